@@ -1,0 +1,424 @@
+/**
+ * Full-depth book: per side a directory of chunks of up to 64 levels, sorted so that the best level is the very last.
+ * Work near the touch moves a few bytes at the end; a level anywhere costs one binary search in the directory, one in a
+ * chunk and a move of at most 512 bytes. Asks are kept by the complement of their price, which turns "best last" into one
+ * rule for both sides and is defined for every i64.
+ * Bad case: a book swept from the far end: each chunk that empties moves the whole directory (16 bytes a chunk).
+ *
+ * Book, 64 bytes: side 0 at 0, side 1 at 16 (directory u32 · chunks u32 · directoryCapacity u32 · levels u32), hash u32 at 32.
+ * Directory entry, 16 bytes: separator i64 (no key of the chunk is below it; ignored for the first) · chunk u32 · count u32.
+ * Chunk, 1024 bytes: keys i64 × 64 · quantities i64 × 64.
+ */
+import { arenaAllocate, powerLimit, powerOfTen } from "./arena";
+import { levelHash } from "./hash";
+import { BOOK_ADDED, BOOK_CHANGED, BOOK_FULL, BOOK_REMOVED, BOOK_UNCHANGED, LEVEL_BYTES, LEVEL_PRICE, LEVEL_QUANTITY, SIDE_ASK, SIDE_BID } from "./layout";
+
+const BOOK_BYTES: usize = 64;
+const SIDE_BYTES: usize = 16;
+const CHUNKS: usize = 4;
+const CAPACITY: usize = 8;
+const LEVELS: usize = 12;
+const HASH: usize = 32;
+const ENTRY_BYTES: u32 = 16;
+const ENTRY_CHUNK: usize = 8;
+const ENTRY_COUNT: usize = 12;
+const CHUNK_LEVELS: u32 = 64;
+const CHUNK_BYTES: usize = 1024;
+const QUANTITIES: usize = 512;
+const DIRECTORY_FIRST: u32 = 8;
+/** A chunk left with fewer levels is merged into the one before when both fit. */
+const MERGE_BELOW: u32 = 16;
+const MERGE_ROOM: u32 = 48;
+
+let freeChunks: usize = 0;
+
+export function bookCreate(): usize {
+  const book = arenaAllocate(BOOK_BYTES);
+  if (book == 0) return 0;
+  return sideCreate(book) && sideCreate(book + SIDE_BYTES) ? book : 0;
+}
+
+function sideCreate(side: usize): bool {
+  const directory = arenaAllocate(DIRECTORY_FIRST * ENTRY_BYTES);
+  if (directory == 0) return false;
+  store<u32>(side, <u32>directory);
+  store<u32>(side, DIRECTORY_FIRST, CAPACITY);
+  return true;
+}
+
+function sideAt(book: usize, side: u32): usize {
+  return book + (<usize>side << 4);
+}
+
+export function bookHash(book: usize): u32 {
+  return load<u32>(book, HASH);
+}
+
+export function bookCount(book: usize, side: u32): u32 {
+  return load<u32>(sideAt(book, side), LEVELS);
+}
+
+export function bookClear(book: usize): void {
+  for (let side: u32 = 0; side < 2; side++) {
+    const s = sideAt(book, side);
+    const directory = <usize>load<u32>(s);
+    const chunks = load<u32>(s, CHUNKS);
+    for (let i: u32 = 0; i < chunks; i++) releaseChunk(load<u32>(directory + i * ENTRY_BYTES, ENTRY_CHUNK));
+    store<u32>(s, 0, CHUNKS);
+    store<u32>(s, 0, LEVELS);
+  }
+  store<u32>(book, 0, HASH);
+}
+
+function releaseChunk(chunk: usize): void {
+  store<u32>(chunk, <u32>freeChunks);
+  freeChunks = chunk;
+}
+
+function takeChunk(): usize {
+  const chunk = freeChunks;
+  if (chunk == 0) return arenaAllocate(CHUNK_BYTES);
+  freeChunks = load<u32>(chunk);
+  return chunk;
+}
+
+let before: i64 = 0;
+
+/** Quantity that the level of the last bookSet had (0 when absent). */
+export function quantityBefore(): i64 {
+  return before;
+}
+
+export function bookApply(book: usize, side: u32, level: usize): i32 {
+  return bookSet(book, side, load<i64>(level, LEVEL_PRICE), load<i64>(level, LEVEL_QUANTITY));
+}
+
+/** Sets a level to an absolute quantity. @returns BOOK_* */
+export function bookSet(book: usize, side: u32, price: i64, quantity: i64): i32 {
+  const s = sideAt(book, side);
+  const key = side == SIDE_ASK ? ~price : price;
+  const chunks = load<u32>(s, CHUNKS);
+  before = 0;
+  if (chunks == 0) return quantity == 0 ? BOOK_UNCHANGED : addFirst(book, side, key, quantity);
+  const directory = <usize>load<u32>(s);
+  let index = chunks - 1;
+  if (index > 0 && key < load<i64>(directory + index * ENTRY_BYTES)) index = findEntry(directory, key, index);
+  const entry = directory + index * ENTRY_BYTES;
+  const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
+  const count = load<u32>(entry, ENTRY_COUNT);
+  const place = lowerBound(chunk, count, key);
+  const at = chunk + (place << 3);
+  if (place < count && load<i64>(at) == key) {
+    const old = load<i64>(at, QUANTITIES);
+    before = old;
+    if (old == quantity) return BOOK_UNCHANGED;
+    let hash = load<u32>(book, HASH) - levelHash(side, price, old);
+    if (quantity == 0) {
+      store<u32>(book, hash, HASH);
+      removeAt(s, index, place);
+      return BOOK_REMOVED;
+    }
+    hash += levelHash(side, price, quantity);
+    store<u32>(book, hash, HASH);
+    store<i64>(at, quantity, QUANTITIES);
+    return BOOK_CHANGED;
+  }
+  if (quantity == 0) return BOOK_UNCHANGED;
+  if (count < CHUNK_LEVELS) insertAt(entry, place, key, quantity);
+  else if (!insertSplit(s, index, place, key, quantity)) return BOOK_FULL;
+  store<u32>(s, load<u32>(s, LEVELS) + 1, LEVELS);
+  store<u32>(book, load<u32>(book, HASH) + levelHash(side, price, quantity), HASH);
+  return BOOK_ADDED;
+}
+
+function addFirst(book: usize, side: u32, key: i64, quantity: i64): i32 {
+  const s = sideAt(book, side);
+  const chunk = takeChunk();
+  if (chunk == 0) return BOOK_FULL;
+  const directory = <usize>load<u32>(s);
+  writeEntry(directory, chunk, 1);
+  store<i64>(chunk, key);
+  store<i64>(chunk, quantity, QUANTITIES);
+  store<u32>(s, 1, CHUNKS);
+  store<u32>(s, 1, LEVELS);
+  const price = side == SIDE_ASK ? ~key : key;
+  store<u32>(book, load<u32>(book, HASH) + levelHash(side, price, quantity), HASH);
+  return BOOK_ADDED;
+}
+
+function writeEntry(entry: usize, chunk: usize, count: u32): void {
+  store<i64>(entry, load<i64>(chunk));
+  store<u32>(entry, <u32>chunk, ENTRY_CHUNK);
+  store<u32>(entry, count, ENTRY_COUNT);
+}
+
+/** Last entry below `high` whose separator is not above the key (0 when none). */
+function findEntry(directory: usize, key: i64, high: u32): u32 {
+  let low: u32 = 0;
+  let top = high;
+  while (top - low > 1) {
+    const middle = (low + top) >> 1;
+    if (load<i64>(directory + middle * ENTRY_BYTES) <= key) low = middle;
+    else top = middle;
+  }
+  return low;
+}
+
+/** First place whose key is not below `key`. The end is looked at first: there lies the touch. */
+function lowerBound(chunk: usize, count: u32, key: i64): u32 {
+  let low: u32 = 0;
+  let high = count;
+  if (count > 4 && load<i64>(chunk + ((count - 4) << 3)) < key) low = count - 3;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (load<i64>(chunk + (middle << 3)) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function insertAt(entry: usize, place: u32, key: i64, quantity: i64): void {
+  const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
+  const count = load<u32>(entry, ENTRY_COUNT);
+  const at = chunk + (place << 3);
+  const rest = (count - place) << 3;
+  if (rest > 0) {
+    memory.copy(at + 8, at, rest);
+    memory.copy(at + QUANTITIES + 8, at + QUANTITIES, rest);
+  }
+  store<i64>(at, key);
+  store<i64>(at, quantity, QUANTITIES);
+  store<u32>(entry, count + 1, ENTRY_COUNT);
+}
+
+/** Inserts into a full chunk: a run in price order opens a fresh chunk, anything else halves the full one. */
+function insertSplit(side: usize, index: u32, place: u32, key: i64, quantity: i64): bool {
+  const chunks = load<u32>(side, CHUNKS);
+  if (place == 0 && index == 0) return openChunk(side, 0, key, quantity);
+  if (place == CHUNK_LEVELS && index == chunks - 1) return openChunk(side, chunks, key, quantity);
+  const upper = takeChunk();
+  if (upper == 0) return false;
+  if (!openEntry(side, index + 1)) {
+    releaseChunk(upper);
+    return false;
+  }
+  const half = CHUNK_LEVELS >> 1;
+  const entry = <usize>load<u32>(side) + index * ENTRY_BYTES;
+  const lower = <usize>load<u32>(entry, ENTRY_CHUNK);
+  memory.copy(upper, lower + (half << 3), half << 3);
+  memory.copy(upper + QUANTITIES, lower + QUANTITIES + (half << 3), half << 3);
+  store<u32>(entry, half, ENTRY_COUNT);
+  writeEntry(entry + ENTRY_BYTES, upper, half);
+  if (place > half) insertAt(entry + ENTRY_BYTES, place - half, key, quantity);
+  else insertAt(entry, place, key, quantity);
+  return true;
+}
+
+function openChunk(side: usize, index: u32, key: i64, quantity: i64): bool {
+  const chunk = takeChunk();
+  if (chunk == 0) return false;
+  if (!openEntry(side, index)) {
+    releaseChunk(chunk);
+    return false;
+  }
+  store<i64>(chunk, key);
+  store<i64>(chunk, quantity, QUANTITIES);
+  const directory = <usize>load<u32>(side);
+  writeEntry(directory + index * ENTRY_BYTES, chunk, 1);
+  if (index == 0) {
+    const next = directory + ENTRY_BYTES;
+    store<i64>(next, load<i64>(load<u32>(next, ENTRY_CHUNK)));
+  }
+  return true;
+}
+
+/** Makes room for a directory entry at `index`, doubling the directory when it is full. */
+function openEntry(side: usize, index: u32): bool {
+  const chunks = load<u32>(side, CHUNKS);
+  let directory = <usize>load<u32>(side);
+  const capacity = load<u32>(side, CAPACITY);
+  if (chunks == capacity) {
+    const larger = arenaAllocate(capacity * 2 * ENTRY_BYTES);
+    if (larger == 0) return false;
+    memory.copy(larger, directory, chunks * ENTRY_BYTES);
+    directory = larger;
+    store<u32>(side, <u32>larger);
+    store<u32>(side, capacity * 2, CAPACITY);
+  }
+  const at = directory + index * ENTRY_BYTES;
+  memory.copy(at + ENTRY_BYTES, at, (chunks - index) * ENTRY_BYTES);
+  store<u32>(side, chunks + 1, CHUNKS);
+  return true;
+}
+
+function closeEntry(side: usize, index: u32): void {
+  const chunks = load<u32>(side, CHUNKS) - 1;
+  const at = <usize>load<u32>(side) + index * ENTRY_BYTES;
+  releaseChunk(load<u32>(at, ENTRY_CHUNK));
+  memory.copy(at, at + ENTRY_BYTES, (chunks - index) * ENTRY_BYTES);
+  store<u32>(side, chunks, CHUNKS);
+}
+
+function removeAt(side: usize, index: u32, place: u32): void {
+  const entry = <usize>load<u32>(side) + index * ENTRY_BYTES;
+  const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
+  const count = load<u32>(entry, ENTRY_COUNT) - 1;
+  const at = chunk + (place << 3);
+  const rest = (count - place) << 3;
+  if (rest > 0) {
+    memory.copy(at, at + 8, rest);
+    memory.copy(at + QUANTITIES, at + QUANTITIES + 8, rest);
+  }
+  store<u32>(entry, count, ENTRY_COUNT);
+  store<u32>(side, load<u32>(side, LEVELS) - 1, LEVELS);
+  if (count == 0) closeEntry(side, index);
+  else if (count < MERGE_BELOW && index > 0) mergeBack(side, index);
+}
+
+/** Appends a thin chunk to the one before it when both fit. */
+function mergeBack(side: usize, index: u32): void {
+  const entry = <usize>load<u32>(side) + index * ENTRY_BYTES;
+  const count = load<u32>(entry, ENTRY_COUNT);
+  const previous = entry - ENTRY_BYTES;
+  const room = load<u32>(previous, ENTRY_COUNT);
+  if (room + count > MERGE_ROOM) return;
+  const from = <usize>load<u32>(entry, ENTRY_CHUNK);
+  const to = <usize>load<u32>(previous, ENTRY_CHUNK) + (room << 3);
+  memory.copy(to, from, count << 3);
+  memory.copy(to + QUANTITIES, from + QUANTITIES, count << 3);
+  store<u32>(previous, room + count, ENTRY_COUNT);
+  closeEntry(side, index);
+}
+
+/** Best price of a side; undefined when the side is empty. */
+export function bestPrice(book: usize, side: u32): i64 {
+  const s = sideAt(book, side);
+  const entry = <usize>load<u32>(s) + (load<u32>(s, CHUNKS) - 1) * ENTRY_BYTES;
+  const key = load<i64>(<usize>load<u32>(entry, ENTRY_CHUNK) + ((load<u32>(entry, ENTRY_COUNT) - 1) << 3));
+  return side == SIDE_ASK ? ~key : key;
+}
+
+/** Quantity at the best price of a side; undefined when the side is empty. */
+export function bestQuantity(book: usize, side: u32): i64 {
+  const s = sideAt(book, side);
+  const entry = <usize>load<u32>(s) + (load<u32>(s, CHUNKS) - 1) * ENTRY_BYTES;
+  return load<i64>(<usize>load<u32>(entry, ENTRY_CHUNK) + ((load<u32>(entry, ENTRY_COUNT) - 1) << 3), QUANTITIES);
+}
+
+/** Worst price of a side; undefined when the side is empty. */
+export function worstPrice(book: usize, side: u32): i64 {
+  const s = sideAt(book, side);
+  const key = load<i64>(<usize>load<u32>(<usize>load<u32>(s), ENTRY_CHUNK));
+  return side == SIDE_ASK ? ~key : key;
+}
+
+/** True when both sides have levels and the best bid is above the best ask. */
+export function bookCrossed(book: usize): bool {
+  return bookCount(book, SIDE_BID) > 0 && bookCount(book, SIDE_ASK) > 0 && bestPrice(book, SIDE_BID) > bestPrice(book, SIDE_ASK);
+}
+
+/** Quantity at a price, 0 when there is no such level. */
+export function quantityAt(book: usize, side: u32, price: i64): i64 {
+  const s = sideAt(book, side);
+  const chunks = load<u32>(s, CHUNKS);
+  if (chunks == 0) return 0;
+  const key = side == SIDE_ASK ? ~price : price;
+  const directory = <usize>load<u32>(s);
+  let index = chunks - 1;
+  if (index > 0 && key < load<i64>(directory + index * ENTRY_BYTES)) index = findEntry(directory, key, index);
+  const entry = directory + index * ENTRY_BYTES;
+  const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
+  const count = load<u32>(entry, ENTRY_COUNT);
+  const place = lowerBound(chunk, count, key);
+  if (place == count || load<i64>(chunk + (place << 3)) != key) return 0;
+  return load<i64>(chunk + (place << 3), QUANTITIES);
+}
+
+export function bookTruncate(book: usize, side: u32, depth: u32): u32 {
+  let dropped: u32 = 0;
+  while (bookCount(book, side) > depth) {
+    bookSet(book, side, worstPrice(book, side), 0);
+    dropped++;
+  }
+  return dropped;
+}
+
+export function bookWalk(book: usize, side: u32, from: u32, limit: u32, out: usize): u32 {
+  const s = sideAt(book, side);
+  const directory = <usize>load<u32>(s);
+  let index = load<u32>(s, CHUNKS);
+  let skip = from;
+  let written: u32 = 0;
+  while (index > 0 && written < limit) {
+    index--;
+    const entry = directory + index * ENTRY_BYTES;
+    const count = load<u32>(entry, ENTRY_COUNT);
+    if (skip >= count) {
+      skip -= count;
+      continue;
+    }
+    let at = <usize>load<u32>(entry, ENTRY_CHUNK) + ((count - 1 - skip) << 3);
+    let take = min(count - skip, limit - written);
+    skip = 0;
+    written += take;
+    while (take > 0) {
+      const key = load<i64>(at);
+      store<i64>(out, side == SIDE_ASK ? ~key : key, LEVEL_PRICE);
+      store<i64>(out, load<i64>(at, QUANTITIES), LEVEL_QUANTITY);
+      out += LEVEL_BYTES;
+      at -= 8;
+      take--;
+    }
+  }
+  return written;
+}
+
+export function bookScale(book: usize, pricePower: i32, quantityPower: i32): i32 {
+  for (let side: u32 = 0; side < 2; side++) {
+    if (!scaleFits(book, side, powerLimit(pricePower), powerLimit(quantityPower))) return 1;
+  }
+  store<u32>(book, 0, HASH);
+  for (let side: u32 = 0; side < 2; side++) scaleSide(book, side, powerOfTen(pricePower), powerOfTen(quantityPower));
+  return 0;
+}
+
+function scaleFits(book: usize, side: u32, priceLimit: i64, quantityLimit: i64): bool {
+  const s = sideAt(book, side);
+  const directory = <usize>load<u32>(s);
+  const chunks = load<u32>(s, CHUNKS);
+  for (let i: u32 = 0; i < chunks; i++) {
+    const entry = directory + i * ENTRY_BYTES;
+    const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
+    const count = load<u32>(entry, ENTRY_COUNT);
+    for (let j: u32 = 0; j < count; j++) {
+      const key = load<i64>(chunk + (j << 3));
+      const price = side == SIDE_ASK ? ~key : key;
+      if (price > priceLimit || price < -priceLimit) return false;
+      if (load<i64>(chunk + (j << 3), QUANTITIES) > quantityLimit) return false;
+    }
+  }
+  return true;
+}
+
+function scaleSide(book: usize, side: u32, priceFactor: i64, quantityFactor: i64): void {
+  const s = sideAt(book, side);
+  const directory = <usize>load<u32>(s);
+  const chunks = load<u32>(s, CHUNKS);
+  let hash = load<u32>(book, HASH);
+  for (let i: u32 = 0; i < chunks; i++) {
+    const entry = directory + i * ENTRY_BYTES;
+    const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
+    const count = load<u32>(entry, ENTRY_COUNT);
+    for (let j: u32 = 0; j < count; j++) {
+      const at = chunk + (j << 3);
+      const key = load<i64>(at);
+      const price = (side == SIDE_ASK ? ~key : key) * priceFactor;
+      const quantity = load<i64>(at, QUANTITIES) * quantityFactor;
+      store<i64>(at, side == SIDE_ASK ? ~price : price);
+      store<i64>(at, quantity, QUANTITIES);
+      hash += levelHash(side, price, quantity);
+    }
+    store<i64>(entry, load<i64>(chunk));
+  }
+  store<u32>(book, hash, HASH);
+}

@@ -1,0 +1,35 @@
+/**
+ * Book hash: MurmurHash3 x86-32 (seed 0, length 20) of each level's five words, summed modulo 2^32 by the book.
+ * The sum makes one change O(1): subtract the old level, add the new one.
+ * Bad case: a level hashed twice cancels silently only if it was also added twice; the book adds each level once.
+ * Source: Austin Appleby, MurmurHash3 (public domain).
+ */
+export function levelHash(side: u32, price: i64, quantity: i64): u32 {
+  let h: u32 = 0;
+  h = mix(h, side);
+  h = mix(h, <u32>price);
+  h = mix(h, <u32>(price >> 32));
+  h = mix(h, <u32>quantity);
+  h = mix(h, <u32>(quantity >> 32));
+  h ^= 20;
+  h ^= h >> 16;
+  h *= 0x85ebca6b;
+  h ^= h >> 13;
+  h *= 0xc2b2ae35;
+  h ^= h >> 16;
+  return h;
+}
+
+function mix(h: u32, word: u32): u32 {
+  let k = word * 0xcc9e2d51;
+  k = rotl<u32>(k, 15);
+  k *= 0x1b873593;
+  h ^= k;
+  h = rotl<u32>(h, 13);
+  return h * 5 + 0xe6546b64;
+}
+
+/** Folds one event into the chain that proves every intermediate book (src/wire/PROTOCOL.md). */
+export function chainNext(chain: u32, hash: u32, versionLow: u32, status: u32): u32 {
+  return (rotl<u32>(chain, 5) ^ hash ^ versionLow ^ (status << 24)) * 0x9e3779b1 + 0x7f4a7c15;
+}

@@ -1,0 +1,218 @@
+/**
+ * Everything that can be configured: one schema for file, environment and flags. Every limit has its unit in its name and
+ * a default; the exchanges' own figures are the defaults of their sections. Keys are camelCase here and snake_case outside.
+ * Bad case: a key that is read somewhere without standing here; then nobody can set it.
+ */
+import { z } from "zod";
+import { EXCHANGES } from "../exchanges/mod.ts";
+import { EXCHANGE_IDS, type ExchangeId, resolveExchangeId } from "../model/exchange_id.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+/** Exchanges that run unless others are chosen. */
+const DEFAULT_EXCHANGES: ExchangeId[] = ["coinbase_exchange", "kraken", "binance"];
+
+/** `[exchange:]BASE-QUOTE`; letters of any script, because exchanges list such. */
+const SYMBOL = /^(?:(?<exchange>[a-z_]+):)?(?<instrument>[^\s:,-]+-[^\s:,-]+)$/u;
+
+const exchangeId = z.preprocess(
+  (value) => (typeof value === "string" ? (resolveExchangeId(value) ?? value) : value),
+  z.enum(EXCHANGE_IDS),
+);
+
+const symbol = z
+  .string()
+  .transform((text) => text.replace(/[^:]+$/, (name) => name.toUpperCase()))
+  .refine((text) => isSymbol(text), "must be BASE-QUOTE or exchange:BASE-QUOTE");
+
+/** Integers come as numbers from TOML and as text from the environment and flags. */
+function integer(options: { min: number; max: number; fallback: number }) {
+  const { min, max, fallback } = options;
+  const schema = z.number().int().min(min).max(max);
+  return z.preprocess((value) => (isNumeric(value) ? Number(value) : value), schema).default(fallback);
+}
+
+/** Numbers that may have decimals. */
+function decimal(options: { min: number; max: number; fallback: number }) {
+  const { min, max, fallback } = options;
+  return z
+    .preprocess((value) => (isNumeric(value) ? Number(value) : value), z.number().min(min).max(max))
+    .default(fallback);
+}
+
+/** Lists come as arrays from TOML and separated by commas elsewhere. */
+function list<Item extends z.ZodType>(item: Item, fallback: z.output<Item>[]) {
+  const split = (value: unknown) => (typeof value === "string" ? splitList(value) : value);
+  return z.preprocess(split, z.array(item)).default(fallback as never);
+}
+
+function url(protocols: readonly string[], fallback: string) {
+  const isUrl = (text: string) => URL.canParse(text) && protocols.includes(new URL(text).protocol);
+  return z
+    .string()
+    .refine(isUrl, `must be a URL that begins with ${protocols.join(" or ")}`)
+    .default(fallback);
+}
+
+const WEBSOCKET_PROTOCOLS = ["wss:", "ws:"];
+
+function exchangeSection(id: ExchangeId) {
+  const { header } = EXCHANGES[id];
+  const depths = header.depths.map(String).join(", ");
+  const isUrl = (text: string) => URL.canParse(text) && WEBSOCKET_PROTOCOLS.includes(new URL(text).protocol);
+  const websocket = z.string().refine(isUrl, `must be a URL that begins with ${WEBSOCKET_PROTOCOLS.join(" or ")}`);
+  return z
+    .strictObject({
+      /** Canonical names. */
+      instruments: list(symbol, [...header.defaultInstruments]),
+      /** Tried in turn. */
+      websocketUrls: list(websocket, [...header.websocketUrls]).pipe(z.array(z.string()).min(1)),
+      restUrl: url(["https:", "http:"], header.restUrl),
+      /** Levels per side, 0 = full. */
+      depth: integer({ min: 0, max: 100_000, fallback: header.defaultDepth }).pipe(
+        z.number().refine((depth) => header.depths.includes(depth), `must be one of ${depths}`),
+      ),
+      /** Levels per side asked of REST snapshots. */
+      snapshotLevels: integer({ min: 0, max: 50_000, fallback: header.snapshotLevels }),
+      /** Levels of both sides that a book image is made for; it doubles when a book outgrows it. */
+      imageLevels: integer({ min: 64, max: 4_194_304, fallback: header.imageLevels }),
+      idleMs: integer({ min: 1000, max: 3_600_000, fallback: header.timing.idleMs }),
+      ackMs: integer({ min: 500, max: 600_000, fallback: header.timing.ackMs }),
+      firstDataMs: integer({ min: 500, max: 600_000, fallback: header.timing.firstDataMs }),
+    })
+    .prefault({});
+}
+
+const collectorSection = z
+  .strictObject({
+    /** Largest frame or REST body that is taken. */
+    frameBytesMax: integer({ min: 65_536, max: 256 * MEBIBYTE, fallback: 64 * MEBIBYTE }),
+    /** Private memory of a collector's kernel: books and scratch. */
+    arenaBytes: integer({ min: 16 * MEBIBYTE, max: 1024 * MEBIBYTE, fallback: 192 * MEBIBYTE }),
+    restTimeoutMs: integer({ min: 100, max: 120_000, fallback: 10_000 }),
+    connectTimeoutMs: integer({ min: 100, max: 120_000, fallback: 10_000 }),
+    /** Attempts to read the instrument list before the collector goes on without it. */
+    metadataAttemptsMax: integer({ min: 1, max: 1000, fallback: 3 }),
+    reconnectBaseMs: integer({ min: 10, max: 60_000, fallback: 500 }),
+    reconnectCapMs: integer({ min: 10, max: 600_000, fallback: 30_000 }),
+    repairBaseMs: integer({ min: 10, max: 60_000, fallback: 500 }),
+    repairCapMs: integer({ min: 10, max: 600_000, fallback: 30_000 }),
+    /** After so long without a failure the delays begin anew. */
+    healthyMs: integer({ min: 1000, max: 3_600_000, fallback: 60_000 }),
+    /** A suspect book that nothing proved right for so long is repaired. */
+    suspectMs: integer({ min: 1000, max: 3_600_000, fallback: 60_000 }),
+    /** A refused subscription is tried again after about so long. */
+    refusedMs: integer({ min: 1000, max: 3_600_000, fallback: 30_000 }),
+    /** Frames of one instrument that wait for its REST snapshot. */
+    bufferFramesMax: integer({ min: 1, max: 1_000_000, fallback: 5000 }),
+    bufferBytesMax: integer({ min: 65_536, max: 1024 * MEBIBYTE, fallback: 16 * MEBIBYTE }),
+    /** Delay before a dead worker is started again; doubles up to the reconnect cap. */
+    restartBaseMs: integer({ min: 10, max: 60_000, fallback: 500 }),
+  })
+  .prefault({});
+
+const segmentSection = z
+  .strictObject({
+    /** Table entries; each rescale uses one more. */
+    instrumentCapacity: integer({ min: 8, max: 65_536, fallback: 256 }),
+    deltaCapacity: integer({ min: 1024, max: 4_194_304, fallback: 65_536 }).pipe(powerOfTwo()),
+    tradeCapacity: integer({ min: 1024, max: 4_194_304, fallback: 16_384 }).pipe(powerOfTwo()),
+    /** Bytes for all book images of a segment; 0 = as many as the instruments need, thrice. */
+    imageAreaBytes: integer({ min: 0, max: 1024 * MEBIBYTE, fallback: 0 }),
+  })
+  .prefault({});
+
+const recordSection = z
+  .strictObject({
+    /** Where captures are written; empty = no recording. */
+    directory: z.string().default(""),
+    /** Compressed bytes of one capture file. */
+    partBytesMax: integer({ min: 65_536, max: 2 ** 40, fallback: 256 * MEBIBYTE }),
+    /** Bytes waiting for the disk beyond which the recording stops. */
+    backlogBytesMax: integer({ min: MEBIBYTE, max: 2 ** 40, fallback: 64 * MEBIBYTE }),
+  })
+  .prefault({});
+
+const positive = (fallback: number) => integer({ min: 1, max: 2 ** 40, fallback });
+
+const gatewaySection = z
+  .strictObject({
+    /** Private memory of the gateway's kernel: replicas and scratch. */
+    arenaBytes: integer({ min: 16 * MEBIBYTE, max: 1024 * MEBIBYTE, fallback: 256 * MEBIBYTE }),
+    connectionsMax: positive(1024),
+    messageBytesMax: positive(65_536),
+    messagesPerSecondMax: positive(50),
+    subscriptionsMax: positive(2048),
+    matchesMax: positive(512),
+    protocolErrorsMax: positive(10),
+    backlogBytesMax: positive(1_048_576),
+    backpressureBytesMax: positive(16_777_216),
+    snapshotWindowBytes: positive(262_144),
+    idleSeconds: positive(60),
+    batchRecords: positive(1024),
+    joinsPerTurn: positive(4),
+    encodeBytes: positive(131_072),
+    encodeBytesMax: positive(8_388_608),
+    heartbeatStaleMs: positive(5000),
+  })
+  .prefault({});
+
+const emulatorSection = z
+  .strictObject({
+    /** Factor on all event rates of the synthetic market. */
+    rate: decimal({ min: 0.01, max: 10_000, fallback: 1 }),
+    seed: integer({ min: 0, max: 2 ** 32 - 1, fallback: 1 }),
+  })
+  .prefault({});
+
+/** The schema. */
+export const CONFIG_SCHEMA = z.strictObject({
+  /** Address of the gateway. */
+  host: z.string().min(1).default("127.0.0.1"),
+  /** Port of the gateway; 0 = any free one. */
+  port: integer({ min: 0, max: 65_535, fallback: 8765 }),
+  kernel: z.enum(["wasm", "twin"]).default("wasm"),
+  logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+  /** Exchanges that run. */
+  exchange: list(exchangeId, DEFAULT_EXCHANGES).pipe(z.array(z.enum(EXCHANGE_IDS)).min(1)),
+  /** Instruments instead of those of the exchange sections: `BASE-QUOTE` for all that run, `exchange:BASE-QUOTE` for one. */
+  symbols: list(symbol, []),
+  exchanges: z
+    .strictObject({
+      coinbase_exchange: exchangeSection("coinbase_exchange"),
+      kraken: exchangeSection("kraken"),
+      binance: exchangeSection("binance"),
+      binance_us: exchangeSection("binance_us"),
+    })
+    .prefault({}),
+  collector: collectorSection,
+  segment: segmentSection,
+  record: recordSection,
+  gateway: gatewaySection,
+  emulator: emulatorSection,
+});
+
+/** A complete configuration. */
+export type Config = z.output<typeof CONFIG_SCHEMA>;
+
+/** What is configured for one exchange. */
+export type ExchangeConfig = Config["exchanges"][ExchangeId];
+
+/** Splits `a, b c` at commas and spaces. */
+function splitList(text: string): string[] {
+  return text.split(/[\s,]+/).filter((part) => part.length > 0);
+}
+
+function isSymbol(text: string): boolean {
+  const match = SYMBOL.exec(text);
+  const exchange = match?.groups?.exchange;
+  return match !== null && (exchange === undefined || resolveExchangeId(exchange) !== undefined);
+}
+
+function isNumeric(value: unknown): boolean {
+  return typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value);
+}
+
+function powerOfTwo() {
+  return z.number().refine((value) => Number.isInteger(Math.log2(value)), "must be a power of two");
+}

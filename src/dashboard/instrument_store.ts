@@ -1,0 +1,123 @@
+/**
+ * All that the page holds of one instrument: status, recent trades, the price series, the update rate. Messages mark it;
+ * its painters run once per frame. The book itself stays in the feed and is pulled when it is painted.
+ * Bad case: a fast market with a hidden tab: trades and series are bounded, and marking is one set entry. A book that
+ * changes without a mark would be shown as it was: the feed must tell each change.
+ */
+import { Cell } from "./cell.ts";
+import type { FrameLoop, Painter } from "./frame_loop.ts";
+import type { BookTop, InstrumentStatus, MarketFeed, Trade } from "./market_feed.ts";
+import { PriceSeries } from "./price_series.ts";
+
+/** Trades kept per instrument. */
+export const TRADES_MAX = 60;
+
+/** One instrument on the page. */
+export class InstrumentStore {
+  /** `exchange:BASE-QUOTE`. */
+  readonly instrument: string;
+  /** Exchange id, e.g. `kraken`. */
+  readonly exchange: string;
+  /** Canonical pair, e.g. `BTC-USD`. */
+  readonly pair: string;
+  readonly status: Cell<InstrumentStatus>;
+  /** Book events in the last second. */
+  readonly updatesPerSecond = new Cell(0);
+  /** Grows with each point of the series. */
+  readonly series = new PriceSeries();
+  readonly #feed: MarketFeed;
+  readonly #frames: FrameLoop;
+  readonly #painters = new Set<Painter>();
+  readonly #paint: Painter;
+  readonly #tops = new Map<number, BookTop>();
+  #trades: Trade[] = [];
+  #tradeCount = 0;
+  #events = 0;
+
+  constructor(status: InstrumentStatus, options: { feed: MarketFeed; frames: FrameLoop }) {
+    this.instrument = status.instrument;
+    const colon = status.instrument.indexOf(":");
+    this.exchange = status.instrument.slice(0, Math.max(colon, 0));
+    this.pair = status.instrument.slice(colon + 1);
+    this.status = new Cell(status);
+    this.#feed = options.feed;
+    this.#frames = options.frames;
+    this.#paint = (atMs) => {
+      for (const painter of this.#painters) {
+        painter(atMs);
+      }
+    };
+  }
+
+  /** Newest first, at most TRADES_MAX. */
+  get trades(): readonly Trade[] {
+    return this.#trades;
+  }
+
+  /** Trades seen since the page was opened: grows with each. */
+  get tradeCount(): number {
+    return this.#tradeCount;
+  }
+
+  /** The best levels now; undefined when there is no book. Read once per depth until something changes. */
+  top(depth: number): BookTop | undefined {
+    const held = this.#tops.get(depth);
+    if (held !== undefined) {
+      return held;
+    }
+    const top = this.#feed.top(this.instrument, depth);
+    if (top !== undefined) {
+      this.#tops.set(depth, top);
+    }
+    return top;
+  }
+
+  /**
+   * Runs `painter` in the next frame and in each later frame before which this instrument changed.
+   * @returns a function that ends it
+   */
+  onFrame(painter: Painter): () => void {
+    this.#painters.add(painter);
+    this.mark();
+    return () => {
+      this.#painters.delete(painter);
+    };
+  }
+
+  /** Forgets what was read of the book and asks for a repaint in the next frame. */
+  mark(): void {
+    this.#tops.clear();
+    this.#frames.request(this.#paint);
+  }
+
+  /** Counts book events and asks for a repaint. */
+  countEvents(events: number): void {
+    this.#events += events;
+    this.mark();
+  }
+
+  /** Adds a trade and asks for a repaint. */
+  addTrade(trade: Trade): void {
+    this.#trades = [trade, ...this.#trades.slice(0, TRADES_MAX - 1)];
+    this.#tradeCount += 1;
+    this.mark();
+  }
+
+  /** Adds the best prices of now to the series. @param atMs wall clock, milliseconds */
+  sample(atMs: number): void {
+    const top = this.top(1);
+    const bid = top?.bids[0]?.[0];
+    const ask = top?.asks[0]?.[0];
+    const isSynced = this.status.get().state === "synced" && top?.isSynced === true;
+    const isKnown = isSynced && bid !== undefined && ask !== undefined;
+    if (this.series.sample(atMs, isKnown ? { bid, ask } : undefined)) {
+      this.mark();
+    }
+  }
+
+  /** Turns the events counted since the last call into a rate. @param seconds since then, above 0 */
+  measure(seconds: number): void {
+    this.updatesPerSecond.set(Math.round(this.#events / seconds));
+    this.#events = 0;
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * REST requests within an exchange's budget: a queue by weight, a timeout, a size limit. 429 and 418 silence the whole
+ * client for as long as the exchange asks; nothing is retried here, the asker decides. Driven by `tick`, so that a test
+ * holds the clock. Bad case: a body that trickles; the timeout covers the whole answer.
+ */
+import { ConnectionError } from "../errors.ts";
+import type { Rate, RestRequest } from "../exchanges/mod.ts";
+import { RateWindow } from "./rate_window.ts";
+
+/** `fetch`, or something like it in a test. */
+export type Fetch = (
+  url: string,
+  options: { signal: AbortSignal; headers: Record<string, string> },
+) => Promise<Response>;
+
+/** What a client is built from. */
+export type RestClientOptions = {
+  /** Base URL without a trailing slash. */
+  readonly baseUrl: string;
+  readonly budget: Rate;
+  readonly timeoutMs: number;
+  readonly bodyBytesMax: number;
+  readonly fetch: Fetch;
+  /** Monotonic ms. */
+  readonly now: () => number;
+  /** Called with the URL and the body of every answer that is taken. */
+  readonly onBody?: (url: string, body: Uint8Array) => void;
+  readonly onCount?: (what: "request" | "failure") => void;
+};
+
+type Waiting = {
+  readonly request: RestRequest;
+  readonly resolve: (body: Uint8Array) => void;
+  readonly reject: (error: ConnectionError) => void;
+};
+
+const SILENCE_MS: Readonly<Record<number, number>> = { 418: 120_000, 429: 60_000 };
+
+/** The REST client of one collector. */
+export class RestClient {
+  readonly #options: RestClientOptions;
+  readonly #window: RateWindow;
+  readonly #stop = new AbortController();
+  #queue: Waiting[] = [];
+  #silentUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RestClientOptions) {
+    this.#options = options;
+    this.#window = new RateWindow(options.budget);
+  }
+
+  /** Requests waiting for the budget. */
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /**
+   * Gets a body as soon as the budget allows.
+   * @throws ConnectionError when it fails: no connection, a status other than 2xx, too large, timeout, stopped
+   */
+  get(request: RestRequest): Promise<Uint8Array> {
+    const answer = new Promise<Uint8Array>((resolve, reject) => this.#queue.push({ request, resolve, reject }));
+    this.tick();
+    return answer;
+  }
+
+  /** Starts what the budget allows by now. */
+  tick(): void {
+    const at = this.#options.now();
+    while (at >= this.#silentUntil) {
+      const [next] = this.#queue;
+      if (next === undefined || !this.#window.take(at, next.request.weight)) {
+        return;
+      }
+      this.#queue.shift();
+      this.#fetch(next.request).then(next.resolve, next.reject);
+    }
+  }
+
+  /** Ends all requests. */
+  stop(): void {
+    this.#stop.abort();
+    for (const { reject, request } of this.#queue) {
+      reject(new ConnectionError(`Cannot get ${request.path}: the collector stops, was waiting`));
+    }
+    this.#queue = [];
+  }
+
+  async #fetch({ path }: RestRequest): Promise<Uint8Array> {
+    const { baseUrl, timeoutMs, fetch, onBody, onCount } = this.#options;
+    const url = baseUrl.replace(/\/$/, "") + path;
+    onCount?.("request");
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(timeoutMs)]);
+    try {
+      const response = await fetch(url, {
+        signal,
+        headers: { accept: "application/json", "user-agent": "alphapulse" },
+      });
+      if (!response.ok) {
+        throw new ConnectionError(`Cannot get ${url}: ${await this.#refusal(response)}, was status ${response.status}`);
+      }
+      const body = await this.#body(response, url);
+      onBody?.(url, body);
+      return body;
+    } catch (cause) {
+      onCount?.("failure");
+      throw cause instanceof ConnectionError ? cause : this.#failure(url, cause);
+    }
+  }
+
+  #failure(url: string, cause: unknown): ConnectionError {
+    const inner = cause instanceof Error && cause.cause instanceof Error ? `: ${cause.cause.message}` : "";
+    const reason = cause instanceof Error ? `${cause.message}${inner}` : String(cause);
+    return new ConnectionError(`Cannot get ${url}: ${reason}, was without an answer`, { cause });
+  }
+
+  /** Reads what a refusal says, and falls silent when the exchange asks for it. */
+  async #refusal(response: Response): Promise<string> {
+    const silence = SILENCE_MS[response.status];
+    if (silence !== undefined) {
+      const seconds = Number(response.headers.get("retry-after"));
+      this.#silentUntil = this.#options.now() + (seconds > 0 ? seconds * 1000 : silence);
+    }
+    const text = await response.text();
+    return text.slice(0, 200) || "no body";
+  }
+
+  async #body(response: Response, url: string): Promise<Uint8Array> {
+    const { bodyBytesMax } = this.#options;
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of response.body ?? []) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > bodyBytesMax) {
+        throw new ConnectionError(`Cannot get ${url}: the body has more than ${bodyBytesMax} bytes, was ${bytes}`);
+      }
+    }
+    return Buffer.concat(chunks);
+  }
+}

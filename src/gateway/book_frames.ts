@@ -1,0 +1,123 @@
+/**
+ * The encode buffer of one replica: takes frames out of it, decides when a frame carries the hash, and lets the buffer
+ * grow for an event that is larger than all before.
+ * The hash goes with every 64th frame, with the first frame of a second, after every change of synced or crossed, and
+ * alone within a second after the last event, so that a client never stays long on a book that nothing proved.
+ * Bad case: an event beyond the largest buffer; `makeRoom` says so and the caller joins the book anew.
+ */
+import {
+  REPLICA_BUFFER_ADDRESS,
+  REPLICA_BUFFER_BYTES,
+  REPLICA_BUFFER_USED,
+  REPLICA_EVENTS,
+  REPLICA_FRAME_ADDRESS,
+} from "../../assembly/layout.ts";
+import type { ReplicaBook } from "./replica_book.ts";
+import type { Workspace } from "./workspace.ts";
+
+const FRAMES_PER_CHECK = 64;
+const CHECK_EVERY_MS = 1000;
+/** A frame is closed when it has grown to this, so that it stays well below FRAME_BYTES_MAX. */
+const FRAME_FULL_BYTES = 49_152;
+
+/** Frames of one book. */
+export class BookFrames {
+  readonly #workspace: Workspace;
+  readonly #book: ReplicaBook;
+  readonly #bytesMax: number;
+  #framesSinceCheck = 0;
+  #checkedAtMs = 0;
+  #checkedFlags = -1;
+  #isUnchecked = false;
+
+  /**
+   * @param options.bytes of the buffer at first @param options.bytesMax up to which it grows
+   * @throws RangeError when the arena is exhausted
+   */
+  constructor(workspace: Workspace, options: { book: ReplicaBook; bytes: number; bytesMax: number }) {
+    this.#workspace = workspace;
+    this.#book = options.book;
+    this.#bytesMax = options.bytesMax;
+    if (workspace.kernel.frameBufferCreate(options.book.address, options.bytes) !== 0) {
+      const used = workspace.kernel.arenaUsed();
+      throw new RangeError(`Cannot create an encode buffer: the gateway's arena is exhausted, was ${used} bytes used`);
+    }
+  }
+
+  /** Whole events wait in the buffer. */
+  get hasEvents(): boolean {
+    return this.#workspace.u32(this.#book.address + REPLICA_EVENTS) > 0;
+  }
+
+  /** The buffer holds as much as one frame should. */
+  get isFull(): boolean {
+    return this.#workspace.u32(this.#book.address + REPLICA_BUFFER_USED) >= FRAME_FULL_BYTES;
+  }
+
+  /**
+   * Closes the frame of the events that wait.
+   * @param nowMs any clock that only goes forward
+   * @returns the frame in the kernel's memory, valid until the next record is applied; undefined when there is nothing to send
+   */
+  take(nowMs: number): Uint8Array | undefined {
+    const wantsCheck = this.#wantsCheck(nowMs);
+    const bytes = this.#workspace.kernel.frameTake(this.#book.address, wantsCheck ? 1 : 0);
+    if (bytes === 0) {
+      return undefined;
+    }
+    if (wantsCheck) {
+      this.#framesSinceCheck = 0;
+      this.#checkedAtMs = nowMs;
+      this.#checkedFlags = this.#book.flags;
+    } else {
+      this.#framesSinceCheck += 1;
+    }
+    this.#isUnchecked = !wantsCheck;
+    return this.#workspace.view(this.#workspace.u32(this.#book.address + REPLICA_FRAME_ADDRESS), bytes);
+  }
+
+  /** Throws away what waits: nobody may receive it, or nobody listens. */
+  discard(): void {
+    this.#workspace.kernel.frameTake(this.#book.address, 0);
+    this.#isUnchecked = false;
+  }
+
+  /** Clients that hold the book so far were given a snapshot, which carries the hash. */
+  restart(): void {
+    this.#framesSinceCheck = 0;
+    this.#isUnchecked = false;
+    this.#checkedFlags = this.#book.flags;
+  }
+
+  /** Frames went out without a hash, the last one long enough ago. */
+  isCheckDue(nowMs: number): boolean {
+    return this.#isUnchecked && nowMs - this.#checkedAtMs >= CHECK_EVERY_MS;
+  }
+
+  /**
+   * Lets the buffer grow for an open event.
+   * @returns false when it has its largest size
+   * @throws RangeError when the arena is exhausted
+   */
+  makeRoom(): boolean {
+    const { address } = this.#book;
+    const bytes = this.#workspace.u32(address + REPLICA_BUFFER_BYTES);
+    if (bytes * 2 > this.#bytesMax) {
+      return false;
+    }
+    const larger = this.#workspace.allocate(bytes * 2);
+    const old = this.#workspace.u32(address + REPLICA_BUFFER_ADDRESS);
+    this.#workspace.bytes.copyWithin(larger, old, old + bytes);
+    this.#workspace.setU32(address + REPLICA_BUFFER_ADDRESS, larger);
+    this.#workspace.setU32(address + REPLICA_BUFFER_BYTES, bytes * 2);
+    return true;
+  }
+
+  #wantsCheck(nowMs: number): boolean {
+    return (
+      this.#framesSinceCheck >= FRAMES_PER_CHECK - 1 ||
+      nowMs - this.#checkedAtMs >= CHECK_EVERY_MS ||
+      this.#book.flags !== this.#checkedFlags
+    );
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * One instrument as clients know it: a name and an alias that stay, and behind them the table entry that produces it at
+ * present. A rescale or a restart of the collector changes the entry, its exponents and its versions; clients keep their
+ * subscriptions, are told so, and get a fresh snapshot.
+ * Bad case: the producer is gone and its table still says "synced"; the status then says otherwise, whatever the table says.
+ */
+import {
+  SEGMENT_STATE_LIVE,
+  TABLE_ASSURANCE,
+  TABLE_DEPTH,
+  TABLE_PRICE_EXPONENT,
+  TABLE_QUANTITY_EXPONENT,
+  TABLE_REASON,
+  TABLE_SINCE,
+  TABLE_STATE,
+  TABLE_TRADING_STATUS,
+} from "../../assembly/layout.ts";
+import { ASSURANCE_WORDS, REASON_WORDS, STATE_WORDS, TRADING_WORDS, wordOf } from "../model/states.ts";
+import type { SegmentView } from "../segment/view.ts";
+import type { Exponents } from "../wire/json_form.ts";
+import type { InstrumentListing, SyncStatus } from "../wire/protocol.ts";
+import { BookView } from "./book_view.ts";
+import type { GatewayLimits } from "./limits.ts";
+import type { Outlet } from "./outlet.ts";
+import { statusTopic } from "./topics.ts";
+import { TradeView } from "./trade_view.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** A table entry that produces an instrument. */
+export type Binding = {
+  readonly instrument: ServedInstrument;
+  readonly segment: SegmentView;
+  /** Address of the table entry. */
+  readonly entry: number;
+  readonly id: number;
+  readonly native: string;
+  /** False once the producer is stale or gone. */
+  isAlive: boolean;
+};
+
+/** Names of an instrument. */
+export type InstrumentName = {
+  /** `exchange:BASE-QUOTE` */
+  readonly instrument: string;
+  readonly exchange: string;
+  /** `BASE-QUOTE` */
+  readonly symbol: string;
+};
+
+const UNBOUND: SyncStatus = {
+  state: "connecting",
+  assurance: "none",
+  reason: "stopped",
+  sinceNs: "0",
+  trading: "unknown",
+  priceExponent: -1,
+  quantityExponent: -1,
+};
+
+/** An instrument with its book, trades and status. */
+export class ServedInstrument {
+  readonly name: InstrumentName;
+  readonly alias: number;
+  readonly book: BookView;
+  readonly trades: TradeView;
+  readonly #workspace: Workspace;
+  readonly #outlet: Outlet;
+  #binding: Binding | undefined;
+  #shown = "";
+
+  /** @throws RangeError when the arena is exhausted */
+  constructor(
+    workspace: Workspace,
+    options: { name: InstrumentName; alias: number; outlet: Outlet; limits: GatewayLimits; now: () => number },
+  ) {
+    const { name, alias, outlet, limits, now } = options;
+    this.name = name;
+    this.alias = alias;
+    this.#workspace = workspace;
+    this.#outlet = outlet;
+    this.book = new BookView(workspace, { instrument: name.instrument, alias, outlet, limits, now });
+    this.trades = new TradeView(workspace, { instrument: name.instrument, alias, outlet });
+  }
+
+  /** What produces it at present. */
+  get binding(): Binding | undefined {
+    return this.#binding;
+  }
+
+  /** Another entry, or none, produces it from here on: the book is empty until it is joined. */
+  bind(binding: Binding | undefined): void {
+    this.#binding = binding;
+    this.book.replica.bind(binding?.id ?? 0);
+    this.loadExponents();
+    this.book.restart();
+  }
+
+  /** Takes the exponents of the table entry; they are final once a record was published under its id. */
+  loadExponents(): void {
+    if (this.#binding !== undefined) {
+      this.book.replica.exponents = this.exponents(this.#binding);
+    }
+  }
+
+  /** Exponents of a table entry. */
+  exponents(binding: Binding): Exponents {
+    return {
+      priceExponent: this.#workspace.u32(binding.entry + TABLE_PRICE_EXPONENT) | 0,
+      quantityExponent: this.#workspace.u32(binding.entry + TABLE_QUANTITY_EXPONENT) | 0,
+    };
+  }
+
+  /** How well it can be trusted now. */
+  status(): SyncStatus {
+    const binding = this.#binding;
+    if (binding === undefined) {
+      return UNBOUND;
+    }
+    const word = (offset: number) => this.#workspace.u32(binding.entry + offset);
+    const status: SyncStatus = {
+      state: wordOf(STATE_WORDS, word(TABLE_STATE)),
+      assurance: wordOf(ASSURANCE_WORDS, word(TABLE_ASSURANCE)),
+      reason: wordOf(REASON_WORDS, word(TABLE_REASON)),
+      sinceNs: this.#workspace.memory.getBigUint64(binding.entry + TABLE_SINCE, true).toString(),
+      trading: wordOf(TRADING_WORDS, word(TABLE_TRADING_STATUS)),
+      ...this.exponents(binding),
+    };
+    if (binding.isAlive) {
+      return status;
+    }
+    const reason = binding.segment.state === SEGMENT_STATE_LIVE ? "silent" : "stopped";
+    return { ...status, state: "connecting", reason };
+  }
+
+  /** Synced by the producer's word, and the book here equals the producer's. */
+  get isSynced(): boolean {
+    return this.status().state === "synced" && this.book.isReady && this.book.replica.isSynced;
+  }
+
+  /** The status as a message. */
+  statusText(): string {
+    return JSON.stringify({ type: "status", instrument: this.name.instrument, alias: this.alias, ...this.status() });
+  }
+
+  /** The instrument as listed. */
+  listing(): InstrumentListing {
+    const depth = this.#binding === undefined ? 0 : this.#workspace.u32(this.#binding.entry + TABLE_DEPTH);
+    return { ...this.name, native: this.#binding?.native ?? "", depth, ...this.status() };
+  }
+
+  /** Tells its subscribers when the status is another than they were told. @returns true when it was */
+  publishStatus(): boolean {
+    const text = this.statusText();
+    if (text === this.#shown) {
+      return false;
+    }
+    this.#shown = text;
+    this.#outlet.publish(statusTopic(this.alias), text);
+    return true;
+  }
+}

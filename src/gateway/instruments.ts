@@ -1,0 +1,96 @@
+/**
+ * All instruments that the gateway serves, by name, and the patterns that clients name them by.
+ * Bad case: a name that does not exist; the nearest ones are offered, because it is nearly always a spelling.
+ */
+import { resolveExchangeId } from "../model/exchange_id.ts";
+import type { GatewayLimits } from "./limits.ts";
+import { type InstrumentName, ServedInstrument } from "./instrument.ts";
+import type { Outlet } from "./outlet.ts";
+import type { Workspace } from "./workspace.ts";
+
+const NEAREST_SHOWN = 3;
+
+/** The instruments of one gateway. */
+export class Instruments {
+  readonly #workspace: Workspace;
+  readonly #outlet: Outlet;
+  readonly #limits: GatewayLimits;
+  readonly #now: () => number;
+  readonly #byName = new Map<string, ServedInstrument>();
+
+  constructor(workspace: Workspace, options: { outlet: Outlet; limits: GatewayLimits; now: () => number }) {
+    this.#workspace = workspace;
+    this.#outlet = options.outlet;
+    this.#limits = options.limits;
+    this.#now = options.now;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /** All, in the order of their appearance. */
+  all(): Iterable<ServedInstrument> {
+    return this.#byName.values();
+  }
+
+  /** By `exchange:BASE-QUOTE`. */
+  get(name: string): ServedInstrument | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The instrument of that name, created when it is seen first. @throws RangeError when the arena is exhausted */
+  obtain(exchange: string, symbol: string): ServedInstrument {
+    const name: InstrumentName = { instrument: `${exchange}:${symbol}`, exchange, symbol };
+    const known = this.#byName.get(name.instrument);
+    if (known !== undefined) {
+      return known;
+    }
+    const instrument = new ServedInstrument(this.#workspace, {
+      name,
+      alias: this.#byName.size + 1,
+      outlet: this.#outlet,
+      limits: this.#limits,
+      now: this.#now,
+    });
+    this.#byName.set(name.instrument, instrument);
+    return instrument;
+  }
+
+  /**
+   * The instruments that a client's text names: `exchange:BASE-QUOTE`, `exchange:*`, `*:BASE-QUOTE` or `*:*`.
+   * Aliases of exchanges are understood. @returns empty when none matches
+   */
+  match(pattern: string): ServedInstrument[] {
+    const colon = pattern.indexOf(":");
+    const exchange = resolveExchangeId(pattern.slice(0, Math.max(colon, 0))) ?? pattern.slice(0, Math.max(colon, 0));
+    const symbol = pattern.slice(colon + 1);
+    if (exchange !== "*" && symbol !== "*") {
+      const exact = this.#byName.get(`${exchange}:${symbol}`);
+      return exact === undefined ? [] : [exact];
+    }
+    return [...this.#byName.values()].filter(
+      ({ name }) => (exchange === "*" || exchange === name.exchange) && (symbol === "*" || symbol === name.symbol),
+    );
+  }
+
+  /** The names that are spelt most like a text, nearest first. */
+  nearest(text: string): string[] {
+    const wanted = bigrams(text);
+    const scored = [...this.#byName.keys()].map((name) => ({ name, score: similarity(wanted, bigrams(name)) }));
+    const similar = scored.filter(({ score }) => score > 0).sort((one, other) => other.score - one.score);
+    return similar.slice(0, NEAREST_SHOWN).map(({ name }) => name);
+  }
+}
+
+function bigrams(text: string): Set<string> {
+  const plain = text.toLowerCase();
+  return new Set(Array.from({ length: Math.max(plain.length - 1, 0) }, (_, index) => plain.slice(index, index + 2)));
+}
+
+/** Dice coefficient: 0 = nothing in common, 1 = the same pairs of characters. */
+function similarity(one: Set<string>, other: Set<string>): number {
+  const common = [...one].filter((pair) => other.has(pair)).length;
+  return (2 * common) / Math.max(one.size + other.size, 1);
+}

@@ -1,0 +1,77 @@
+/**
+ * Every limit of the gateway, with its unit and default. Bad case: a limit per client at or above the transport's own:
+ * the transport would drop messages before the gateway takes the client off its topics; refused at start.
+ */
+
+/** Limits of a gateway. Each has a default; a number must be positive. */
+export type GatewayLimits = {
+  /** Connections at the same time; more are refused with 503. */
+  readonly connectionsMax: number;
+  /** Bytes of one client message; a larger one closes the connection. */
+  readonly messageBytesMax: number;
+  /** Messages per second of one client, averaged over ten seconds. */
+  readonly messagesPerSecondMax: number;
+  /** Channel and instrument pairs of one client. */
+  readonly subscriptionsMax: number;
+  /** Instruments that the patterns of one message may match. */
+  readonly matchesMax: number;
+  /** Protocol errors of one connection before it is closed with 1008. */
+  readonly protocolErrorsMax: number;
+  /** Bytes waiting for one client; above, it is taken off its topics until it has read them. */
+  readonly backlogBytesMax: number;
+  /** Bytes that the transport keeps for one client before it drops; must be well above backlogBytesMax. */
+  readonly backpressureBytesMax: number;
+  /** Bytes waiting for a client below which the next snapshot is begun. */
+  readonly snapshotWindowBytes: number;
+  /** A connection without traffic for so long is pinged, then closed. */
+  readonly idleSeconds: number;
+  /** Records read from one ring in one turn of the event loop. */
+  readonly batchRecords: number;
+  /** Replicas joined in one turn. */
+  readonly joinsPerTurn: number;
+  /** Bytes of the encode buffer of one instrument at first; it grows when one event needs more. */
+  readonly encodeBytes: number;
+  /** Bytes up to which it grows. */
+  readonly encodeBytesMax: number;
+  /** A producer whose heartbeat is older counts as stale. */
+  readonly heartbeatStaleMs: number;
+};
+
+/** The defaults. */
+export const GATEWAY_LIMITS: GatewayLimits = {
+  connectionsMax: 1024,
+  messageBytesMax: 65_536,
+  messagesPerSecondMax: 50,
+  subscriptionsMax: 2048,
+  matchesMax: 512,
+  protocolErrorsMax: 10,
+  backlogBytesMax: 1_048_576,
+  backpressureBytesMax: 16_777_216,
+  snapshotWindowBytes: 262_144,
+  idleSeconds: 60,
+  batchRecords: 1024,
+  joinsPerTurn: 4,
+  encodeBytes: 131_072,
+  encodeBytesMax: 8_388_608,
+  heartbeatStaleMs: 5000,
+};
+
+/**
+ * Completes limits by the defaults and checks them.
+ * @throws RangeError naming the limit
+ */
+export function completeLimits(given: Partial<GatewayLimits> = {}): GatewayLimits {
+  const limits = { ...GATEWAY_LIMITS, ...given };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!(value > 0) || !Number.isFinite(value)) {
+      throw new RangeError(`Cannot start the gateway: ${name} must be a positive number, was ${value}`);
+    }
+  }
+  if (limits.backpressureBytesMax < 2 * limits.backlogBytesMax) {
+    const { backpressureBytesMax: transport, backlogBytesMax: ours } = limits;
+    throw new RangeError(
+      `Cannot start the gateway: backpressureBytesMax must be at least twice backlogBytesMax (${ours}), was ${transport}`,
+    );
+  }
+  return limits;
+}

@@ -1,0 +1,133 @@
+/**
+ * The gateway's loop: sleep until a producer publishes, read and apply a bounded batch of every ring, flush, let clients
+ * begin, look at slow ones, and give the event loop back to the sockets. Sleeping is Atomics.waitAsync on the low word
+ * of the delta tail; `waiting` is set first, then the tails are read again, so that no wake-up can be missed, and a
+ * timeout bounds what would follow if one were.
+ * Bad case: a runtime without waitAsync; then the tails are looked at by timer, every millisecond while there is traffic.
+ */
+import { HEADER_WAITING } from "../../assembly/layout.ts";
+import type { SegmentSource } from "./segment_source.ts";
+
+const WAIT_MS = 100;
+const POLL_MS_MIN = 1;
+const POLL_MS_MAX = 16;
+
+/** What a turn does around the rings. */
+export type TurnParts = {
+  /** The segments being consumed; may change from turn to turn. */
+  sources(): readonly SegmentSource[];
+  /** After the rings were read: joins, flushes, clients. @returns true when it has more to do at once */
+  afterRead(): boolean;
+};
+
+type WaitResult = { readonly async: boolean; readonly value: Promise<unknown> | string };
+type WaitAsync = (words: Int32Array, index: number, value: number, timeoutMs: number) => WaitResult;
+
+/** Runs turns until it is stopped. */
+export class Pump {
+  readonly #words: Int32Array;
+  readonly #parts: TurnParts;
+  readonly #waitAsync: WaitAsync | undefined;
+  readonly #sleeping = new Set<SegmentSource>();
+  #isScheduled = false;
+  #isStopped = false;
+  #pollTimer: NodeJS.Timeout | undefined;
+  #pollMs = POLL_MS_MIN;
+  /** Turns since start. */
+  turns = 0;
+
+  /**
+   * @param words over the linear memory
+   * @param options.waitAsync Atomics.waitAsync, or undefined where the runtime has none
+   */
+  constructor(words: Int32Array, options: { parts: TurnParts; waitAsync: WaitAsync | undefined }) {
+    this.#words = words;
+    this.#parts = options.parts;
+    this.#waitAsync = options.waitAsync;
+  }
+
+  /** Asks for a turn as soon as the event loop comes round. */
+  wake(): void {
+    if (!this.#isScheduled && !this.#isStopped) {
+      this.#isScheduled = true;
+      setImmediate(() => this.#turn());
+    }
+  }
+
+  /** No turn begins after this. */
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#pollTimer);
+  }
+
+  #turn(): void {
+    this.#isScheduled = false;
+    if (this.#isStopped) {
+      return;
+    }
+    this.turns += 1;
+    let hasMore = false;
+    for (const source of this.#parts.sources()) {
+      hasMore = source.poll() || hasMore;
+    }
+    hasMore = this.#parts.afterRead() || hasMore;
+    if (hasMore) {
+      this.#pollMs = POLL_MS_MIN;
+      this.wake();
+    } else {
+      this.#sleep();
+    }
+  }
+
+  #sleep(): void {
+    if (this.#waitAsync === undefined) {
+      this.#sleepByTimer();
+      return;
+    }
+    for (const source of this.#parts.sources()) {
+      if (!this.#sleeping.has(source) && this.#sleepOn(source, this.#waitAsync) === "behind") {
+        this.wake();
+        return;
+      }
+    }
+  }
+
+  #sleepOn(source: SegmentSource, waitAsync: WaitAsync): "asleep" | "behind" {
+    const tail = Atomics.load(this.#words, source.tailWord);
+    Atomics.store(this.#words, (source.view.address + HEADER_WAITING) >>> 2, 1);
+    if (source.isBehind) {
+      return "behind";
+    }
+    const result = waitAsync(this.#words, source.tailWord, tail, WAIT_MS);
+    if (!result.async || typeof result.value === "string") {
+      return "behind";
+    }
+    this.#sleeping.add(source);
+    const rise = () => {
+      this.#sleeping.delete(source);
+      this.#rise();
+    };
+    result.value.then(rise, rise);
+    // Trades alone do not move the word that is waited on: look once more, now that a wake-up cannot be missed.
+    return source.isBehind ? "behind" : "asleep";
+  }
+
+  #rise(): void {
+    if (!this.#isScheduled) {
+      this.#turn();
+    }
+  }
+
+  #sleepByTimer(): void {
+    clearTimeout(this.#pollTimer);
+    this.#pollTimer = setTimeout(() => {
+      const isBehind = this.#parts.sources().some((source) => source.isBehind);
+      this.#pollMs = isBehind ? POLL_MS_MIN : Math.min(this.#pollMs * 2, POLL_MS_MAX);
+      if (isBehind) {
+        this.#turn();
+      } else {
+        this.#sleepByTimer();
+      }
+    }, this.#pollMs);
+  }
+}

@@ -1,0 +1,325 @@
+/**
+ * The gateway's side of one segment: two ring readers, the table entries bound to served instruments, and the joins that
+ * are due. Records are routed by instrument id; a book that lost its way is joined again from its image while the others
+ * go on. Bad case: the readers are overtaken; every book of the segment is emptied and joined anew, and what was lost is
+ * counted exactly.
+ */
+import {
+  DELTA_BYTES,
+  DELTA_INSTRUMENT_ID,
+  HEADER_DELTA_TAIL,
+  HEADER_TRADE_TAIL,
+  POLL_LAPPED,
+  READER_CURSOR,
+  READER_LOST,
+  RING_DELTAS,
+  RING_TRADES,
+  SEGMENT_STATE_LIVE,
+  STATE_RETIRED,
+  TRADE_BYTES,
+  TRADE_INSTRUMENT_ID,
+} from "../../assembly/layout.ts";
+import { ReplicaJoiner } from "../segment/join.ts";
+import { type InstrumentEntry, SegmentView } from "../segment/view.ts";
+import { readCount } from "../wire/numbers.ts";
+import { RESET_REASONS, type ResetReason } from "../wire/protocol.ts";
+import type { Binding, ServedInstrument } from "./instrument.ts";
+import type { Instruments } from "./instruments.ts";
+import type { GatewayLimits } from "./limits.ts";
+import type { GatewayLog } from "./log.ts";
+import type { Workspace } from "./workspace.ts";
+
+const JOIN_RETRY_MS = 20;
+
+/** What the source tells the gateway. */
+export type SourceEvents = {
+  /** The instrument's book has changed: flush it. */
+  changed(instrument: ServedInstrument): void;
+  /** Its book leads nowhere now; clients need a snapshot after the next join. No reason: the exchange's own new snapshot. */
+  interrupted(instrument: ServedInstrument, reason: ResetReason | undefined): void;
+  /** Trades of the instrument were lost or count from the beginning. */
+  tradesInterrupted(instrument: ServedInstrument, reason: ResetReason): void;
+};
+
+/** What can be said about a source from outside. */
+export type SourceCounts = { lostDeltas: number; lostTrades: number; unknownIds: number; joins: number; joinFailures: number };
+
+/** One segment being consumed. */
+export class SegmentSource {
+  readonly view: SegmentView;
+  readonly counts: SourceCounts = { lostDeltas: 0, lostTrades: 0, unknownIds: 0, joins: 0, joinFailures: 0 };
+  readonly #workspace: Workspace;
+  readonly #instruments: Instruments;
+  readonly #events: SourceEvents;
+  readonly #log: GatewayLog;
+  readonly #limits: GatewayLimits;
+  readonly #joiner: ReplicaJoiner;
+  readonly #deltaReader: number;
+  readonly #tradeReader: number;
+  readonly #bindings = new Map<number, Binding>();
+  readonly #joins = new Map<Binding, number>();
+  #entriesRead = 0;
+
+  /**
+   * Attaches to a segment: readers stand at the tails, every instrument is due to be joined.
+   * @throws RangeError when the segment cannot be trusted or the arena is exhausted
+   */
+  constructor(
+    workspace: Workspace,
+    options: { address: number; instruments: Instruments; events: SourceEvents; limits: GatewayLimits; log: GatewayLog },
+  ) {
+    this.#workspace = workspace;
+    this.#instruments = options.instruments;
+    this.#events = options.events;
+    this.#limits = options.limits;
+    this.#log = options.log;
+    this.view = new SegmentView(workspace.kernel.buffer, options.address);
+    this.#joiner = new ReplicaJoiner(workspace.kernel, {
+      segment: this.view,
+      scratch: workspace.joinDeltas,
+      scratchRecords: workspace.batchRecords,
+    });
+    this.#deltaReader = this.#createReader(RING_DELTAS);
+    this.#tradeReader = this.#createReader(RING_TRADES);
+    this.refresh();
+  }
+
+  /** Bindings in use, retired ones left out. */
+  bindings(): Binding[] {
+    return [...this.#bindings.values()].filter((binding) => binding.instrument.binding === binding);
+  }
+
+  /** Word index of the low half of the delta tail, for waiting on it. */
+  get tailWord(): number {
+    return (this.view.address + HEADER_DELTA_TAIL) >>> 2;
+  }
+
+  /** Records stand in the rings that were not read yet. */
+  get isBehind(): boolean {
+    const low = (address: number) => Atomics.load(this.#workspace.words, address >>> 2) >>> 0;
+    return (
+      low(this.view.address + HEADER_DELTA_TAIL) !== this.#workspace.u32(this.#deltaReader + READER_CURSOR) ||
+      low(this.view.address + HEADER_TRADE_TAIL) !== this.#workspace.u32(this.#tradeReader + READER_CURSOR)
+    );
+  }
+
+  /** Reads and applies one batch of each ring. @returns true when more is waiting */
+  poll(): boolean {
+    this.#pollDeltas();
+    this.#pollTrades();
+    return this.isBehind;
+  }
+
+  /**
+   * Joins books that are due, a few at a time.
+   * @returns true when more could be joined at once
+   */
+  join(nowMs: number): boolean {
+    let left = this.#limits.joinsPerTurn;
+    for (const [binding, dueAtMs] of this.#joins) {
+      if (dueAtMs > nowMs) {
+        continue;
+      }
+      if (left-- === 0) {
+        return true;
+      }
+      this.#join(binding, nowMs);
+    }
+    return false;
+  }
+
+  /** Takes in table entries that are new. */
+  refresh(): void {
+    const count = this.view.instrumentCount;
+    while (this.#entriesRead < count) {
+      this.#bind(this.view.instrument(this.#entriesRead));
+      this.#entriesRead += 1;
+    }
+  }
+
+  /** Says of every binding whether its producer lives; statuses show it. */
+  setAlive(isAlive: boolean): void {
+    for (const binding of this.#bindings.values()) {
+      binding.isAlive = isAlive;
+    }
+  }
+
+  /** The segment is live by its own word and its producer's heartbeat. */
+  isAlive(nowMs: number): boolean {
+    const beatAtMs = Number(this.view.heartbeatNs / 1_000_000n);
+    return this.view.state === SEGMENT_STATE_LIVE && nowMs - beatAtMs <= this.#limits.heartbeatStaleMs;
+  }
+
+  /** Lets go of every instrument: the segment is gone. */
+  detach(): void {
+    for (const binding of this.bindings()) {
+      binding.instrument.bind(undefined);
+      this.#events.interrupted(binding.instrument, RESET_REASONS.restarted);
+    }
+    this.#bindings.clear();
+    this.#joins.clear();
+  }
+
+  #createReader(ring: number): number {
+    const reader = this.#workspace.kernel.readerCreate(this.view.address, ring);
+    if (reader === 0) {
+      const used = this.#workspace.kernel.arenaUsed();
+      throw new RangeError(`Cannot read a segment: the gateway's arena is exhausted, was ${used} bytes used`);
+    }
+    return reader;
+  }
+
+  #bind(entry: InstrumentEntry): void {
+    const instrument = this.#obtain(entry);
+    if (instrument === undefined) {
+      return;
+    }
+    const { address, id, native } = entry;
+    const binding: Binding = { instrument, segment: this.view, entry: address, id, native, isAlive: true };
+    this.#bindings.set(id, binding);
+    const before = instrument.binding;
+    if (before !== undefined && before.segment !== this.view && before.segment.state === SEGMENT_STATE_LIVE) {
+      this.#log.error(`Cannot serve ${instrument.name.instrument} twice: two segments hold it, was id ${id}`);
+      return;
+    }
+    if (entry.retiredTo !== 0 || entry.state === STATE_RETIRED) {
+      return;
+    }
+    if (before !== undefined) {
+      this.#joins.delete(before);
+    }
+    instrument.bind(binding);
+    instrument.publishStatus();
+    if (before !== undefined) {
+      this.#events.interrupted(instrument, RESET_REASONS.restarted);
+      this.#events.tradesInterrupted(instrument, RESET_REASONS.restarted);
+    }
+    this.#joins.set(binding, 0);
+  }
+
+  /** The served instrument of an entry; undefined, with a line in the log, when it cannot be served. */
+  #obtain(entry: InstrumentEntry): ServedInstrument | undefined {
+    const { exchange } = this.view.header;
+    if (!entry.imagesFit) {
+      this.#log.error(`Cannot serve ${exchange}:${entry.canonical}: images outside the segment, was id ${entry.id}`);
+      return undefined;
+    }
+    try {
+      return this.#instruments.obtain(exchange, entry.canonical);
+    } catch (error) {
+      if (!(error instanceof RangeError)) {
+        throw error;
+      }
+      this.#log.error(`Cannot serve ${exchange}:${entry.canonical}: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  #join(binding: Binding, nowMs: number): void {
+    const { instrument } = binding;
+    instrument.loadExponents();
+    const until = readCount(this.#workspace.memory, this.#deltaReader + READER_CURSOR);
+    const outcome = this.#joiner.join(instrument.book.replica.address, { entry: binding.entry, until });
+    instrument.book.restart();
+    if (outcome.kind === "joined") {
+      this.counts.joins += 1;
+      this.#joins.delete(binding);
+      this.#events.changed(instrument);
+      return;
+    }
+    if (outcome.kind === "corrupt") {
+      this.counts.joinFailures += 1;
+      this.#log.warn(`Cannot join ${instrument.name.instrument}: its image or records do not hold, was ${outcome.code}`);
+    }
+    this.#joins.set(binding, nowMs + JOIN_RETRY_MS);
+  }
+
+  #pollDeltas(): void {
+    const { kernel, deltas, batchRecords } = this.#workspace;
+    const count = kernel.readerPoll(this.#deltaReader, deltas, batchRecords);
+    if (count === POLL_LAPPED) {
+      this.#afterLap();
+      return;
+    }
+    for (let index = 0; index < count; index++) {
+      this.#applyDelta(deltas + index * DELTA_BYTES);
+    }
+  }
+
+  #applyDelta(record: number): void {
+    const binding = this.#bindingOf(this.#workspace.u32(record + DELTA_INSTRUMENT_ID));
+    if (binding === undefined || binding.instrument.binding !== binding) {
+      return;
+    }
+    const { instrument } = binding;
+    const outcome = instrument.book.apply(record);
+    if (outcome === "reset" || outcome === "lost") {
+      this.#joins.set(binding, 0);
+      this.#events.interrupted(instrument, outcome === "lost" ? RESET_REASONS.integrity : undefined);
+    } else if (outcome === "applied") {
+      if (this.#joins.size > 0) {
+        this.#joins.delete(binding);
+      }
+      this.#events.changed(instrument);
+    }
+  }
+
+  #pollTrades(): void {
+    const { kernel, trades, batchRecords } = this.#workspace;
+    const count = kernel.readerPoll(this.#tradeReader, trades, batchRecords);
+    if (count === POLL_LAPPED) {
+      this.counts.lostTrades = readCount(this.#workspace.memory, this.#tradeReader + READER_LOST);
+      this.#interruptTrades(RESET_REASONS.lapped);
+      return;
+    }
+    const groups = new Map<Binding, number[]>();
+    for (let index = 0; index < count; index++) {
+      const record = trades + index * TRADE_BYTES;
+      const binding = this.#bindingOf(this.#workspace.u32(record + TRADE_INSTRUMENT_ID));
+      if (binding === undefined) {
+        continue;
+      }
+      binding.instrument.trades.count += 1;
+      if (binding.instrument.trades.isWanted) {
+        const group = groups.get(binding);
+        if (group === undefined) {
+          groups.set(binding, [record]);
+        } else {
+          group.push(record);
+        }
+      }
+    }
+    for (const [binding, records] of groups) {
+      const { instrument } = binding;
+      const shown = instrument.exponents(instrument.binding ?? binding);
+      instrument.trades.publish(records, { recorded: instrument.exponents(binding), shown });
+    }
+  }
+
+  #bindingOf(id: number): Binding | undefined {
+    let binding = this.#bindings.get(id);
+    if (binding === undefined) {
+      this.refresh();
+      binding = this.#bindings.get(id);
+      this.counts.unknownIds += binding === undefined ? 1 : 0;
+    }
+    return binding;
+  }
+
+  #afterLap(): void {
+    this.counts.lostDeltas = readCount(this.#workspace.memory, this.#deltaReader + READER_LOST);
+    for (const binding of this.bindings()) {
+      binding.instrument.book.replica.clear();
+      binding.instrument.book.restart();
+      this.#joins.set(binding, 0);
+      this.#events.interrupted(binding.instrument, RESET_REASONS.lapped);
+    }
+    this.#log.warn(`Cannot keep up with ${this.view.header.exchange}: overtaken by the ring, was ${this.counts.lostDeltas} records lost`);
+  }
+
+  #interruptTrades(reason: ResetReason): void {
+    for (const binding of this.bindings()) {
+      this.#events.tradesInterrupted(binding.instrument, reason);
+    }
+  }
+}

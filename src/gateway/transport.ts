@@ -1,0 +1,106 @@
+/**
+ * What the gateway needs from a WebSocket and HTTP server, drawn as one interface so that the server behind it can be
+ * exchanged: uWebSockets.js (uws_transport.ts), or `ws` where its addon cannot load (ws_transport.ts).
+ * Order is part of the contract: what is sent or published to a connection arrives in the order of the calls, whatever
+ * mixture of `send` and topics; a connection gets what was published while it was subscribed, even when it unsubscribes
+ * before the transport has written it. Bad case: a transport that drops silently; `dropped` must tell.
+ */
+
+/** A message: text, or bytes that the transport copies before the call returns (they may lie in shared memory). */
+export type Payload = string | Uint8Array;
+
+/** One client, from `open` to `close`. Using it after `close` does nothing. */
+export interface Connection {
+  /** Unique within the transport. */
+  readonly id: number;
+  /** The chosen subprotocol, empty when the client asked for none. */
+  readonly protocol: string;
+  /** For logs. */
+  readonly remote: string;
+  /** Sends one message, binary when it is bytes. */
+  send(payload: Payload): void;
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+  /** Bytes accepted and not yet handed to the operating system. */
+  bufferedBytes(): number;
+  /** Closes with a code and a reason; what was sent before still goes out. */
+  close(code: number, reason: string): void;
+}
+
+/** A request to open a WebSocket. */
+export type UpgradeRequest = {
+  readonly path: string;
+  /** As the browser sent it, empty when there is none. */
+  readonly origin: string;
+  /** Subprotocols that the client offers, in its order. */
+  readonly protocols: readonly string[];
+};
+/** Accept with a subprotocol (empty = none), or refuse with an HTTP status. */
+export type UpgradeAnswer = { readonly protocol: string } | { readonly status: number; readonly body: string };
+
+/** A plain HTTP request. Bodies are not read. */
+export type HttpRequest = {
+  /** Upper case. */
+  readonly method: string;
+  /** As sent, before decoding, without the query. */
+  readonly path: string;
+  readonly query: string;
+  /** The `if-none-match` header, empty when there is none. */
+  readonly ifNoneMatch: string;
+};
+/** Its answer. `content-length` is the transport's. */
+export type HttpAnswer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+};
+
+/** What the gateway does about events of the transport. None of them may throw. */
+export interface TransportHandlers {
+  upgrade(request: UpgradeRequest): UpgradeAnswer;
+  open(connection: Connection): void;
+  /** A message; the bytes are valid during the call only. `text` is false for binary messages. */
+  message(connection: Connection, bytes: Uint8Array, text: boolean): void;
+  /** The connection's buffer became smaller. */
+  drain(connection: Connection): void;
+  /** A message was not sent, because the transport's own limit was reached. */
+  dropped(connection: Connection): void;
+  close(connection: Connection, code: number): void;
+  request(request: HttpRequest): HttpAnswer;
+}
+
+/** How to listen. */
+export type ListenOptions = {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Paths that are WebSockets; everything else is plain HTTP. */
+  readonly webSocketPaths: readonly string[];
+  /** Larger messages of a client close its connection. */
+  readonly messageBytesMax: number;
+  /** The transport drops what would go beyond it; far above the gateway's own limit. */
+  readonly backpressureBytesMax: number;
+  /** A connection without any traffic is pinged and then closed. */
+  readonly idleSeconds: number;
+  readonly handlers: TransportHandlers;
+};
+
+/** A listening server. */
+export interface TransportServer {
+  /** The port that it listens on. */
+  readonly port: number;
+  /** Sends one message to every subscriber of a topic. */
+  publish(topic: string, payload: Payload): void;
+  /** Stops listening and closes every connection with 1001; forcefully after a short while. */
+  close(): Promise<void>;
+}
+
+/** A server that can be started. */
+export interface Transport {
+  /** Shown in statistics and health. */
+  readonly name: "uwebsockets" | "ws";
+  /**
+   * @throws ConnectionError when the port is taken or the host cannot be bound
+   */
+  listen(options: ListenOptions): Promise<TransportServer>;
+}

@@ -1,0 +1,261 @@
+/**
+ * The transport over `ws` and node:http, for machines where the addon of uWebSockets.js cannot load. Same contract, far
+ * fewer clients per core: topics are plain sets, and every delivery is a call of its own.
+ * Bad case: `ws` never drops; messages beyond the limit are dropped here, so that memory stays bounded, and `dropped`
+ * tells. A socket's `drain` comes from the TCP socket below it.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { type RawData, WebSocket, WebSocketServer } from "ws";
+import { ConnectionError } from "../errors.ts";
+import { statusText } from "./http_status.ts";
+import type { Connection, ListenOptions, Payload, Transport, TransportServer } from "./transport.ts";
+
+const CLOSE_GRACE_MS = 300;
+const GOING_AWAY = 1001;
+
+/** Makes the transport; nothing can go wrong before listening. */
+export function createWsTransport(): Transport {
+  return { name: "ws", listen };
+}
+
+function listen(options: ListenOptions): Promise<TransportServer> {
+  const http = createServer((request, response) => answer(request, response, options));
+  const hub = new Hub(options);
+  http.on("upgrade", (request, socket, head) => hub.upgrade(request, socket, head));
+  return new Promise((resolve, reject) => {
+    http.once("error", (cause: NodeJS.ErrnoException) => {
+      const where = `${options.host}:${options.port}`;
+      const reason = cause.code === "EADDRINUSE" ? "the port is taken" : cause.message;
+      reject(new ConnectionError(`Cannot listen: ${reason}, was ${where}`, { cause }));
+    });
+    http.listen({ host: options.host, port: options.port, exclusive: true }, () => {
+      const { port } = http.address() as AddressInfo;
+      let closing: Promise<void> | undefined;
+      resolve({
+        port,
+        publish: (topic, payload) => hub.publish(topic, payload),
+        close: () => {
+          closing ??= hub.close(http);
+          return closing;
+        },
+      });
+    });
+  });
+}
+
+class Hub {
+  readonly topics = new Map<string, Set<WsConnection>>();
+  readonly #options: ListenOptions;
+  readonly #sockets: WebSocketServer;
+  readonly #connections = new Set<WsConnection>();
+  readonly #pings: NodeJS.Timeout;
+  #lastId = 0;
+
+  constructor(options: ListenOptions) {
+    this.#options = options;
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: options.messageBytesMax,
+      handleProtocols: (_offered, request) => chosenProtocols.get(request) ?? false,
+    });
+    this.#pings = setInterval(() => this.#pingAll(), (options.idleSeconds * 1000) / 2);
+    this.#pings.unref();
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const [path = ""] = (request.url ?? "").split("?");
+    if (!this.#options.webSocketPaths.includes(path)) {
+      refuse(socket, 404, "no stream here");
+      return;
+    }
+    const offered = request.headers["sec-websocket-protocol"] ?? "";
+    const accepted = this.#options.handlers.upgrade({
+      path,
+      origin: request.headers.origin ?? "",
+      protocols: offered.split(",").map((name) => name.trim()).filter((name) => name !== ""),
+    });
+    if ("status" in accepted) {
+      refuse(socket, accepted.status, accepted.body);
+      return;
+    }
+    chosenProtocols.set(request, accepted.protocol === "" ? false : accepted.protocol);
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, request));
+  }
+
+  publish(topic: string, payload: Payload): void {
+    const subscribers = this.topics.get(topic);
+    if (subscribers !== undefined && subscribers.size > 0) {
+      const copy = typeof payload === "string" ? payload : Buffer.from(payload);
+      for (const connection of subscribers) {
+        connection.transmit(copy);
+      }
+    }
+  }
+
+  async close(http: Server): Promise<void> {
+    clearInterval(this.#pings);
+    http.close();
+    for (const connection of this.#connections) {
+      connection.close(GOING_AWAY, "server stops");
+    }
+    const deadline = performance.now() + CLOSE_GRACE_MS;
+    while (this.#connections.size > 0 && performance.now() < deadline) {
+      await new Promise((resume) => setTimeout(resume, 10));
+    }
+    for (const connection of this.#connections) {
+      connection.terminate();
+    }
+    http.closeAllConnections();
+  }
+
+  #open(webSocket: WebSocket, request: IncomingMessage): void {
+    const { handlers } = this.#options;
+    const connection = new WsConnection(webSocket, {
+      id: ++this.#lastId,
+      remote: request.socket.remoteAddress ?? "",
+      hub: this,
+      limit: this.#options.backpressureBytesMax,
+      dropped: () => handlers.dropped(connection),
+    });
+    this.#connections.add(connection);
+    webSocket.on("message", (message: RawData, isBinary: boolean) => {
+      handlers.message(connection, toBytes(message), !isBinary);
+    });
+    webSocket.on("pong", () => connection.heard());
+    // A broken frame of the client: ws closes the connection itself, and "close" follows.
+    webSocket.on("error", () => connection.heard());
+    request.socket.on("drain", () => handlers.drain(connection));
+    webSocket.on("close", (code: number) => {
+      connection.forget();
+      this.#connections.delete(connection);
+      handlers.close(connection, code);
+    });
+    handlers.open(connection);
+  }
+
+  #pingAll(): void {
+    for (const connection of this.#connections) {
+      connection.ping();
+    }
+  }
+}
+
+/** Which subprotocol the gateway chose for a request that is being upgraded. */
+const chosenProtocols = new WeakMap<IncomingMessage, string | false>();
+
+class WsConnection implements Connection {
+  readonly id: number;
+  readonly protocol: string;
+  readonly remote: string;
+  readonly #socket: WebSocket;
+  readonly #hub: Hub;
+  readonly #limit: number;
+  readonly #dropped: () => void;
+  readonly #topics = new Set<string>();
+  #isAlive = true;
+
+  constructor(
+    socket: WebSocket,
+    options: { id: number; remote: string; hub: Hub; limit: number; dropped: () => void },
+  ) {
+    this.#socket = socket;
+    this.id = options.id;
+    this.protocol = socket.protocol;
+    this.remote = options.remote;
+    this.#hub = options.hub;
+    this.#limit = options.limit;
+    this.#dropped = options.dropped;
+  }
+
+  send(payload: Payload): void {
+    this.transmit(typeof payload === "string" ? payload : Buffer.from(payload));
+  }
+
+  /** Sends what nobody will change any more. */
+  transmit(payload: string | Buffer): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) {
+      return;
+    }
+    if (this.#socket.bufferedAmount > this.#limit) {
+      this.#dropped();
+      return;
+    }
+    this.#socket.send(payload, { binary: typeof payload !== "string" });
+  }
+
+  subscribe(topic: string): void {
+    const subscribers = this.#hub.topics.get(topic) ?? new Set();
+    this.#hub.topics.set(topic, subscribers.add(this));
+    this.#topics.add(topic);
+  }
+
+  unsubscribe(topic: string): void {
+    const subscribers = this.#hub.topics.get(topic);
+    subscribers?.delete(this);
+    if (subscribers?.size === 0) {
+      this.#hub.topics.delete(topic);
+    }
+    this.#topics.delete(topic);
+  }
+
+  bufferedBytes(): number {
+    return this.#socket.readyState === WebSocket.OPEN ? this.#socket.bufferedAmount : 0;
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  heard(): void {
+    this.#isAlive = true;
+  }
+
+  /** Pings, or ends a connection that did not answer the ping before. */
+  ping(): void {
+    if (!this.#isAlive) {
+      this.#socket.terminate();
+      return;
+    }
+    this.#isAlive = false;
+    if (this.#socket.readyState === WebSocket.OPEN) {
+      this.#socket.ping();
+    }
+  }
+
+  forget(): void {
+    for (const topic of [...this.#topics]) {
+      this.unsubscribe(topic);
+    }
+  }
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, options: ListenOptions): void {
+  const [path = "", query = ""] = (request.url ?? "").split("?");
+  const method = request.method ?? "GET";
+  const reply = options.handlers.request({
+    method,
+    path,
+    query,
+    ifNoneMatch: request.headers["if-none-match"] ?? "",
+  });
+  const body = Buffer.from(reply.body);
+  response.writeHead(reply.status, { ...reply.headers, "content-length": body.byteLength });
+  response.end(method === "HEAD" || reply.status === 304 ? undefined : body);
+}
+
+function refuse(socket: Duplex, status: number, body: string): void {
+  const head = `HTTP/1.1 ${status} ${statusText(status)}\r\nconnection: close\r\ncontent-type: text/plain`;
+  socket.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+function toBytes(message: RawData): Uint8Array {
+  return Array.isArray(message) ? Buffer.concat(message) : new Uint8Array(message as Buffer);
+}

@@ -1,0 +1,288 @@
+/**
+ * The producer's side of a segment: lays out header, instrument table, cells, rings and images in a range of the memory,
+ * adds instruments, and keeps the host's counters, heartbeat and state. The kernel writes records, cells and images; this
+ * file never touches those after their creation. The image area is a bump allocation: an instrument that needs larger
+ * images gets them behind the others under a fresh id. Bad case: table or image area exhausted; `addInstrument` says so.
+ */
+import {
+  CELL_BYTES,
+  CELL_INSTRUMENT_ID,
+  CELL_STATE,
+  HEADER_COUNTERS,
+  HEADER_COUNTERS_MAX,
+  HEADER_HEARTBEAT,
+  HEADER_IMAGES_USED,
+  HEADER_INSTRUMENT_COUNT,
+  HEADER_MAGIC,
+  HEADER_STATE,
+  IMAGE_HEADER_BYTES,
+  LEVEL_BYTES,
+  MAGIC_HIGH,
+  MAGIC_LOW,
+  SEGMENT_ALIGN,
+  SEGMENT_STATE_INITIALISING,
+  SEGMENT_STATE_LIVE,
+  STATE_CONNECTING,
+  TABLE_ASSURANCE,
+  TABLE_BYTES,
+  TABLE_CANONICAL,
+  TABLE_CANONICAL_BYTES_MAX,
+  TABLE_DEPTH,
+  TABLE_FLAG_RANGE_KNOWN,
+  TABLE_FLAGS,
+  TABLE_ID,
+  TABLE_IMAGE_BYTES,
+  TABLE_IMAGE_CAPACITY,
+  TABLE_IMAGE_OFFSET,
+  TABLE_KNOWN_HIGH,
+  TABLE_KNOWN_LOW,
+  TABLE_NATIVE,
+  TABLE_NATIVE_BYTES_MAX,
+  TABLE_PRICE_EXPONENT,
+  TABLE_QUANTITY_EXPONENT,
+  TABLE_REASON,
+  TABLE_RETIRED_TO,
+  TABLE_SINCE,
+  TABLE_STATE,
+  TABLE_TRADING_STATUS,
+} from "../../assembly/layout.ts";
+import {
+  imageBytesFor,
+  layOut,
+  type SegmentConfig,
+  type SegmentIdentity,
+  type SegmentPlan,
+  writeHeader,
+  writeText,
+} from "./segment_plan.ts";
+
+export { imagePairBytes, type SegmentConfig, type SegmentIdentity, segmentBytes } from "./segment_plan.ts";
+
+/** Where a segment lies: all that a reader in the same process needs. */
+export type SegmentHandle = {
+  readonly exchange: string;
+  /** Address of the header. */
+  readonly address: number;
+  readonly bytes: number;
+};
+
+/** What a table entry says at its beginning. */
+export type SegmentInstrumentOptions = {
+  /** `BASE-QUOTE`, at most 47 bytes. */
+  canonical: string;
+  /** The exchange's own spelling, at most 63 bytes. */
+  native: string;
+  /** ASSURANCE_* */
+  assurance: number;
+  /** Levels per side, 0 = full. */
+  depth: number;
+  /** −1 = not known yet. */
+  priceExponent: number;
+  quantityExponent: number;
+  /** TRADING_* */
+  tradingStatus: number;
+  /** Levels of both sides together that one image can hold. */
+  imageLevels: number;
+  /** STATE_*; default connecting. */
+  state?: number;
+  reason?: number;
+  /** Unix ns. */
+  sinceNs: bigint;
+};
+
+/** The addresses that an instrument's block in the kernel needs. */
+export type SegmentInstrument = {
+  readonly id: number;
+  readonly entryAddress: number;
+  readonly cellAddress: number;
+  /** First of two images. */
+  readonly imageAddress: number;
+  /** Bytes of one image. */
+  readonly imageBytes: number;
+  /** Levels that one image holds. */
+  readonly imageCapacity: number;
+};
+
+/**
+ * Initialises a segment and makes it live. Whatever the range held before is erased.
+ * @param buffer of the shared memory
+ * @param options.address SEGMENT_ALIGN-aligned
+ * @throws RangeError when the range is not aligned, lies outside the buffer, or a size is unusable
+ */
+export function createSegment(
+  buffer: ArrayBufferLike,
+  options: { address: number; config: SegmentConfig; identity: SegmentIdentity },
+): SegmentWriter {
+  const { address, config, identity } = options;
+  const plan = layOut(config);
+  if (address % SEGMENT_ALIGN !== 0 || address + plan.bytes > buffer.byteLength) {
+    throw new RangeError(
+      `Cannot create a segment of ${plan.bytes} bytes in ${buffer.byteLength}: the address must be a multiple of ${SEGMENT_ALIGN} inside, was ${address}`,
+    );
+  }
+  new Uint8Array(buffer, address, plan.bytes).fill(0);
+  const view = new DataView(buffer, address, plan.bytes);
+  view.setUint32(HEADER_STATE, SEGMENT_STATE_INITIALISING, true);
+  writeHeader(view, { config, identity, plan });
+  const writer = new SegmentWriter(buffer, { address, plan, config, identity });
+  view.setUint32(HEADER_MAGIC, MAGIC_LOW, true);
+  view.setUint32(HEADER_MAGIC + 4, MAGIC_HIGH, true);
+  writer.setState(SEGMENT_STATE_LIVE);
+  return writer;
+}
+
+/** A live segment. Thread: the producer's only. */
+export class SegmentWriter implements SegmentHandle {
+  readonly exchange: string;
+  readonly address: number;
+  readonly bytes: number;
+  readonly #buffer: ArrayBufferLike;
+  readonly #view: DataView;
+  readonly #heartbeat: BigUint64Array;
+  readonly #plan: SegmentPlan;
+  readonly #config: SegmentConfig;
+  readonly #firstId: number;
+  #count = 0;
+  #imagesUsed = 0;
+
+  constructor(
+    buffer: ArrayBufferLike,
+    options: { address: number; plan: SegmentPlan; config: SegmentConfig; identity: SegmentIdentity },
+  ) {
+    const { address, plan, config, identity } = options;
+    this.exchange = identity.exchange;
+    this.address = address;
+    this.bytes = plan.bytes;
+    this.#buffer = buffer;
+    this.#view = new DataView(buffer, address, plan.bytes);
+    this.#heartbeat = new BigUint64Array(buffer, address + HEADER_HEARTBEAT, 1);
+    this.#plan = plan;
+    this.#config = config;
+    this.#firstId = identity.firstInstrumentId ?? 1;
+  }
+
+  /** Table entries in use. */
+  get instrumentCount(): number {
+    return this.#count;
+  }
+
+  /**
+   * Adds a table entry with its cell and two images; readers see it when it is complete.
+   * @returns undefined when the table or the image area is exhausted; nothing changed then
+   * @throws RangeError when a name is too long
+   */
+  addInstrument(options: SegmentInstrumentOptions): SegmentInstrument | undefined {
+    const imageBytes = imageBytesFor(options.imageLevels);
+    const hasRoom =
+      this.#count < this.#config.instrumentCapacity && this.#imagesUsed + 2 * imageBytes <= this.#config.imageAreaBytes;
+    if (!hasRoom) {
+      return undefined;
+    }
+    const imageOffset = this.#plan.imagesOffset + this.#imagesUsed;
+    const instrument = {
+      id: this.#firstId + this.#count,
+      entryAddress: this.address + this.#plan.tableOffset + this.#count * TABLE_BYTES,
+      cellAddress: this.address + this.#plan.cellsOffset + this.#count * CELL_BYTES,
+      imageAddress: this.address + imageOffset,
+      imageBytes,
+      imageCapacity: Math.floor((imageBytes - IMAGE_HEADER_BYTES) / LEVEL_BYTES),
+    };
+    this.#writeEntry(instrument, options);
+    const cell = new DataView(this.#buffer, instrument.cellAddress, CELL_BYTES);
+    cell.setUint32(CELL_INSTRUMENT_ID, instrument.id, true);
+    cell.setUint32(CELL_STATE, options.state ?? STATE_CONNECTING, true);
+    this.#imagesUsed += 2 * imageBytes;
+    this.#count += 1;
+    this.#view.setBigUint64(HEADER_IMAGES_USED, BigInt(this.#imagesUsed), true);
+    Atomics.store(new Uint32Array(this.#buffer, this.address + HEADER_INSTRUMENT_COUNT, 1), 0, this.#count);
+    return instrument;
+  }
+
+  /** Points a retired entry to its successor. */
+  linkRetired(retired: SegmentInstrument, successor: SegmentInstrument): void {
+    this.#entry(retired).setUint32(TABLE_RETIRED_TO, successor.id, true);
+  }
+
+  /** Sets state and reason of an entry that the kernel does not mirror. @param sinceNs Unix ns */
+  setEntryState(instrument: SegmentInstrument, state: number, options: { reason: number; sinceNs: bigint }): void {
+    const entry = this.#entry(instrument);
+    entry.setUint32(TABLE_STATE, state, true);
+    entry.setUint32(TABLE_REASON, options.reason, true);
+    entry.setBigUint64(TABLE_SINCE, options.sinceNs, true);
+  }
+
+  /** Sets the depth and the assurance that goes with it. @param depth levels per side, 0 = full @param assurance ASSURANCE_* */
+  setDepth(instrument: SegmentInstrument, depth: number, assurance: number): void {
+    const entry = this.#entry(instrument);
+    entry.setUint32(TABLE_DEPTH, depth, true);
+    entry.setUint32(TABLE_ASSURANCE, assurance, true);
+  }
+
+  /** @param status TRADING_* */
+  setTradingStatus(instrument: SegmentInstrument, status: number): void {
+    this.#entry(instrument).setUint32(TABLE_TRADING_STATUS, status, true);
+  }
+
+  /** Bounds what the exchange told about an instrument, in ticks; levels outside are not asserted. */
+  setKnownRange(instrument: SegmentInstrument, lowTicks: bigint, highTicks: bigint): void {
+    const entry = this.#entry(instrument);
+    entry.setBigInt64(TABLE_KNOWN_LOW, lowTicks, true);
+    entry.setBigInt64(TABLE_KNOWN_HIGH, highTicks, true);
+    entry.setUint32(TABLE_FLAGS, entry.getUint32(TABLE_FLAGS, true) | TABLE_FLAG_RANGE_KNOWN, true);
+  }
+
+  /** Shows that the producer lives. @param nowNs Unix ns */
+  beat(nowNs: bigint): void {
+    Atomics.store(this.#heartbeat, 0, nowNs);
+  }
+
+  /** Adds to a counter. The kernel owns those below 32, the host the others. @param counter COUNTER_* */
+  count(counter: number, by = 1): void {
+    const offset = counterOffset(counter);
+    this.#view.setBigUint64(offset, this.#view.getBigUint64(offset, true) + BigInt(by), true);
+  }
+
+  /** Reads a counter, exact up to 2^53. @param counter COUNTER_* */
+  counter(counter: number): number {
+    return Number(this.#view.getBigUint64(counterOffset(counter), true));
+  }
+
+  /** @param state SEGMENT_STATE_* */
+  setState(state: number): void {
+    Atomics.store(new Uint32Array(this.#buffer, this.address + HEADER_STATE, 1), 0, state);
+  }
+
+  #entry(instrument: SegmentInstrument): DataView {
+    return new DataView(this.#buffer, instrument.entryAddress, TABLE_BYTES);
+  }
+
+  #writeEntry(instrument: SegmentInstrument, options: SegmentInstrumentOptions): void {
+    const entry = this.#entry(instrument);
+    const fields: [offset: number, value: number][] = [
+      [TABLE_ID, instrument.id],
+      [TABLE_STATE, options.state ?? STATE_CONNECTING],
+      [TABLE_ASSURANCE, options.assurance],
+      [TABLE_REASON, options.reason ?? 0],
+      [TABLE_TRADING_STATUS, options.tradingStatus],
+      [TABLE_DEPTH, options.depth],
+      [TABLE_IMAGE_CAPACITY, instrument.imageCapacity],
+    ];
+    writeText(entry, TABLE_CANONICAL, { text: options.canonical, bytesMax: TABLE_CANONICAL_BYTES_MAX });
+    writeText(entry, TABLE_NATIVE, { text: options.native, bytesMax: TABLE_NATIVE_BYTES_MAX });
+    for (const [offset, value] of fields) {
+      entry.setUint32(offset, value, true);
+    }
+    entry.setInt32(TABLE_PRICE_EXPONENT, options.priceExponent, true);
+    entry.setInt32(TABLE_QUANTITY_EXPONENT, options.quantityExponent, true);
+    entry.setBigUint64(TABLE_IMAGE_OFFSET, BigInt(instrument.imageAddress - this.address), true);
+    entry.setBigUint64(TABLE_IMAGE_BYTES, BigInt(instrument.imageBytes), true);
+    entry.setBigUint64(TABLE_SINCE, options.sinceNs, true);
+  }
+}
+
+function counterOffset(counter: number): number {
+  if (!(counter >= 0 && counter < HEADER_COUNTERS_MAX)) {
+    throw new RangeError(`Cannot count: there are ${HEADER_COUNTERS_MAX} counters, was ${counter}`);
+  }
+  return HEADER_COUNTERS + counter * 8;
+}

@@ -1,0 +1,344 @@
+/**
+ * The sync of one exchange: frames go in, the kernel applies them, and every outcome that is not plain is settled here:
+ * rescales, buffering, the splice of REST snapshots, faults, unreadable frames, acknowledgements. No I/O and no clock: what
+ * is to be sent or fetched leaves as actions, so that a socket, a capture or a test drives the same code.
+ * Bad case: a frame whose instrument cannot be told; then every book of its connection is in doubt.
+ */
+import {
+  APPLY_BUFFER,
+  APPLY_CHECKSUM_BAD,
+  APPLY_CONTROL,
+  APPLY_CROSSED,
+  APPLY_DECODE_ERROR,
+  APPLY_GAP,
+  APPLY_HEARTBEAT,
+  APPLY_LIMIT,
+  APPLY_OVERFLOW,
+  APPLY_SNAPSHOT,
+  APPLY_STALE,
+  APPLY_TICKER,
+  COUNTER_BUFFER_OVERFLOWS,
+  LIMIT_ARENA,
+  LIMIT_IMAGE,
+  REASON_CHECKSUM,
+  REASON_CROSSED,
+  REASON_LIMIT,
+  REASON_OVERFLOW,
+  STATE_OUT_OF_SERVICE,
+  STATE_SUSPECT,
+  STATE_SYNCED,
+  TRADING_UNKNOWN,
+} from "../../assembly/layout.ts";
+import type { Exchange } from "../exchanges/mod.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { SegmentWriter } from "../segment/writer.ts";
+import { needsSettling, type SettlerGround, settle } from "./frame_settler.ts";
+import type { InstrumentStart } from "./instrument_block.ts";
+import { InstrumentWatch } from "./instrument_watch.ts";
+import { Outcome } from "./outcome.ts";
+import type { SyncAction, SyncSettings } from "./sync_action.ts";
+import { SyncConnection } from "./sync_connection.ts";
+import type { TrackedInstrument } from "./tracked_instrument.ts";
+
+/** What a sync is built from. */
+export type ExchangeSyncOptions = {
+  /** With an arena, attached to the segment. */
+  readonly kernel: Kernel;
+  readonly exchange: Exchange;
+  readonly segment: SegmentWriter;
+  /** Where frames are put for the kernel. */
+  readonly frame: { readonly address: number; readonly bytes: number };
+  /** Records of an instrument after which its image is renewed; a quarter of the ring or less. */
+  readonly imageEvery: number;
+  /** Unix ns of a receivedAt; 0n for an unknown one. */
+  readonly wallNs: (receivedAt: number) => bigint;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly settings: SyncSettings;
+  /** Levels per side asked of a REST snapshot; the exchange's own figure unless given. */
+  readonly snapshotLevels?: number;
+  /** Replays: an instrument appears with the first frame that names it. */
+  readonly opensUnknown?: boolean;
+};
+
+/** What became of a REST snapshot. */
+export type SnapshotVerdict = "applied" | "too_old" | "unreadable" | "not_wanted";
+
+/** A frame on its way: where it came from and when. */
+type Arrival = { readonly connection: number; readonly bytes: Uint8Array; readonly receivedAt: number };
+
+const SCRATCH_BYTES = 256;
+
+/** The sync of one exchange. Thread: the producer's. Times: receivedAt in ns since the wall anchor, negative = unknown. */
+export class ExchangeSync {
+  readonly exchange: Exchange;
+  readonly #options: ExchangeSyncOptions;
+  readonly #kernel: Kernel;
+  readonly #frame: Uint8Array;
+  readonly #outcome: Outcome;
+  readonly #watch: InstrumentWatch;
+  readonly #settler: SettlerGround;
+  readonly #connections: SyncConnection[] = [];
+  #actions: SyncAction[] = [];
+
+  /** @throws RangeError when the arena has no room for the scratch */
+  constructor(options: ExchangeSyncOptions) {
+    const { kernel, frame, segment, imageEvery, wallNs, settings, random } = options;
+    this.exchange = options.exchange;
+    this.#options = options;
+    this.#kernel = kernel;
+    this.#frame = new Uint8Array(kernel.buffer, frame.address, frame.bytes);
+    this.#outcome = new Outcome(kernel);
+    const scratch = kernel.arenaAllocate(SCRATCH_BYTES);
+    if (scratch === 0) {
+      throw new RangeError(`Cannot start the sync: the arena is exhausted, was ${kernel.arenaUsed()} bytes in use`);
+    }
+    this.#watch = new InstrumentWatch({
+      exchange: options.exchange,
+      ground: { kernel, view: new DataView(kernel.buffer), segment, scratch, imageEvery, wallNs },
+      settings,
+      random,
+      snapshotLevels: this.#snapshotLevels,
+      act: (action) => this.#actions.push(action),
+      resubscribe: (instrument, receivedAt) =>
+        this.connection(instrument.connection).resubscribe(instrument, receivedAt),
+    });
+    this.#settler = {
+      outcome: this.#outcome,
+      blockOf: (address) => this.#watch.ofBlock(address)?.block,
+      openUnknown: (native) => this.#openUnknown(native),
+    };
+  }
+
+  /** All instruments, in the order of their opening. */
+  get instruments(): readonly TrackedInstrument[] {
+    return this.#watch.all;
+  }
+
+  /** @param native the exchange's spelling */
+  instrument(native: string): TrackedInstrument | undefined {
+    return this.#watch.named(native);
+  }
+
+  /**
+   * Puts an instrument under watch; it is connecting until its connection opens.
+   * @param connection index of the connection that will carry it
+   * @throws RangeError when kernel or segment have no room for it
+   */
+  open(start: InstrumentStart, connection = 0): TrackedInstrument {
+    return this.#watch.open(start, connection);
+  }
+
+  /** A connection by its index; it is made when it is first asked for. */
+  connection(index: number): SyncConnection {
+    const made = this.#connections[index];
+    if (made !== undefined) {
+      return made;
+    }
+    const connection = new SyncConnection(index, {
+      exchange: this.exchange,
+      instruments: () => this.#watch.ofConnection(index),
+      instrument: (native) => this.#watch.named(native),
+      openUnknown: (native) => this.#openUnknown(native),
+      perform: (instrument, actions, receivedAt) => this.#watch.perform(instrument, actions, receivedAt),
+      act: (action) => this.#actions.push(action),
+      receive: (bytes, receivedAt) => this.#receive({ connection: index, bytes, receivedAt }),
+    });
+    this.#connections[index] = connection;
+    return connection;
+  }
+
+  /** Takes what is to be done now. */
+  takeActions(): SyncAction[] {
+    const actions = this.#actions;
+    if (actions.length > 0) {
+      this.#actions = [];
+    }
+    return actions;
+  }
+
+  /**
+   * A REST snapshot arrived: it replaces the book, and the waiting events follow.
+   * @param options.token of the action that asked for it; absent in replays
+   */
+  snapshotArrived(native: string, body: Uint8Array, options: { token?: number; receivedAt: number }): SnapshotVerdict {
+    const { token, receivedAt } = options;
+    const instrument = this.#watch.named(native);
+    const isAwaited = token === undefined || instrument?.machine.awaitedSnapshot === token;
+    if (instrument === undefined || !isAwaited || !wantsSnapshot(instrument.block.state)) {
+      return "not_wanted";
+    }
+    const verdict = this.#splice(instrument, body, receivedAt);
+    if (verdict !== "applied" && token !== undefined) {
+      this.snapshotFailed(native, { token, receivedAt });
+    }
+    return verdict;
+  }
+
+  /** A REST snapshot could not be fetched. */
+  snapshotFailed(native: string, options: { token: number; receivedAt: number }): void {
+    const instrument = this.#watch.named(native);
+    if (instrument !== undefined) {
+      const actions = instrument.machine.snapshotFailed(options.receivedAt / 1e6, options.token);
+      this.#watch.perform(instrument, actions, options.receivedAt);
+    }
+  }
+
+  /** Looks after what is overdue: repairs, acknowledgements, images. Call about ten times a second. */
+  tick(receivedAt: number): void {
+    this.#watch.tick(receivedAt);
+    for (const connection of this.#connections) {
+      connection?.tick(receivedAt);
+    }
+  }
+
+  /** Says of every book that it ends here. */
+  stop(receivedAt: number): void {
+    this.#watch.stop(receivedAt);
+  }
+
+  /** Publishes what was written. @param now ns since the wall anchor @returns records */
+  publish(now: number): number {
+    return this.#kernel.publish(now);
+  }
+
+  get #snapshotLevels(): number {
+    return this.#options.snapshotLevels ?? this.exchange.header.snapshotLevels;
+  }
+
+  #receive(arrival: Arrival): number {
+    const { connection, bytes, receivedAt } = arrival;
+    if (bytes.length > this.#frame.length) {
+      this.#watch.unreadable(connection, undefined, receivedAt);
+      return APPLY_DECODE_ERROR;
+    }
+    this.#frame.set(bytes);
+    const { address } = this.#options.frame;
+    const { decoder } = this.exchange.header;
+    const code = this.#kernel.apply(decoder, address, bytes.length, receivedAt);
+    if (isPlain(code) && !this.#watch.hasSuspects) {
+      return code;
+    }
+    const again = () => this.#kernel.apply(decoder, address, bytes.length, receivedAt);
+    const last = needsSettling(code) ? settle(this.#settler, code, { again, receivedAt }) : code;
+    this.#finish(last, arrival);
+    return last;
+  }
+
+  #finish(code: number, { connection, bytes, receivedAt }: Arrival): void {
+    const watch = this.#watch;
+    const { detail } = this.#outcome;
+    const instrument = watch.ofBlock(this.#outcome.instrument);
+    switch (code) {
+      case APPLY_CONTROL:
+        this.connection(connection).control(new TextDecoder().decode(bytes), receivedAt);
+        return;
+      case APPLY_BUFFER:
+        this.#buffer(instrument, bytes, receivedAt);
+        return;
+      case APPLY_DECODE_ERROR:
+        watch.unreadable(connection, instrument, receivedAt);
+        return;
+      case APPLY_GAP:
+        watch.fault(instrument, detail, receivedAt);
+        break;
+      case APPLY_CHECKSUM_BAD:
+        watch.fault(instrument, REASON_CHECKSUM, receivedAt);
+        break;
+      case APPLY_CROSSED:
+        watch.fault(instrument, REASON_CROSSED, receivedAt);
+        break;
+      case APPLY_OVERFLOW:
+        watch.outOfService(instrument, REASON_OVERFLOW, receivedAt);
+        break;
+      case APPLY_LIMIT:
+        this.#limit(instrument, { connection, detail, receivedAt });
+        break;
+    }
+    watch.sweep(receivedAt);
+  }
+
+  #limit(
+    instrument: TrackedInstrument | undefined,
+    { connection, detail, receivedAt }: { connection: number; detail: number; receivedAt: number },
+  ): void {
+    if (detail !== LIMIT_ARENA && detail !== LIMIT_IMAGE) {
+      this.#watch.unreadable(connection, instrument, receivedAt);
+      return;
+    }
+    const what = detail === LIMIT_ARENA ? "the kernel's arena" : "the segment's table or image area";
+    const text = `Cannot hold the book: ${what} is exhausted`;
+    this.#actions.push({ do: "report", level: "error", text, native: instrument?.block.native ?? "" });
+    this.#watch.outOfService(instrument, REASON_LIMIT, receivedAt);
+  }
+
+  #buffer(instrument: TrackedInstrument | undefined, bytes: Uint8Array, receivedAt: number): void {
+    if (instrument === undefined) {
+      return;
+    }
+    const { firstSequence, lastSequence } = this.#outcome;
+    const copy = new Uint8Array(bytes);
+    const dropped = instrument.buffer.push({ bytes: copy, receivedAt, firstSequence, lastSequence });
+    if (dropped > 0) {
+      this.#options.segment.count(COUNTER_BUFFER_OVERFLOWS, dropped);
+    }
+    this.#watch.perform(instrument, instrument.machine.buffered(), receivedAt);
+  }
+
+  #splice(instrument: TrackedInstrument, body: Uint8Array, receivedAt: number): SnapshotVerdict {
+    const sequence = this.exchange.snapshotSequence(body);
+    if (sequence === undefined || body.length > this.#frame.length) {
+      return "unreadable";
+    }
+    const { block, buffer, connection } = instrument;
+    const { firstSequence } = buffer;
+    if (firstSequence !== undefined && firstSequence > sequence + 1n) {
+      return "too_old";
+    }
+    this.#frame.set(body);
+    const { decoder } = this.exchange.header;
+    const { address } = this.#options.frame;
+    const again = () => this.#kernel.applySnapshot(decoder, block.address, address, body.length, receivedAt);
+    const code = settle(this.#settler, again(), { again, receivedAt });
+    if (code !== APPLY_SNAPSHOT) {
+      if (code !== APPLY_DECODE_ERROR) {
+        this.#finish(code, { connection, bytes: body, receivedAt });
+      }
+      return "unreadable";
+    }
+    block.noteKnownRange(this.#snapshotLevels);
+    this.#watch.sweep(receivedAt);
+    for (const frame of buffer.take()) {
+      this.#receive({ connection, bytes: frame.bytes, receivedAt: frame.receivedAt });
+    }
+    return "applied";
+  }
+
+  #openUnknown(native: string): boolean {
+    if (this.#options.opensUnknown !== true || native === "") {
+      return false;
+    }
+    const { header } = this.exchange;
+    const depth = header.defaultDepth;
+    this.open({
+      native,
+      canonical: this.exchange.canonicalName(native),
+      assurance: this.exchange.assurance(depth),
+      depth,
+      priceExponent: -1,
+      quantityExponent: -1,
+      tradingStatus: TRADING_UNKNOWN,
+      imageLevels: header.imageLevels,
+    });
+    return true;
+  }
+}
+
+/** Outcomes after which nothing is left to do as long as no book is in doubt. */
+function isPlain(code: number): boolean {
+  return (code <= APPLY_HEARTBEAT && code !== APPLY_SNAPSHOT) || code === APPLY_TICKER || code === APPLY_STALE;
+}
+
+function wantsSnapshot(state: number): boolean {
+  return state !== STATE_SYNCED && state !== STATE_SUSPECT && state !== STATE_OUT_OF_SERVICE;
+}

@@ -1,0 +1,196 @@
+/**
+ * All instruments of one exchange under watch: keeps each machine in step with what the kernel found, and turns what the
+ * machines want into kernel calls and actions. Bad case: a frame with several events changes several instruments while
+ * its outcome names one; `sweep` compares them all.
+ */
+import {
+  COUNTER_RESYNCS,
+  REASON_LIMIT,
+  REASON_STOPPED,
+  STATE_CONNECTING,
+  STATE_OUT_OF_SERVICE,
+  STATE_RESYNCING,
+  STATE_SUSPECT,
+  STATE_SYNCED,
+} from "../../assembly/layout.ts";
+import type { Exchange } from "../exchanges/mod.ts";
+import { InstrumentBlock, type InstrumentGround, type InstrumentStart } from "./instrument_block.ts";
+import { type InstrumentAction, InstrumentSync } from "./instrument_sync.ts";
+import { SpliceBuffer } from "./splice_buffer.ts";
+import type { SyncAction, SyncSettings } from "./sync_action.ts";
+import { SideChannels, type TrackedInstrument } from "./tracked_instrument.ts";
+
+/** What a watch is built from. */
+export type WatchOptions = {
+  readonly exchange: Exchange;
+  readonly ground: InstrumentGround;
+  readonly settings: SyncSettings;
+  readonly random: () => number;
+  /** Levels per side asked of a REST snapshot. */
+  readonly snapshotLevels: number;
+  readonly act: (action: SyncAction) => void;
+  /** Subscribes one book afresh. */
+  readonly resubscribe: (instrument: TrackedInstrument, receivedAt: number) => void;
+};
+
+/** The instruments of one exchange. Times: receivedAt in ns since the wall anchor. */
+export class InstrumentWatch {
+  readonly #options: WatchOptions;
+  readonly #byNative = new Map<string, TrackedInstrument>();
+  readonly #byBlock = new Map<number, TrackedInstrument>();
+  #suspects = 0;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** All, in the order of their opening. */
+  get all(): readonly TrackedInstrument[] {
+    return [...this.#byNative.values()];
+  }
+
+  /** Whether some book is suspect: then every outcome is followed by a sweep. */
+  get hasSuspects(): boolean {
+    return this.#suspects > 0;
+  }
+
+  /** @param native the exchange's spelling */
+  named(native: string): TrackedInstrument | undefined {
+    return this.#byNative.get(native);
+  }
+
+  /** @param address of the kernel's block */
+  ofBlock(address: number): TrackedInstrument | undefined {
+    return this.#byBlock.get(address);
+  }
+
+  /** Those that a connection carries. */
+  ofConnection(connection: number): readonly TrackedInstrument[] {
+    return this.all.filter((instrument) => instrument.connection === connection);
+  }
+
+  /** Puts an instrument under watch. @throws RangeError when kernel or segment have no room for it */
+  open(start: InstrumentStart, connection: number): TrackedInstrument {
+    const { exchange, ground, settings, random } = this.#options;
+    const { snapshot, timing } = exchange.header;
+    const block = new InstrumentBlock(ground, start);
+    const machine = new InstrumentSync({
+      snapshot,
+      unreadable: () => exchange.unreadable(block.depth),
+      ackMs: timing.ackMs,
+      firstDataMs: timing.firstDataMs,
+      suspectMs: settings.suspectMs,
+      refusedMs: settings.refusedMs,
+      backoff: { baseMs: settings.repairBaseMs, capMs: settings.repairCapMs, healthyMs: settings.healthyMs },
+      random,
+    });
+    const buffer = new SpliceBuffer({ framesMax: settings.bufferFramesMax, bytesMax: settings.bufferBytesMax });
+    const instrument = { block, machine, buffer, connection, side: new SideChannels() };
+    this.#byNative.set(start.native, instrument);
+    this.#byBlock.set(block.address, instrument);
+    return instrument;
+  }
+
+  /** Follows the kernel's own changes of state. */
+  sweep(receivedAt: number): void {
+    let suspects = 0;
+    for (const instrument of this.#byNative.values()) {
+      const { block, machine } = instrument;
+      const { state } = block;
+      if (state !== machine.state) {
+        this.#follow(instrument, state, receivedAt);
+      }
+      suspects += block.state === STATE_SUSPECT ? 1 : 0;
+    }
+    this.#suspects = suspects;
+  }
+
+  /** The kernel found a fault. @param reason REASON_* */
+  fault(instrument: TrackedInstrument | undefined, reason: number, receivedAt: number): void {
+    if (instrument !== undefined) {
+      this.perform(instrument, instrument.machine.fault(receivedAt / 1e6, reason), receivedAt);
+    }
+  }
+
+  /** The book cannot be held. @param reason REASON_* */
+  outOfService(instrument: TrackedInstrument | undefined, reason: number, receivedAt: number): void {
+    if (instrument !== undefined) {
+      this.perform(instrument, instrument.machine.outOfService(reason), receivedAt);
+    }
+  }
+
+  /** A frame could not be read. @param instrument whose it was; undefined = it could be any of the connection */
+  unreadable(connection: number, instrument: TrackedInstrument | undefined, receivedAt: number): void {
+    for (const concerned of instrument === undefined ? this.ofConnection(connection) : [instrument]) {
+      this.perform(concerned, concerned.machine.unreadable(receivedAt / 1e6), receivedAt);
+    }
+    this.sweep(receivedAt);
+  }
+
+  /** Looks after what is overdue, and after books that outgrew their images. */
+  tick(receivedAt: number): void {
+    const at = receivedAt / 1e6;
+    for (const instrument of this.#byNative.values()) {
+      const { machine, block } = instrument;
+      if (machine.deadline !== undefined && machine.deadline <= at) {
+        this.perform(instrument, machine.timer(at), receivedAt);
+      }
+      if (block.isImageFull && block.state !== STATE_OUT_OF_SERVICE && !block.growImages(block.levels, receivedAt)) {
+        this.outOfService(instrument, REASON_LIMIT, receivedAt);
+      }
+    }
+  }
+
+  /** Says of every book that it ends here. */
+  stop(receivedAt: number): void {
+    for (const instrument of this.#byNative.values()) {
+      this.perform(instrument, instrument.machine.closed(REASON_STOPPED), receivedAt);
+    }
+  }
+
+  /** Does what a machine wants. */
+  perform(instrument: TrackedInstrument, actions: readonly InstrumentAction[], receivedAt: number): void {
+    const { block, buffer, connection } = instrument;
+    const { act, ground, resubscribe } = this.#options;
+    for (const action of actions) {
+      switch (action.do) {
+        case "unsync":
+          block.unsync(action.state, action.reason, receivedAt);
+          if (action.state === STATE_CONNECTING) {
+            buffer.clear();
+          }
+          break;
+        case "count_resync":
+          ground.segment.count(COUNTER_RESYNCS);
+          break;
+        case "snapshot":
+          this.#askSnapshot(block.native, action.token);
+          break;
+        case "resubscribe":
+          resubscribe(instrument, receivedAt);
+          break;
+        case "reconnect":
+          act({ do: "reconnect", connection, graceful: false, why: `${block.native} stays silent` });
+          break;
+      }
+    }
+  }
+
+  #follow(instrument: TrackedInstrument, state: number, receivedAt: number): void {
+    if (state === STATE_SYNCED) {
+      this.perform(instrument, instrument.machine.synced(receivedAt / 1e6), receivedAt);
+    } else if (state === STATE_RESYNCING) {
+      this.fault(instrument, instrument.block.reason, receivedAt);
+    } else if (state === STATE_OUT_OF_SERVICE) {
+      this.outOfService(instrument, instrument.block.reason, receivedAt);
+    }
+  }
+
+  #askSnapshot(native: string, token: number): void {
+    const { exchange, snapshotLevels, act } = this.#options;
+    const request = exchange.snapshotRequest(native, snapshotLevels);
+    if (request !== undefined) {
+      act({ do: "snapshot", native, request, token });
+    }
+  }
+}

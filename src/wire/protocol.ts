@@ -1,0 +1,272 @@
+/**
+ * The words of the stream's protocol: subprotocols, paths, channels, error codes, close codes and the types of every
+ * message a server sends. Types and constants only, so that clients in browsers carry no schema library; what a client
+ * may send is judged by messages.ts. The grammar of the binary frames is in PROTOCOL.md.
+ * Bad case: a field added here and not there; PROTOCOL.md is what other people's clients are written from.
+ */
+import type { AssuranceWord, ReasonWord, StateWord, TradingWord } from "../model/states.ts";
+
+/** Market messages are binary frames, control messages JSON text. */
+export const SUBPROTOCOL_BINARY = "alphapulse.v1.bin";
+/** Everything is JSON text; also what a client gets that asks for no subprotocol. */
+export const SUBPROTOCOL_JSON = "alphapulse.v1.json";
+/** Where the stream is served. */
+export const STREAM_PATHS = ["/ws", "/api/v1/stream/deltas"] as const;
+
+/** What can be subscribed. `stats` belongs to the server, the others to an instrument. */
+export const CHANNELS = ["book", "trades", "bbo", "stats"] as const;
+/** A channel. */
+export type Channel = (typeof CHANNELS)[number];
+/** A channel of an instrument. */
+export type MarketChannel = Exclude<Channel, "stats">;
+
+/** Why a client message was refused. Those in `COUNTED_ERRORS` count towards the limit that closes the connection. */
+export const ERROR_CODES = {
+  /** The text is not JSON. */
+  badJson: "bad_json",
+  /** JSON, but no message of this protocol; the error message names the field. */
+  badMessage: "bad_message",
+  /** Clients send text only. */
+  binaryMessage: "binary_message",
+  /** More messages than the server reads from one client; the message was not acted on. */
+  tooManyMessages: "too_many_messages",
+  /** No instrument matches; the nearest names are in the message. */
+  unknownInstrument: "unknown_instrument",
+  /** Unsubscribed from what was not subscribed. */
+  notSubscribed: "not_subscribed",
+  /** The client would have more subscriptions than the server keeps for one; nothing was subscribed. */
+  tooManySubscriptions: "too_many_subscriptions",
+  /** The patterns match more instruments than one message may; nothing was subscribed. */
+  tooManyMatches: "too_many_matches",
+} as const;
+/** An error code. */
+export type ErrorCode = (typeof ERROR_CODES)[keyof typeof ERROR_CODES];
+
+/** Errors that only a broken or hostile client makes. */
+export const COUNTED_ERRORS: ReadonlySet<ErrorCode> = new Set([
+  ERROR_CODES.badJson,
+  ERROR_CODES.badMessage,
+  ERROR_CODES.binaryMessage,
+  ERROR_CODES.tooManyMessages,
+  ERROR_CODES.tooManySubscriptions,
+  ERROR_CODES.tooManyMatches,
+]);
+
+/** WebSocket close codes that the server uses. */
+export const CLOSE_CODES = {
+  /** The server stops. */
+  goingAway: 1001,
+  /** Too many protocol errors, or control messages that are never read. */
+  policyViolation: 1008,
+  /** The server has as many connections as it takes. */
+  tryAgainLater: 1013,
+} as const;
+
+/** Why a client gets a snapshot instead of the changes. */
+export const RESET_REASONS = {
+  /** The client read too slowly; its buffer was over the limit. */
+  slowClient: "slow_client",
+  /** The server's own reader was overtaken by the ring. */
+  lapped: "lapped",
+  /** The server's own book failed its version chain, hash or consistency check. */
+  integrity: "integrity",
+  /** The collector started again, or the exponents changed. */
+  restarted: "restarted",
+  /** The transport dropped a message: a fault of the server. */
+  dropped: "dropped",
+} as const;
+/** A reason of a reset. */
+export type ResetReason = (typeof RESET_REASONS)[keyof typeof RESET_REASONS];
+
+/** A code of a later build than this one's is `unknown`. */
+type OrUnknown<Word> = Word | "unknown";
+
+/** How well an instrument's book can be trusted, in every message that says it. */
+export type SyncStatus = {
+  state: OrUnknown<StateWord>;
+  assurance: OrUnknown<AssuranceWord>;
+  reason: OrUnknown<ReasonWord>;
+  /** Unix ns of the last change of state, decimal; "0" = never. */
+  sinceNs: string;
+  trading: OrUnknown<TradingWord>;
+  /** Digits after the point of a price tick; −1 = not yet known. */
+  priceExponent: number;
+  /** Digits after the point of a quantity lot; −1 = not yet known. */
+  quantityExponent: number;
+};
+
+/** First message on every connection. */
+export type WelcomeMessage = { type: "welcome"; protocol: string; server: string; epoch: string };
+
+/** One instrument as listed. */
+export type InstrumentListing = SyncStatus & {
+  /** `exchange:BASE-QUOTE`. */
+  instrument: string;
+  exchange: string;
+  /** `BASE-QUOTE`. */
+  symbol: string;
+  /** The exchange's spelling. */
+  native: string;
+  /** Levels per side that the exchange sends; 0 = all. */
+  depth: number;
+};
+/** Answer to `instruments`. */
+export type InstrumentsMessage = { type: "instruments"; id: number; instruments: InstrumentListing[] };
+
+/** Acknowledges one channel of one instrument. */
+export type SubscribedMessage =
+  | ({ type: "subscribed"; id: number; channel: MarketChannel; instrument: string; alias: number } & SyncStatus)
+  | { type: "subscribed"; id: number; channel: "stats" };
+/** Acknowledges the end of a subscription. */
+export type UnsubscribedMessage = { type: "unsubscribed"; id: number; channel: Channel; instrument?: string };
+/** Sent at every change to every subscriber of the instrument. */
+export type StatusMessage = { type: "status"; instrument: string; alias: number } & SyncStatus;
+/** What was sent before on this channel does not lead to what follows; for `book` a snapshot follows. */
+export type ResetMessage = { type: "reset"; instrument: string; channel: MarketChannel; reason: ResetReason };
+/** Answer to `ping`. */
+export type PongMessage = { type: "pong"; id: number };
+/** A client message was refused. `id` is that of the message, or null when it could not be read. */
+export type ErrorMessage = { type: "error"; id: number | null; code: ErrorCode; message: string };
+
+/** Price and quantity, exact decimals. */
+export type JsonLevel = [price: string, quantity: string];
+/** Side, price and the level's quantity from now on; quantity "0" removes the level. */
+export type JsonChange = [side: "bid" | "ask", price: string, quantity: string];
+
+type JsonBookHead = {
+  instrument: string;
+  /** The book's version after this message, decimal. */
+  version: string;
+  /** Book hash after this message. */
+  hash: number;
+  /** False: the book is not known to be right. */
+  synced: boolean;
+  /** Best bid above best ask. */
+  crossed: boolean;
+  /** Exchange clock, Unix ns, decimal; "0" = unknown. */
+  eventAtNs: string;
+  /** Our clock at the socket, Unix ns, decimal; "0" = unknown. */
+  receivedAtNs: string;
+  /** What the exchange numbered, decimal; "0" = it does not number. */
+  sequence: string;
+};
+/** The whole book; replaces whatever was held. */
+export type OrderBookMessage = { type: "orderbook" } & JsonBookHead & {
+    priceExponent: number;
+    quantityExponent: number;
+    bids: JsonLevel[];
+    asks: JsonLevel[];
+  };
+/** One whole event; applies when `previousVersion` is the version held. */
+export type OrderBookDeltaMessage = { type: "orderbook_delta"; previousVersion: string } & JsonBookHead & {
+    changes: readonly JsonChange[];
+  };
+/** One trade. `history`: a replay of a past print. `gapBefore`: the exchange's trade ids jumped before it. */
+export type TradeMessage = {
+  type: "trade";
+  instrument: string;
+  id: string;
+  /** The taker's side. */
+  aggressor: "buy" | "sell" | "unknown";
+  price: string;
+  quantity: string;
+  history: boolean;
+  gapBefore: boolean;
+  /** +1 per trade of the instrument; begins again after `restarted`. */
+  version: string;
+  bookVersion: string;
+  eventAtNs: string;
+  receivedAtNs: string;
+};
+/** Best bid and offer after whole events; null = that side is empty. */
+export type BboMessage = {
+  type: "bbo";
+  instrument: string;
+  version: string;
+  synced: boolean;
+  crossed: boolean;
+  bid: JsonLevel | null;
+  ask: JsonLevel | null;
+  eventAtNs: string;
+  receivedAtNs: string;
+};
+
+/** How a collector's connection stands, as far as its segment tells. */
+export type ConnectionWord = "initialising" | "connecting" | "connected" | "disconnected" | "stale" | "superseded" | "closed";
+/** Rates of one exchange (one segment). */
+export type ExchangeStats = {
+  exchange: string;
+  /** Shard of the exchange, 0 when there is one only. */
+  shard: number;
+  connection: ConnectionWord;
+  /** Exchange frames per second. */
+  framesPerSecond: number;
+  /** Bytes per second of those frames. */
+  bytesInPerSecond: number;
+  /** Delta records per second. */
+  recordsPerSecond: number;
+  instruments: number;
+  synced: number;
+  /** Since the segment was created. */
+  totals: {
+    frames: number;
+    bytesIn: number;
+    records: number;
+    checksumOk: number;
+    checksumBad: number;
+    gaps: number;
+    resyncs: number;
+    reconnects: number;
+    decodeErrors: number;
+    /** Delta and trade records that this gateway lost by being too slow. */
+    lost: number;
+  };
+};
+/** Rates of one instrument. */
+export type InstrumentStats = {
+  instrument: string;
+  /** Book events per second. */
+  updatesPerSecond: number;
+  tradesPerSecond: number;
+  /** Encoded bytes per second of the binary form, counted once whatever the number of clients. */
+  wireBytesPerSecond: number;
+  /** Times that this gateway's book failed version chain, hash or consistency since start. */
+  replicaFailures: number;
+};
+/** Once a second to every subscriber of `stats`. Rates are over the last second, payload bytes without headers. */
+export type StatsMessage = {
+  type: "stats";
+  /** Unix ms. */
+  atMs: number;
+  gateway: {
+    uptimeMs: number;
+    kernel: string;
+    transport: string;
+    clients: number;
+    bytesInPerSecond: number;
+    bytesOutPerSecond: number;
+    /** Frames delivered per second: once per receiving client. */
+    framesOutPerSecond: number;
+    /** Frames encoded per second: once per event batch. */
+    wireFramesPerSecond: number;
+    totals: { bytesIn: number; bytesOut: number; framesOut: number; resets: number; dropped: number; protocolErrors: number };
+  };
+  exchanges: ExchangeStats[];
+  instruments: InstrumentStats[];
+};
+
+/** Messages that are JSON text in both forms. */
+export type ControlMessage =
+  | WelcomeMessage
+  | InstrumentsMessage
+  | SubscribedMessage
+  | UnsubscribedMessage
+  | StatusMessage
+  | ResetMessage
+  | StatsMessage
+  | PongMessage
+  | ErrorMessage;
+/** Messages that the binary form sends as binary frames. */
+export type MarketMessage = OrderBookMessage | OrderBookDeltaMessage | TradeMessage | BboMessage;
+/** Whatever a server sends as text. */
+export type ServerMessage = ControlMessage | MarketMessage;

@@ -1,0 +1,47 @@
+/**
+ * The test ladder as vitest projects: tidy (style and layers) → unit and property → differential → conformance →
+ * captures → integration → browser. Each file runs in a forked process of its own, because worker threads, shared
+ * memory and the uWebSockets.js addon do not live in vitest's thread pool. At most two at a time: the tests that
+ * start workers would starve each other. Bad case: integration tests load workers from dist/, so `npm test` builds first.
+ */
+import { defineConfig } from "vitest/config";
+import { OptionalPartsReporter } from "./test/support/optional_parts_reporter.ts";
+
+const jsonReport = process.env.ALPHAPULSE_TEST_REPORT;
+const TIDY = ["test/unit/tidy.test.ts", "test/unit/layers.test.ts"];
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    reporters: [
+      "default",
+      ...(jsonReport === undefined ? [] : [["json", { outputFile: jsonReport }] satisfies ["json", object]]),
+      new OptionalPartsReporter(),
+    ],
+    projects: [
+      project("tidy", { include: TIDY, seconds: 60 }),
+      project("unit", { include: ["test/unit/**", "test/property/**"], exclude: TIDY, seconds: 20 }),
+      project("differential", { include: ["test/differential/**"], seconds: 120 }),
+      project("conformance", { include: ["test/conformance/**"], seconds: 60 }),
+      project("captures", { include: ["test/captures/**"], seconds: 120 }),
+      project("integration", { include: ["test/integration/**", "test/emulator/**"], seconds: 60 }),
+      project("browser", { include: ["test/browser/**"], seconds: 120 }),
+    ],
+  },
+});
+
+/** A folder `x/**` stands for the test files below it. */
+function project(name: string, options: { include: string[]; exclude?: string[]; seconds: number }) {
+  const timeout = options.seconds * 1000;
+  return {
+    extends: true as const,
+    test: {
+      name,
+      include: options.include.map((pattern) => pattern.replace(/\*\*$/, "**/*.test.ts")),
+      exclude: options.exclude ?? [],
+      testTimeout: timeout,
+      hookTimeout: timeout,
+    },
+  };
+}
