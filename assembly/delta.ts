@@ -4,7 +4,7 @@
  * are recorded; an event that alters nothing still writes one record, so that sequence and freshness advance.
  * Bad case: an event with changes more than 2^31 ticks apart: every such jump opens a record of its own.
  */
-import { bestPrice, bestQuantity, bookCount, bookHash, bookSet, worstPrice } from "./book";
+import { bestPrice, bestQuantity, bookCount, bookHash, bookSet } from "./book";
 import { imageWanted, imageWrite } from "./image";
 import { setFlag, setState } from "./instrument";
 import {
@@ -64,14 +64,23 @@ export function eventBegin(target: usize, at: i64, received: i64, sequence: u64,
 export function setLevel(side: u32, price: i64, quantity: i64): void {
   const hashBefore = bookHash(book);
   const result = bookSet(book, side, price, quantity);
-  if (result == BOOK_UNCHANGED) {
-    unchanged++;
-    return;
-  }
-  if (result == BOOK_FULL) {
-    full = true;
-    return;
-  }
+  if (result == BOOK_UNCHANGED) unchanged++;
+  else if (result == BOOK_FULL) full = true;
+  else append(side, price, quantity, result == BOOK_ADDED, hashBefore);
+}
+
+/** Counts an entry that altered nothing. */
+export function noteUnchanged(): void {
+  unchanged++;
+}
+
+/** Notes that the arena could not hold a level. */
+export function noteFull(): void {
+  full = true;
+}
+
+/** Records a change that the book already has. @param hashBefore book hash without this change and those recorded after it */
+export function append(side: u32, price: i64, quantity: i64, added: bool, hashBefore: u32): void {
   let offset = price - basePrice;
   if (record == 0 || changes == DELTA_CHANGES_MAX || offset != <i64>(<i32>offset)) {
     if (record != 0) recordClose(hashBefore, eventFlags);
@@ -81,14 +90,8 @@ export function setLevel(side: u32, price: i64, quantity: i64): void {
   store<i64>(record + (<usize>changes << 3), quantity, DELTA_QUANTITIES);
   store<i32>(record + (<usize>changes << 2), <i32>offset, DELTA_PRICE_OFFSETS);
   sideMask |= side << changes;
-  addMask |= <u32>(result == BOOK_ADDED) << changes;
+  addMask |= <u32>added << changes;
   changes++;
-}
-
-/** Drops the worst levels of both sides beyond a depth, as removals. */
-export function truncateTo(depth: u32): void {
-  while (bookCount(book, SIDE_BID) > depth) setLevel(SIDE_BID, worstPrice(book, SIDE_BID), 0);
-  while (bookCount(book, SIDE_ASK) > depth) setLevel(SIDE_ASK, worstPrice(book, SIDE_ASK), 0);
 }
 
 /** True when the arena could not hold a level of this event: the book is not right. */

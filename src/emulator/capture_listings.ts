@@ -9,31 +9,9 @@ import type { Listing } from "./instruments.ts";
 
 /** Price and quantity tokens that stand side by side, in every exchange's book frames. */
 const LEVEL = /(?:\["|,"|"price":)(\d+(?:\.\d+)?)(?:","|,"qty":)(\d+(?:\.\d+)?)(?=["}])/g;
-const QUOTES = [
-  "FDUSD",
-  "USDT",
-  "USDC",
-  "BUSD",
-  "TUSD",
-  "BIDR",
-  "BTC",
-  "ETH",
-  "BNB",
-  "USD",
-  "EUR",
-  "GBP",
-  "AUD",
-  "BRL",
-  "TRY",
-  "RUB",
-  "NGN",
-  "UAH",
-  "DAI",
-  "TRX",
-  "XRP",
-  "PAX",
-  "JPY",
-];
+const QUOTES = "USDT USDC BTC ETH BNB USD EUR GBP AUD BRL TRY RUB NGN UAH DAI TRX XRP PAX JPY".split(" ");
+/** Only on Binance: on Binance.US `HNTUSD` and `BNBUSD` are pairs against USD. */
+const BINANCE_QUOTES = ["FDUSD", "BUSD", "TUSD", "BIDR"];
 const QUOTE_LENGTH_DEFAULT = 3;
 const OLD_NAMES: Readonly<Record<string, string>> = { XBT: "BTC", XDG: "DOGE" };
 
@@ -91,7 +69,8 @@ export class ListingCollector {
     if (quote !== undefined) {
       return { base: OLD_NAMES[base] ?? base, quote: OLD_NAMES[quote] ?? quote };
     }
-    const known = QUOTES.filter((one) => native.endsWith(one) && native.length > one.length);
+    const quotes = this.#exchange === "binance" ? [...BINANCE_QUOTES, ...QUOTES] : QUOTES;
+    const known = quotes.filter((one) => native.endsWith(one) && native.length > one.length);
     const longest = known.sort((a, b) => b.length - a.length)[0];
     const cut = native.length - (longest?.length ?? QUOTE_LENGTH_DEFAULT);
     return { base: native.slice(0, cut), quote: native.slice(cut) };

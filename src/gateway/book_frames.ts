@@ -11,21 +11,21 @@ import {
   REPLICA_BUFFER_USED,
   REPLICA_EVENTS,
   REPLICA_FRAME_ADDRESS,
+  REPLICA_FRAMES_SINCE_CHECK,
 } from "../../assembly/layout.ts";
 import type { ReplicaBook } from "./replica_book.ts";
 import type { Workspace } from "./workspace.ts";
 
 const FRAMES_PER_CHECK = 64;
 const CHECK_EVERY_MS = 1000;
-/** A frame is closed when it has grown to this, so that it stays well below FRAME_BYTES_MAX. */
-const FRAME_FULL_BYTES = 49_152;
+/** A frame is closed when it has grown to this, so that with one more event it stays below FRAME_BYTES_MAX. */
+const FRAME_FULL_BYTES = 16_384;
 
 /** Frames of one book. */
 export class BookFrames {
   readonly #workspace: Workspace;
   readonly #book: ReplicaBook;
   readonly #bytesMax: number;
-  #framesSinceCheck = 0;
   #checkedAtMs = 0;
   #checkedFlags = -1;
   #isUnchecked = false;
@@ -66,11 +66,8 @@ export class BookFrames {
       return undefined;
     }
     if (wantsCheck) {
-      this.#framesSinceCheck = 0;
       this.#checkedAtMs = nowMs;
       this.#checkedFlags = this.#book.flags;
-    } else {
-      this.#framesSinceCheck += 1;
     }
     this.#isUnchecked = !wantsCheck;
     return this.#workspace.view(this.#workspace.u32(this.#book.address + REPLICA_FRAME_ADDRESS), bytes);
@@ -84,7 +81,6 @@ export class BookFrames {
 
   /** Clients that hold the book so far were given a snapshot, which carries the hash. */
   restart(): void {
-    this.#framesSinceCheck = 0;
     this.#isUnchecked = false;
     this.#checkedFlags = this.#book.flags;
   }
@@ -115,7 +111,7 @@ export class BookFrames {
 
   #wantsCheck(nowMs: number): boolean {
     return (
-      this.#framesSinceCheck >= FRAMES_PER_CHECK - 1 ||
+      this.#workspace.u32(this.#book.address + REPLICA_FRAMES_SINCE_CHECK) >= FRAMES_PER_CHECK - 1 ||
       nowMs - this.#checkedAtMs >= CHECK_EVERY_MS ||
       this.#book.flags !== this.#checkedFlags
     );

@@ -28,6 +28,8 @@ import { marketTopic } from "./topics.ts";
 import type { Payload } from "./transport.ts";
 import type { Workspace } from "./workspace.ts";
 
+/** Units of event times that the stream knows, ns, coarsest first. */
+const TIME_UNITS = [1_000_000, 1000, 1] as const;
 const NO_CHANGES: readonly JsonChange[] = [];
 
 /** Why a book lost its way, and how often. */
@@ -60,6 +62,8 @@ export class BookView {
   readonly #now: () => number;
   #changes: readonly JsonChange[] = NO_CHANGES;
   #eventVersion = 0;
+  /** The coarsest unit that every event time seen so far divides by: an exchange with milliseconds costs fewer bytes. */
+  #timeUnit: number = TIME_UNITS[0];
   #lastBbo = "";
 
   /** @throws RangeError when the arena is exhausted */
@@ -95,6 +99,10 @@ export class BookView {
 
   /** Messages that give a client the book as it is now; only when ready and flushed. */
   snapshot(form: Form): readonly Payload[] {
+    if (this.#outlet.listeners(this.#topics.bookBinary) === 0 && this.replica.timeUnit !== this.#timeUnit) {
+      this.replica.timeUnit = this.#timeUnit;
+      this.#snapshots.forget();
+    }
     return this.#snapshots.parts(form);
   }
 
@@ -103,6 +111,7 @@ export class BookView {
     this.#frames.discard();
     this.#frames.restart();
     this.#snapshots.forget();
+    this.replica.timeUnit = this.#timeUnit;
     this.#changes = NO_CHANGES;
     this.#lastBbo = "";
   }
@@ -195,11 +204,18 @@ export class BookView {
       return;
     }
     this.events += 1;
+    this.#noteTime();
     if (wantsJson) {
       this.#publishChanges();
     }
     if (this.#frames.isFull) {
       this.#flushFrame();
+    }
+  }
+
+  #noteTime(): void {
+    if (this.#timeUnit > 1 && !this.replica.isTimeWhole(this.#timeUnit)) {
+      this.#timeUnit = TIME_UNITS.find((unit) => this.replica.isTimeWhole(unit)) ?? 1;
     }
   }
 

@@ -21,7 +21,13 @@ export type TurnParts = {
 };
 
 type WaitResult = { readonly async: boolean; readonly value: Promise<unknown> | string };
-type WaitAsync = (words: Int32Array, index: number, value: number, timeoutMs: number) => WaitResult;
+/** Atomics.waitAsync, which the library's declarations leave out. */
+export type WaitAsync = (words: Int32Array, index: number, value: number, timeoutMs: number) => WaitResult;
+
+/** Atomics.waitAsync of this runtime; undefined where it has none. */
+export function nativeWaitAsync(): WaitAsync | undefined {
+  return (Atomics as unknown as { waitAsync?: WaitAsync }).waitAsync;
+}
 
 /** Runs turns until it is stopped. */
 export class Pump {

@@ -7,6 +7,7 @@ import {
   FLAG_NOT_SYNCED,
   REPLICA_ALIAS,
   REPLICA_BOOK,
+  REPLICA_EVENT_AT,
   REPLICA_EVENT_OPEN,
   REPLICA_FLAGS,
   REPLICA_HASH,
@@ -15,6 +16,7 @@ import {
   REPLICA_QUANTITY_EXPONENT,
   REPLICA_STATE,
   REPLICA_STATE_FOLLOWING,
+  REPLICA_TIME_UNIT,
   REPLICA_VERSION,
   SIDE_ASK,
   SIDE_BID,
@@ -23,6 +25,8 @@ import { type Exponents, levelPairs } from "../wire/json_form.ts";
 import { readCount } from "../wire/numbers.ts";
 import type { JsonLevel } from "../wire/protocol.ts";
 import { LEVELS_CHUNK, type Workspace } from "./workspace.ts";
+
+const TWO_32 = 4_294_967_296;
 
 /** A replica of one instrument's book. */
 export class ReplicaBook {
@@ -93,6 +97,22 @@ export class ReplicaBook {
     const { memory } = this.#workspace;
     memory.setInt32(this.address + REPLICA_PRICE_EXPONENT, exponents.priceExponent, true);
     memory.setInt32(this.address + REPLICA_QUANTITY_EXPONENT, exponents.quantityExponent, true);
+  }
+
+  /** The unit in which event times are coded for the stream, ns: 1, 1000 or 1000000. */
+  get timeUnit(): number {
+    return this.#workspace.u32(this.address + REPLICA_TIME_UNIT);
+  }
+
+  set timeUnit(unit: number) {
+    this.#workspace.setU32(this.address + REPLICA_TIME_UNIT, unit);
+  }
+
+  /** The last event's time divides by `unit` ns. @param unit at most 1000000 */
+  isTimeWhole(unit: number): boolean {
+    const low = this.#workspace.u32(this.address + REPLICA_EVENT_AT);
+    const high = this.#workspace.u32(this.address + REPLICA_EVENT_AT + 4);
+    return (high * (TWO_32 % unit) + low) % unit === 0;
   }
 
   /** Levels of a side. @param side SIDE_* */

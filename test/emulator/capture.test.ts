@@ -183,6 +183,19 @@ describe("A capture", () => {
     ]);
   });
 
+  test("reads base and quote from symbols by the exchange's own quotes", async () => {
+    const lines = ["HNTUSD", "BNBUSD", "SOLUSDT", "ETHBTC"].map((symbol) => diff(symbol, 1, 1));
+    const ours = await loadCapture([write("us.jsonl", "binance_us", lines)], "binance_us");
+    expect(ours.listings.map(({ base, quote }) => `${base}-${quote}`)).toEqual([
+      "HNT-USD",
+      "BNB-USD",
+      "SOL-USDT",
+      "ETH-BTC",
+    ]);
+    const com = await loadCapture([write("com.jsonl", "binance", [diff("BTCBUSD", 1, 1)])], "binance");
+    expect(com.listings.map(({ base, quote }) => `${base}-${quote}`)).toEqual(["BTC-BUSD"]);
+  });
+
   test("goes on with heartbeats that repeat the last trade after its last frame", async () => {
     const frames = [
       '{"type":"snapshot","product_id":"A-USD","asks":[["2.00","1.0"]],"bids":[["1.00","1.0"]],"time":"2026-07-07T22:58:17.000000Z"}',

@@ -35,14 +35,7 @@ import {
   TRADE_QUANTITY,
 } from "../../../assembly/layout.ts";
 import type { Book } from "./book.ts";
-import { fieldOf } from "./instrument.ts";
-import { wordAt } from "./memory.ts";
-
-/** Copies 64 bits. */
-export function copyWords(words: Int32Array, to: number, from: number): void {
-  words[to >>> 2] = wordAt(words, from >>> 2);
-  words[(to + 4) >>> 2] = wordAt(words, (from + 4) >>> 2);
-}
+import { copyWords, wordAt, fieldOf } from "./memory.ts";
 
 /** Writes best bid and offer after an event. @param flags record flags of its last record */
 export function writeCell(words: Int32Array, instrument: number, book: Book, flags: number): void {

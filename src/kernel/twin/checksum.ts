@@ -12,9 +12,9 @@ import {
 } from "../../../assembly/layout.ts";
 import type { Book, BookSide } from "./book.ts";
 import { crc32 } from "./crc32.ts";
-import { fieldOf } from "./instrument.ts";
 import { divideByPower, isSafe, powerOfTen, resultHigh, resultLow, toNumber } from "./int64.ts";
 import { writeDigits } from "./quantize.ts";
+import { fieldOf } from "./memory.ts";
 
 const DEPTH = 10;
 const ZERO = 0x30;

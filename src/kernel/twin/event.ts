@@ -37,9 +37,9 @@ import {
 import { Book } from "./book.ts";
 import { checksumOf } from "./checksum.ts";
 import { type EventWriter, wantImage } from "./delta.ts";
-import { clearFlags, fieldOf, hasFlag, type SyncState, setFlags, setState } from "./instrument.ts";
+import { clearFlags, hasFlag, type SyncState, setFlags, setState } from "./instrument.ts";
 import { ENTRY_QUANTITY, ENTRY_SIDE, ENTRY_WORDS, type Levels } from "./levels.ts";
-import { wordAt } from "./memory.ts";
+import { wordAt, fieldOf } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 
 const SYNCED: SyncState = { state: STATE_SYNCED, reason: REASON_NONE };

@@ -5,22 +5,15 @@
  */
 import {
   COUNTER_IMAGES,
-  HEADER_DELTA_CAPACITY,
-  HEADER_DELTA_TAIL_INTENT,
   HEADER_EPOCH,
   IMAGE_ASK_COUNT,
   IMAGE_BID_COUNT,
-  IMAGE_BUSY,
-  IMAGE_CORRUPT,
   IMAGE_EPOCH,
   IMAGE_EVENT_AT,
   IMAGE_GENERATION,
   IMAGE_HASH,
   IMAGE_HEADER_BYTES,
   IMAGE_INSTRUMENT_ID,
-  IMAGE_LAPPED,
-  IMAGE_NONE,
-  IMAGE_OK,
   IMAGE_RING_SEQUENCE,
   IMAGE_SOURCE_SEQUENCE,
   IMAGE_STATE,
@@ -41,19 +34,12 @@ import {
   SIDE_ASK,
   SIDE_BID,
   TABLE_CURRENT_IMAGE,
-  TABLE_IMAGE_BYTES,
-  TABLE_IMAGE_CAPACITY,
-  TABLE_IMAGE_OFFSET,
 } from "../../../assembly/layout.ts";
 import type { Book } from "./book.ts";
-import { copyWords } from "./cell.ts";
-import { fieldOf, hasFlag, setFlags } from "./instrument.ts";
-import { loadPosition, readU64, wordAt, writeU64 } from "./memory.ts";
+import { hasFlag, setFlags } from "./instrument.ts";
+import { loadPosition, readU64, wordAt, writeU64, fieldOf, copyWords } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 
-const TRIES = 16;
-const HEADER_WORDS = IMAGE_HEADER_BYTES >>> 2;
-const LEVEL_WORDS = LEVEL_BYTES >>> 2;
 
 /** Takes at most one image: the wanted one, or one that the ring is about to leave behind. */
 export function patrolImages(producer: Producer): void {
@@ -128,78 +114,4 @@ function copyBook(book: Book, words: Int32Array, image: number): void {
   const levels = image + IMAGE_HEADER_BYTES;
   book.walk(SIDE_BID, 0, bids, words, levels);
   book.walk(SIDE_ASK, 0, book.asks.count, words, levels + bids * LEVEL_BYTES);
-}
-
-/** A private copy of one image: header, then levels. */
-export class ImageCopy {
-  words = new Int32Array(HEADER_WORDS);
-
-  /** A word of the copied header. @param field IMAGE_* */
-  field(field: number): number {
-    return wordAt(this.words, field >>> 2);
-  }
-
-  /**
-   * Copies an instrument's current image, checking the generation before and after.
-   * @param segment address of the header @param entry address of the table entry
-   * @returns IMAGE_*
-   */
-  load(words: Int32Array, segment: number, entry: number): number {
-    const capacity = wordAt(words, (entry + TABLE_IMAGE_CAPACITY) >>> 2) >>> 0;
-    for (let attempt = 0; attempt < TRIES; attempt++) {
-      const number = Atomics.load(words, (entry + TABLE_CURRENT_IMAGE) >>> 2);
-      if (number === 0) {
-        return IMAGE_NONE;
-      }
-      if (number < 1 || number > 2) {
-        return IMAGE_CORRUPT;
-      }
-      const offset = readU64(words, entry + TABLE_IMAGE_OFFSET);
-      const image = (segment + offset + (number - 1) * readU64(words, entry + TABLE_IMAGE_BYTES)) >>> 2;
-      const generation = Atomics.load(words, image);
-      if ((generation & 1) === 1) {
-        continue;
-      }
-      const levels = this.#copy(words, image, capacity);
-      if (Atomics.load(words, image) !== generation) {
-        continue;
-      }
-      if (levels > capacity) {
-        return IMAGE_CORRUPT;
-      }
-      const oldest = loadPosition(words, segment + HEADER_DELTA_TAIL_INTENT);
-      const reach = readU64(this.words, IMAGE_RING_SEQUENCE) + wordAt(words, (segment + HEADER_DELTA_CAPACITY) >>> 2);
-      return reach < oldest ? IMAGE_LAPPED : IMAGE_OK;
-    }
-    return IMAGE_BUSY;
-  }
-
-  /** Copies what the header announces, if it can be. @returns levels announced */
-  #copy(words: Int32Array, image: number, capacity: number): number {
-    const levels =
-      (wordAt(words, image + (IMAGE_BID_COUNT >>> 2)) >>> 0) + (wordAt(words, image + (IMAGE_ASK_COUNT >>> 2)) >>> 0);
-    const length = HEADER_WORDS + (levels <= capacity ? levels * LEVEL_WORDS : 0);
-    if (this.words.length < length) {
-      this.words = new Int32Array(HEADER_WORDS + capacity * LEVEL_WORDS);
-    }
-    this.words.set(words.subarray(image, image + length));
-    return levels;
-  }
-
-  /** Builds a book from the copy. @returns IMAGE_OK, or IMAGE_CORRUPT when counts or hash do not hold */
-  unpack(book: Book): number {
-    book.clear();
-    const bids = this.field(IMAGE_BID_COUNT);
-    const count = bids + this.field(IMAGE_ASK_COUNT);
-    const words = this.words;
-    for (let i = 0, at = HEADER_WORDS; i < count; i++, at += LEVEL_WORDS) {
-      const side = i < bids ? SIDE_BID : SIDE_ASK;
-      book.set(side, wordAt(words, at), wordAt(words, at + 1), wordAt(words, at + 2), wordAt(words, at + 3));
-    }
-    if (book.bids.count === bids && book.count === count && book.hash === this.field(IMAGE_HASH)) {
-      return IMAGE_OK;
-    }
-    book.clear();
-    return IMAGE_CORRUPT;
-  }
 }

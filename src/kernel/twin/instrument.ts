@@ -23,7 +23,7 @@ import {
 } from "../../../assembly/layout.ts";
 import type { Arena } from "./arena.ts";
 import type { Book, Books } from "./book.ts";
-import { byteAt, type Memory, wordAt, writeWords } from "./memory.ts";
+import { byteAt, fieldOf, type Memory, wordAt, writeWords } from "./memory.ts";
 
 const SLOTS = 4096;
 const INSTRUMENTS_MAX = 3072;
@@ -118,11 +118,6 @@ function nameSlot(bytes: Uint8Array, name: number, length: number): number {
     hash = Math.imul(hash ^ byteAt(bytes, name + i), 16777619);
   }
   return (hash ^ (hash >>> 15)) & (SLOTS - 1);
-}
-
-/** A 32-bit field of a block. @param field INSTRUMENT_* */
-export function fieldOf(words: Int32Array, instrument: number, field: number): number {
-  return wordAt(words, (instrument + field) >>> 2);
 }
 
 /** Sets flags of an instrument. */

@@ -13,9 +13,8 @@ import {
   OUTCOME_NEED_PRICE_EXPONENT,
   OUTCOME_NEED_QUANTITY_EXPONENT,
 } from "../../../assembly/layout.ts";
-import { fieldOf } from "./instrument.ts";
 import { resultHigh, resultLow } from "./int64.ts";
-import { wordAt } from "./memory.ts";
+import { wordAt, fieldOf } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 import { scaleMantissa, tokenDecimals, tokenHigh, tokenLow, tokenNeeded, tokenOverflows } from "./quantize.ts";
 

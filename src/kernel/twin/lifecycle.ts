@@ -25,8 +25,8 @@ import {
   TABLE_QUANTITY_EXPONENT,
 } from "../../../assembly/layout.ts";
 import type { EventWriter } from "./delta.ts";
-import { clearFlags, fieldOf, hasFlag, mirrorState, type SyncState, setState } from "./instrument.ts";
-import { readU64, writeU64 } from "./memory.ts";
+import { clearFlags, hasFlag, mirrorState, type SyncState, setState } from "./instrument.ts";
+import { readU64, writeU64, fieldOf } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 
 const RETIRED: SyncState = { state: STATE_RETIRED, reason: REASON_RESCALED };

@@ -32,6 +32,11 @@ export function byteAt(bytes: Uint8Array, index: number): number {
   return bytes[index] as number;
 }
 
+/** A 32-bit field of a block, signed. @param block 4-aligned address @param field offset, a multiple of four */
+export function fieldOf(words: Int32Array, block: number, field: number): number {
+  return wordAt(words, (block + field) >>> 2);
+}
+
 /** The u64 at an address as a double; exact below 2^53. */
 export function readU64(words: Int32Array, address: number): number {
   const index = address >>> 2;
@@ -50,6 +55,12 @@ export function writeWords(words: Int32Array, address: number, low: number, high
   const index = address >>> 2;
   words[index] = low;
   words[index + 1] = high;
+}
+
+/** Copies 64 bits. */
+export function copyWords(words: Int32Array, to: number, from: number): void {
+  words[to >>> 2] = wordAt(words, from >>> 2);
+  words[(to + 4) >>> 2] = wordAt(words, (from + 4) >>> 2);
 }
 
 /** Adds to a u64 in place. @param amount 0 … 2^31 */

@@ -33,12 +33,12 @@ import {
   TRADE_SOURCE_SEQUENCE,
   TRADE_VERSION,
 } from "../../../assembly/layout.ts";
-import { copyWords, writeCellTrade } from "./cell.ts";
+import { writeCellTrade } from "./cell.ts";
 import { wordsHash } from "./hash.ts";
-import { fieldOf, hasFlag, setFlags } from "./instrument.ts";
+import { hasFlag, setFlags } from "./instrument.ts";
 import { add, compareUnsigned, resultHigh, resultLow } from "./int64.ts";
 import { askRescale, SCALE_OK, SCALE_OVERFLOW, scaleEntry } from "./levels.ts";
-import { addU64, byteAt, wordAt, writeWords } from "./memory.ts";
+import { addU64, byteAt, wordAt, writeWords, fieldOf, copyWords } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 import { tokenDecimals, tokenHigh, tokenLow, tokenNeeded, tokenOverflows } from "./quantize.ts";
 

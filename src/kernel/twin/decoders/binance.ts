@@ -32,13 +32,13 @@ import {
 } from "../../../../assembly/layout.ts";
 import { type BookEvent, NO_CHECKSUM } from "../event.ts";
 import type { FieldTable } from "../fields.ts";
-import { clearFlags, fieldOf, hasFlag, type SyncState, setFlags } from "../instrument.ts";
+import { clearFlags, hasFlag, type SyncState, setFlags } from "../instrument.ts";
 import { add, compareUnsigned, fromNumber, resultHigh, resultLow } from "../int64.ts";
 import { TYPE_FALSE, TYPE_NONE, TYPE_TRUE } from "../json.ts";
 import { NO_WORD, WordSet } from "../keys.ts";
 import { SCALE_OK } from "../levels.ts";
 import { unsync } from "../lifecycle.ts";
-import { writeWords } from "../memory.ts";
+import { writeWords, fieldOf } from "../memory.ts";
 import { fromEpochInteger } from "../time.ts";
 import { TRADE_DUPLICATE } from "../trade.ts";
 import * as F from "./binance_fields.ts";

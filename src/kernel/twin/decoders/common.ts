@@ -28,7 +28,7 @@ import {
 import type { EventWriter } from "../delta.ts";
 import { BookEvents } from "../event.ts";
 import type { FieldTable } from "../fields.ts";
-import { fieldOf, type SyncState } from "../instrument.ts";
+import { type SyncState } from "../instrument.ts";
 import { fromNumber, resultHigh, resultLow } from "../int64.ts";
 import { skipSpace, skipValue, TYPE_ARRAY, TYPE_NONE, TYPE_NUMBER, TYPE_STRING } from "../json.ts";
 import { Levels, SCALE_RESCALE } from "../levels.ts";
@@ -37,6 +37,7 @@ import type { Producer } from "../producer.ts";
 import { scanDecimal, tokenHigh, tokenLow, tokenOverflows } from "../quantize.ts";
 import { readRfc3339 } from "../time.ts";
 import { TradeWriter } from "../trade.ts";
+import { fieldOf } from "../memory.ts";
 
 /** Code of a step that found nothing wrong. */
 export const FINE = -1;

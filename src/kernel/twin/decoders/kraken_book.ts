@@ -10,9 +10,9 @@ import {
   STATE_SYNCED,
 } from "../../../../assembly/layout.ts";
 import type { FieldTable } from "../fields.ts";
-import { fieldOf } from "../instrument.ts";
 import { resultHigh } from "../int64.ts";
 import { type DecodeContext, FINE } from "./common.ts";
+import { fieldOf } from "../memory.ts";
 
 /** A snapshot is taken in any state that serves; an update needs a book to change. */
 export function acceptsBook(context: DecodeContext, isSnapshot: boolean): boolean {

@@ -1,0 +1,237 @@
+/**
+ * The gateway without its socket server: sources, instruments, clients and the loop, put together; and the housekeeping
+ * ten times a second: segments that came or went, table entries that are new, statuses, proofs of quiet books, rates.
+ * Bad case: a segment that cannot be trusted while the gateway runs; it is left out with a line in the log and tried
+ * again, and the others go on.
+ */
+import { SIDE_ASK, SIDE_BID } from "../../assembly/layout.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { readSegmentHeader } from "../segment/header.ts";
+import type { JsonLevel, StatsMessage } from "../wire/protocol.ts";
+import type { ServedInstrument } from "./instrument.ts";
+import { Instruments } from "./instruments.ts";
+import type { GatewayLimits } from "./limits.ts";
+import type { GatewayLog } from "./log.ts";
+import { Outlet } from "./outlet.ts";
+import { Pump, type WaitAsync } from "./pump.ts";
+import { SegmentSource } from "./segment_source.ts";
+import { Sessions } from "./sessions.ts";
+import { Statistics } from "./statistics.ts";
+import { STATS_TOPIC } from "./topics.ts";
+import type { Transport, TransportServer } from "./transport.ts";
+import { Workspace } from "./workspace.ts";
+
+const HOUSEKEEPING_MS = 100;
+const STATS_MS = 1000;
+const BOOK_DEPTH = 10;
+
+/** A book as the gateway holds it. */
+export type GatewayBook = {
+  /** The producer's word and this replica's: only then the levels are known to be right. */
+  readonly synced: boolean;
+  readonly version: string;
+  readonly hash: number;
+  readonly bidLevels: number;
+  readonly askLevels: number;
+  readonly bids: JsonLevel[];
+  readonly asks: JsonLevel[];
+};
+
+/** What a core is made from. */
+export type CoreOptions = {
+  readonly kernel: Kernel;
+  readonly segments: () => readonly { readonly address: number }[];
+  readonly limits: GatewayLimits;
+  readonly now: () => number;
+  readonly log: GatewayLog;
+  readonly server: string;
+  readonly transport: Transport["name"];
+  readonly waitAsync: WaitAsync | undefined;
+};
+
+/** Everything but the sockets. */
+export class GatewayCore {
+  readonly sessions: Sessions;
+  readonly #options: CoreOptions;
+  readonly #workspace: Workspace;
+  readonly #outlet = new Outlet();
+  readonly #instruments: Instruments;
+  readonly #statistics: Statistics;
+  readonly #pump: Pump;
+  readonly #dirty = new Set<ServedInstrument>();
+  readonly #refused = new Set<string>();
+  #sources: readonly SegmentSource[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #keptAtMs = 0;
+  #statsAtMs: number;
+
+  /** @throws RangeError when a segment cannot be trusted or the arena is too small */
+  constructor(options: CoreOptions) {
+    const { kernel, limits, now } = options;
+    this.#options = options;
+    this.#workspace = new Workspace(kernel, limits.batchRecords);
+    this.#instruments = new Instruments(this.#workspace, { outlet: this.#outlet, limits, now });
+    const startedAtMs = now();
+    this.#statsAtMs = startedAtMs;
+    this.sessions = new Sessions({
+      instruments: this.#instruments,
+      outlet: this.#outlet,
+      limits,
+      greeting: { server: options.server, epoch: String(Math.round(startedAtMs * 1000)) },
+      now,
+      wake: () => this.#pump.wake(),
+    });
+    this.#statistics = new Statistics({
+      kernel: kernel.name,
+      transport: options.transport,
+      startedAtMs,
+      ...this.pageParts(),
+      totals: () => this.#totals(),
+    });
+    this.#pump = new Pump(this.#workspace.words, {
+      parts: { sources: () => this.#sources, afterRead: () => this.#afterRead() },
+      waitAsync: options.waitAsync,
+    });
+    this.#sources = options.segments().map(({ address }) => this.#attach(address));
+  }
+
+  /** What pages and statistics are made from. */
+  pageParts() {
+    return {
+      sources: () => this.#sources,
+      instruments: () => this.#instruments.all(),
+      clients: () => this.sessions.size,
+    };
+  }
+
+  /** Begins to consume and to publish. */
+  start(server: TransportServer): void {
+    this.#outlet.attach(server);
+    this.#timer = setInterval(() => this.#pump.wake(), HOUSEKEEPING_MS);
+    this.#pump.wake();
+  }
+
+  /** Nothing is read or published after this. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#pump.stop();
+  }
+
+  /** What the `stats` channel would say now. */
+  stats(): StatsMessage {
+    return this.#statistics.read(this.#options.now());
+  }
+
+  /** The book of an instrument, `depth` levels a side; undefined when it has no book. */
+  book(name: string, depth = BOOK_DEPTH): GatewayBook | undefined {
+    const instrument = this.#instruments.get(name);
+    if (instrument === undefined || !instrument.book.isReady) {
+      return undefined;
+    }
+    const { replica } = instrument.book;
+    return {
+      synced: instrument.isSynced,
+      version: String(replica.version),
+      hash: replica.hash,
+      bidLevels: replica.count(SIDE_BID),
+      askLevels: replica.count(SIDE_ASK),
+      bids: replica.levels(SIDE_BID, depth),
+      asks: replica.levels(SIDE_ASK, depth),
+    };
+  }
+
+  #attach(address: number): SegmentSource {
+    return new SegmentSource(this.#workspace, {
+      address,
+      instruments: this.#instruments,
+      limits: this.#options.limits,
+      log: this.#options.log,
+      events: {
+        changed: (instrument) => this.#dirty.add(instrument),
+        interrupted: (instrument, reason) => this.sessions.interruptBook(instrument, reason),
+        tradesInterrupted: (instrument, reason) => this.sessions.interruptTrades(instrument, reason),
+      },
+    });
+  }
+
+  #afterRead(): boolean {
+    const nowMs = this.#options.now();
+    let hasMore = false;
+    for (const source of this.#sources) {
+      hasMore = source.join(nowMs) || hasMore;
+    }
+    for (const instrument of this.#dirty) {
+      instrument.book.flush();
+    }
+    this.#dirty.clear();
+    const isTime = nowMs - this.#keptAtMs >= HOUSEKEEPING_MS || nowMs < this.#keptAtMs;
+    if (isTime) {
+      this.#keptAtMs = nowMs;
+      this.#keepHouse(nowMs);
+    }
+    this.sessions.advance();
+    this.sessions.checkBacklogs(isTime);
+    return hasMore;
+  }
+
+  #keepHouse(nowMs: number): void {
+    this.#followSegments();
+    for (const source of this.#sources) {
+      source.refresh();
+      source.setAlive(source.isAlive(nowMs));
+    }
+    for (const instrument of this.#instruments.all()) {
+      instrument.publishStatus();
+      instrument.book.proveQuiet();
+    }
+    if (nowMs - this.#statsAtMs >= STATS_MS || nowMs < this.#statsAtMs) {
+      this.#statsAtMs = nowMs;
+      const text = JSON.stringify(this.#statistics.take(nowMs));
+      this.#outlet.publish(STATS_TOPIC, text);
+    }
+  }
+
+  /** Attaches segments that are new, lets go of those that are gone or began a new epoch. */
+  #followSegments(): void {
+    const wanted = this.#options.segments().map(({ address }) => address);
+    const kept = this.#sources.filter((source) => wanted.includes(source.view.address) && this.#isSameEpoch(source));
+    for (const source of this.#sources.filter((one) => !kept.includes(one))) {
+      source.detach();
+    }
+    const known = new Set(kept.map((source) => source.view.address));
+    const added = wanted.filter((address) => !known.has(address)).map((address) => this.#tryAttach(address));
+    this.#sources = [...kept, ...added.filter((source) => source !== undefined)];
+  }
+
+  #isSameEpoch(source: SegmentSource): boolean {
+    try {
+      return readSegmentHeader(this.#workspace.memory, source.view.address).epoch === source.view.header.epoch;
+    } catch (error) {
+      if (error instanceof RangeError) {
+        return false;
+      }
+      throw error;
+    }
+  }
+
+  #tryAttach(address: number): SegmentSource | undefined {
+    try {
+      return this.#attach(address);
+    } catch (error) {
+      if (!(error instanceof RangeError)) {
+        throw error;
+      }
+      if (!this.#refused.has(error.message)) {
+        this.#refused.add(error.message);
+        this.#options.log.error(error.message);
+      }
+      return undefined;
+    }
+  }
+
+  #totals() {
+    const { bytesOut, framesOut, wireFrames } = this.#outlet.totals;
+    const { bytesIn, dropped, protocolErrors } = this.sessions.totals;
+    return { bytesIn, bytesOut, framesOut, wireFrames, dropped, protocolErrors, resets: this.sessions.resets() };
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The gateway: consumes every segment, keeps a checked replica of each book, and serves the stream, health and the page.
+ * It only reads the segments; what a collector does, and whether it lives, is seen through them alone.
+ * Bad case: the gateway falls behind. It loses nothing silently: its reader notices the lap, its books are joined again
+ * from images, its clients get a reset and a snapshot, and everything is counted.
+ */
+import type { Kernel } from "../kernel/kernel.ts";
+import { STREAM_PATHS, type StatsMessage } from "../wire/protocol.ts";
+import { chooseTransport } from "./choose_transport.ts";
+import { type GatewayBook, GatewayCore } from "./core.ts";
+import { completeLimits, type GatewayLimits } from "./limits.ts";
+import { type GatewayLog, SILENT_LOG } from "./log.ts";
+import { answerPage } from "./pages.ts";
+import { nativeWaitAsync, type WaitAsync } from "./pump.ts";
+import { StaticFiles } from "./static_files.ts";
+import type { Transport } from "./transport.ts";
+
+export type { GatewayBook } from "./core.ts";
+export { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
+export type { GatewayLog } from "./log.ts";
+export type { Transport } from "./transport.ts";
+export { createUwsTransport } from "./uws_transport.ts";
+export { createWsTransport } from "./ws_transport.ts";
+
+/** A segment in the kernel's memory. */
+export type SegmentReference = { readonly address: number };
+
+/** How to start a gateway. */
+export type GatewayOptions = {
+  /** Of the calling thread, its arena initialised; the gateway takes what it needs from that arena. */
+  readonly kernel: Kernel;
+  /** The segments, or a function that says which there are now: asked ten times a second. */
+  readonly segments: readonly SegmentReference[] | (() => readonly SegmentReference[]);
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Folder of the built page; none = `/` is 404. */
+  readonly dashboardFolder?: string;
+  /** Shown in the welcome and health, e.g. `alphapulse/0.1.0`. */
+  readonly server?: string;
+  readonly limits?: Partial<GatewayLimits>;
+  /** Default: uWebSockets.js, or `ws` with a warning where the addon cannot load. */
+  readonly transport?: Transport;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
+  readonly log?: GatewayLog;
+  /** Default Atomics.waitAsync; null = look by timer. */
+  readonly waitAsync?: WaitAsync | null;
+};
+
+/** A running gateway. */
+export interface Gateway {
+  /** Of the page; the stream is at `/ws` below it. */
+  readonly url: string;
+  readonly port: number;
+  /** The name of the transport in use. */
+  readonly transport: Transport["name"];
+  /** What the `stats` channel would say; rates since its last message. */
+  stats(): StatsMessage;
+  /** The book of an instrument as the gateway holds it, `depth` levels a side. @returns undefined when it has no book */
+  book(instrument: string, depth?: number): GatewayBook | undefined;
+  /** Stops within a second: clients are closed with 1001. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a gateway on the calling thread.
+ * @throws RangeError when a segment cannot be trusted, a limit is unusable or the kernel's arena is too small
+ * @throws ConfigError when the page's folder cannot be read
+ * @throws ConnectionError when the port is taken
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { host = "127.0.0.1", port, server = "alphapulse", log = SILENT_LOG } = options;
+  const limits = completeLimits(options.limits);
+  const now = options.now ?? (() => performance.timeOrigin + performance.now());
+  const transport = options.transport ?? (await chooseTransport(log));
+  const files = options.dashboardFolder === undefined ? undefined : new StaticFiles(options.dashboardFolder);
+  const { segments } = options;
+  const core = new GatewayCore({
+    kernel: options.kernel,
+    segments: typeof segments === "function" ? segments : () => segments,
+    limits,
+    now,
+    log,
+    server,
+    transport: transport.name,
+    waitAsync: options.waitAsync === null ? undefined : (options.waitAsync ?? nativeWaitAsync()),
+  });
+  const { sessions } = core;
+  const pages = { server, startedAtMs: now(), files, now, ...core.pageParts() };
+  const listening = await transport.listen({
+    host,
+    port,
+    webSocketPaths: STREAM_PATHS,
+    messageBytesMax: limits.messageBytesMax,
+    backpressureBytesMax: limits.backpressureBytesMax,
+    idleSeconds: limits.idleSeconds,
+    handlers: {
+      upgrade: (request) => sessions.upgrade(request),
+      open: (connection) => sessions.open(connection),
+      message: (connection, bytes, isText) => sessions.message(connection, bytes, isText),
+      drain: (connection) => sessions.drain(connection),
+      dropped: (connection) => sessions.dropped(connection),
+      close: (connection) => sessions.close(connection),
+      request: (request) => answerPage(pages, request),
+    },
+  });
+  core.start(listening);
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${listening.port}`,
+    port: listening.port,
+    transport: transport.name,
+    stats: () => core.stats(),
+    book: (instrument, depth) => core.book(instrument, depth),
+    async close() {
+      core.stop();
+      await listening.close();
+    },
+  };
+}

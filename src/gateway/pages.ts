@@ -1,0 +1,105 @@
+/**
+ * Plain HTTP: `/health` (the process is alive, and how every segment and instrument stands), `/ready` (200 only when
+ * everything is live and synced), and the page's files. Other paths are 404, other methods 405.
+ * Bad case: a balancer that asks `/health` whether to send traffic here; `/ready` is for that.
+ */
+import { STREAM_PATHS } from "../wire/protocol.ts";
+import type { ServedInstrument } from "./instrument.ts";
+import type { SegmentSource } from "./segment_source.ts";
+import { connectionWord } from "./statistics.ts";
+import type { StaticFiles } from "./static_files.ts";
+import type { HttpAnswer, HttpRequest } from "./transport.ts";
+
+/** What the pages tell about. */
+export type PagesParts = {
+  readonly server: string;
+  readonly startedAtMs: number;
+  readonly files: StaticFiles | undefined;
+  sources(): readonly SegmentSource[];
+  instruments(): Iterable<ServedInstrument>;
+  clients(): number;
+  now(): number;
+};
+
+/** Answers a plain HTTP request. */
+export function answerPage(parts: PagesParts, request: HttpRequest): HttpAnswer {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    const body = `Cannot answer: GET and HEAD only, was ${request.method}\n`;
+    return { ...text(405, body), headers: { ...text(405, body).headers, allow: "GET, HEAD" } };
+  }
+  if (request.path === "/health") {
+    return json(200, health(parts));
+  }
+  if (request.path === "/ready") {
+    const reasons = notReady(parts);
+    return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+  }
+  if ((STREAM_PATHS as readonly string[]).includes(request.path)) {
+    return text(426, "Cannot answer: this is a WebSocket, connect with ws://\n");
+  }
+  const file = parts.files?.answer(request);
+  if (file !== undefined) {
+    return file;
+  }
+  const hint = request.path === "/" ? "the page was not built, run `npm run build`" : "no such page";
+  return text(404, `Cannot answer: ${hint}\n`);
+}
+
+function health(parts: PagesParts) {
+  const nowMs = parts.now();
+  return {
+    status: "alive",
+    server: parts.server,
+    uptimeMs: Math.round(nowMs - parts.startedAtMs),
+    clients: parts.clients(),
+    segments: parts.sources().map((source) => ({
+      exchange: source.view.header.exchange,
+      shard: source.view.header.shardIndex,
+      epoch: source.view.header.epoch.toString(),
+      connection: connectionWord(source, nowMs),
+      heartbeatAgeMs: Math.round(nowMs - Number(source.view.heartbeatNs / 1_000_000n)),
+      ...source.counts,
+    })),
+    instruments: [...parts.instruments()].map((instrument) => ({
+      instrument: instrument.name.instrument,
+      ...instrument.status(),
+      replica: {
+        following: instrument.book.replica.isFollowing,
+        synced: instrument.isSynced,
+        version: String(instrument.book.replica.version),
+        failures: instrument.book.failures,
+      },
+    })),
+  };
+}
+
+/** Why traffic should not be sent here; empty when it should. */
+function notReady(parts: PagesParts): string[] {
+  const nowMs = parts.now();
+  const sources = parts.sources();
+  const segments = sources
+    .map((source) => ({ exchange: source.view.header.exchange, connection: connectionWord(source, nowMs) }))
+    .filter(({ connection }) => connection !== "connected")
+    .map(({ exchange, connection }) => `${exchange}: ${connection}`);
+  const instruments = [...parts.instruments()]
+    .filter((instrument) => !instrument.isSynced)
+    .map((instrument) => `${instrument.name.instrument}: ${whyNotSynced(instrument)}`);
+  return [...(sources.length === 0 ? ["no segment"] : []), ...segments, ...instruments];
+}
+
+function whyNotSynced(instrument: ServedInstrument): string {
+  const { state, reason } = instrument.status();
+  if (state !== "synced") {
+    return reason === "none" ? state : `${state} (${reason})`;
+  }
+  return instrument.book.isReady ? "the last event is not synced" : "its book is being joined";
+}
+
+function json(status: number, value: unknown): HttpAnswer {
+  const headers = { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" };
+  return { status, headers, body: `${JSON.stringify(value)}\n` };
+}
+
+function text(status: number, body: string): HttpAnswer {
+  return { status, headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }, body };
+}
