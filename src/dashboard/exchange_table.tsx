@@ -1,45 +1,59 @@
 /**
  * What each exchange sent and what went wrong with it, as the gateway counts. Rates are over the last second, the other
- * columns are sums since the gateway started. Bad case: no statistics yet: the table is left out.
+ * columns are sums since its collector started. Bad case: no statistics yet: the table is left out.
  */
+import type { ExchangeStats } from "../wire/protocol.ts";
 import { useCell } from "./cell.ts";
 import { byteRate, countText, exchangeName, wholeText } from "./display_text.ts";
-import type { ExchangeRates, MarketStore } from "./market_store.ts";
+import type { MarketStore } from "./market_store.ts";
 
 type Column = {
   head: string;
   title: string;
-  text: (row: ExchangeRates) => string;
-  isFault?: (row: ExchangeRates) => boolean;
+  text: (row: ExchangeStats) => string;
+  isFault?: (row: ExchangeStats) => boolean;
 };
 
-const sum = (head: string, title: string, read: (row: ExchangeRates) => number): Column => ({
+const total = (head: string, title: string, read: (totals: ExchangeStats["totals"]) => number): Column => ({
   head,
   title,
-  text: (row) => countText(read(row)),
+  text: (row) => countText(read(row.totals)),
 });
-const fault = (head: string, title: string, read: (row: ExchangeRates) => number): Column => ({
-  ...sum(head, title, read),
-  isFault: (row) => read(row) > 0,
+const fault = (head: string, title: string, read: (totals: ExchangeStats["totals"]) => number): Column => ({
+  ...total(head, title, read),
+  isFault: (row) => read(row.totals) > 0,
 });
 
 const COLUMNS: readonly Column[] = [
-  { head: "In", title: "Bytes received per second", text: (row) => byteRate(row.bytesPerSecond) },
+  {
+    head: "Collector",
+    title: "Connection to the exchange",
+    text: (row) => row.connection,
+    isFault: (row) => row.connection !== "connected",
+  },
+  {
+    head: "Synced",
+    title: "Books that are known to be right, of all",
+    text: (row) => `${row.synced} of ${row.instruments}`,
+    isFault: (row) => row.synced < row.instruments,
+  },
+  { head: "In", title: "Bytes received per second", text: (row) => byteRate(row.bytesInPerSecond) },
   { head: "Frames/s", title: "Messages received per second", text: (row) => wholeText(row.framesPerSecond) },
-  sum("Book events", "Applied since the start", (row) => row.bookUpdates),
-  sum("Trades", "Recorded since the start", (row) => row.trades),
-  sum("Checksums", "That held since the start", (row) => row.checksumsOk),
-  fault("Bad checksums", "That did not hold", (row) => row.checksumsBad),
-  fault("Gaps", "Losses that the exchange's rule showed", (row) => row.gaps),
-  fault("Resyncs", "Books fetched again", (row) => row.resyncs),
-  fault("Unreadable", "Frames that could not be decoded", (row) => row.decodeErrors),
-  fault("Reconnects", "Connections opened again", (row) => row.reconnects),
+  { head: "Records/s", title: "Delta records written per second", text: (row) => wholeText(row.recordsPerSecond) },
+  total("Frames", "Messages received", (totals) => totals.frames),
+  total("Checksums", "That held", (totals) => totals.checksumOk),
+  fault("Bad", "Checksums that did not hold", (totals) => totals.checksumBad),
+  fault("Gaps", "Losses that the exchange's rule showed", (totals) => totals.gaps),
+  fault("Resyncs", "Books fetched again", (totals) => totals.resyncs),
+  fault("Unreadable", "Frames that could not be decoded", (totals) => totals.decodeErrors),
+  fault("Reconnects", "Connections opened again", (totals) => totals.reconnects),
+  fault("Lost", "Records that the gateway was too slow to read", (totals) => totals.lost),
 ];
 
 /** One row per exchange. */
 export function ExchangeTable({ store }: { store: MarketStore }) {
-  const rates = useCell(store.gatewayRates);
-  if (rates === undefined || rates.exchanges.length === 0) {
+  const statistics = useCell(store.statistics);
+  if (statistics === undefined || statistics.exchanges.length === 0) {
     return null;
   }
   return (
@@ -56,9 +70,12 @@ export function ExchangeTable({ store }: { store: MarketStore }) {
           </tr>
         </thead>
         <tbody>
-          {rates.exchanges.map((row) => (
-            <tr key={row.exchange} data-exchange={row.exchange}>
-              <th scope="row">{exchangeName(row.exchange)}</th>
+          {statistics.exchanges.map((row) => (
+            <tr key={`${row.exchange} ${row.shard}`} data-exchange={row.exchange}>
+              <th scope="row">
+                {exchangeName(row.exchange)}
+                {row.shard > 0 ? ` ${row.shard}` : ""}
+              </th>
               {COLUMNS.map((column) => (
                 <td key={column.head} data-head={column.head} data-fault={column.isFault?.(row) === true}>
                   {column.text(row)}

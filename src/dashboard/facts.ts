@@ -2,7 +2,7 @@
  * What is known of the book that is shown: version, hash, number of levels, the exchange's delay, the age of the last
  * event. Bad case: the delay compares two machines' clocks, so it can be negative; it is shown as it is.
  */
-import { clockText, delayText, wholeText } from "./display_text.ts";
+import { byteRate, clockText, delayText, wholeText } from "./display_text.ts";
 import type { Painter } from "./frame_loop.ts";
 import type { InstrumentStore } from "./instrument_store.ts";
 import type { BookTop } from "./market_feed.ts";
@@ -24,6 +24,16 @@ const FACTS: readonly Fact[] = [
     label: "Exchange → here",
     title: "From the exchange's clock to the gateway's socket",
     read: (top) => (top.eventAtMs > 0 && top.receivedAtMs > 0 ? delayText(top.receivedAtMs - top.eventAtMs) : "–"),
+  },
+  {
+    label: "Stream",
+    title: "Bytes of this book and its trades per second, as encoded once for all clients",
+    read: (_top, { statistics }) => (statistics === undefined ? "–" : byteRate(statistics.wireBytesPerSecond)),
+  },
+  {
+    label: "Failed checks",
+    title: "Times that the gateway's copy failed its version chain, hash or consistency",
+    read: (_top, { statistics }) => (statistics === undefined ? "–" : wholeText(statistics.replicaFailures)),
   },
   { label: "Crossed", title: "Best bid above best ask", read: (top) => (top.isCrossed ? "yes" : "no") },
   { label: "Trades seen", title: "Since this page was opened", read: (_top, store) => wholeText(store.tradeCount) },

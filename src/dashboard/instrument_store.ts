@@ -4,6 +4,7 @@
  * Bad case: a fast market with a hidden tab: trades and series are bounded, and marking is one set entry. A book that
  * changes without a mark would be shown as it was: the feed must tell each change.
  */
+import type { InstrumentStats } from "../wire/protocol.ts";
 import { Cell } from "./cell.ts";
 import type { FrameLoop, Painter } from "./frame_loop.ts";
 import type { BookTop, InstrumentStatus, MarketFeed, Trade } from "./market_feed.ts";
@@ -23,13 +24,14 @@ export class InstrumentStore {
   readonly status: Cell<InstrumentStatus>;
   /** Book events in the last second. */
   readonly updatesPerSecond = new Cell(0);
-  /** Grows with each point of the series. */
+  /** Recent best prices. */
   readonly series = new PriceSeries();
   readonly #feed: MarketFeed;
   readonly #frames: FrameLoop;
   readonly #painters = new Set<Painter>();
   readonly #paint: Painter;
   readonly #tops = new Map<number, BookTop>();
+  #statistics: InstrumentStats | undefined;
   #trades: Trade[] = [];
   #tradeCount = 0;
   #events = 0;
@@ -57,6 +59,11 @@ export class InstrumentStore {
   /** Trades seen since the page was opened: grows with each. */
   get tradeCount(): number {
     return this.#tradeCount;
+  }
+
+  /** What the gateway measured of it in the last second; undefined until it told. */
+  get statistics(): InstrumentStats | undefined {
+    return this.#statistics;
   }
 
   /** The best levels now; undefined when there is no book. Read once per depth until something changes. */
@@ -100,6 +107,12 @@ export class InstrumentStore {
   addTrade(trade: Trade): void {
     this.#trades = [trade, ...this.#trades.slice(0, TRADES_MAX - 1)];
     this.#tradeCount += 1;
+    this.mark();
+  }
+
+  /** Takes what the gateway measured and asks for a repaint. */
+  takeStatistics(statistics: InstrumentStats): void {
+    this.#statistics = statistics;
     this.mark();
   }
 

@@ -4,6 +4,7 @@
  * Bad case: a feed that calls `bookChanged` for every message is fine, one that copies a whole book for it is not:
  * books are pulled by `top`, once per painted frame.
  */
+import type { StatsMessage, SyncStatus } from "../wire/protocol.ts";
 
 /** Connection to the gateway. `reconnecting`: it was open and is lost, or could not be opened; another try is due. */
 export type ConnectionState = "connecting" | "open" | "reconnecting" | "closed";
@@ -19,26 +20,12 @@ export type Connection = {
   sinceMs: number;
 };
 
-/** Sync state of an instrument's book, as the stream names it. */
-export type SyncState = "connecting" | "waiting" | "synced" | "resyncing" | "out_of_service" | "retired";
-
-/** How the exchange lets us know that a book is right, as the stream names it. */
-export type Assurance = "sequence" | "checksum" | "inferred" | "none";
-
-/** What holds for an instrument beside its book. */
-export type InstrumentStatus = {
+/** What holds for an instrument beside its book, in the words of the stream. */
+export type InstrumentStatus = Omit<SyncStatus, "sinceNs"> & {
   /** `exchange:BASE-QUOTE`. */
   instrument: string;
-  state: SyncState;
-  assurance: Assurance;
-  /** Why it is not synced; empty when it is. */
-  reason: string;
   /** When this state began, wall clock, milliseconds; 0 = unknown. */
   sinceMs: number;
-  /** Decimals of a tick; −1 = not yet known. */
-  priceExponent: number;
-  /** Decimals of a lot; −1 = not yet known. */
-  quantityExponent: number;
 };
 
 /** A price level: exact price and quantity. */
@@ -75,33 +62,6 @@ export type Trade = {
   isGapBefore: boolean;
 };
 
-/** Sums since the start, of one exchange; rates come from differences. */
-export type ExchangeTotals = {
-  exchange: string;
-  frames: number;
-  frameBytes: number;
-  bookUpdates: number;
-  trades: number;
-  gaps: number;
-  checksumsOk: number;
-  checksumsBad: number;
-  resyncs: number;
-  reconnects: number;
-  decodeErrors: number;
-};
-
-/** Sums since the start, of the gateway. */
-export type GatewayTotals = {
-  atMs: number;
-  clients: number;
-  /** Sent to all clients, bytes. */
-  bytesOut: number;
-  messagesOut: number;
-  /** Messages or clients' places dropped for slowness. */
-  dropped: number;
-  exchanges: readonly ExchangeTotals[];
-};
-
 /** What a feed tells. Every function is called on the page's one thread. */
 export type FeedListener = {
   connectionChanged(connection: Connection): void;
@@ -111,7 +71,8 @@ export type FeedListener = {
   /** One or more events were applied. */
   bookChanged(instrument: string, events: number): void;
   traded(instrument: string, trade: Trade): void;
-  totalsReceived(totals: GatewayTotals): void;
+  /** Once a second. */
+  statisticsReceived(statistics: StatsMessage): void;
 };
 
 /** A source of market events. */

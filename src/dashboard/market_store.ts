@@ -3,36 +3,17 @@
  * MarketFeed; read by components through cells and by painters once per frame.
  * Bad case: the gateway forgets an instrument: its store is dropped, and a card that still shows it paints its last book.
  */
+import type { StatsMessage } from "../wire/protocol.ts";
 import { Cell } from "./cell.ts";
 import { FrameLoop } from "./frame_loop.ts";
 import { InstrumentStore } from "./instrument_store.ts";
-import type {
-  Connection,
-  ExchangeTotals,
-  FeedListener,
-  GatewayTotals,
-  InstrumentStatus,
-  MarketFeed,
-} from "./market_feed.ts";
+import type { Connection, FeedListener, InstrumentStatus, MarketFeed } from "./market_feed.ts";
 
 /** The instruments of one canonical pair, e.g. BTC-USD on each exchange that lists it. */
 export type PairGroup = { pair: string; instruments: readonly InstrumentStore[] };
 
-/** Per second, of the page. */
-export type PageRates = { bytesIn: number; updates: number };
-
-/** Per second and summed, of one exchange. */
-export type ExchangeRates = ExchangeTotals & { framesPerSecond: number; bytesPerSecond: number };
-
-/** Per second, of the gateway. */
-export type GatewayRates = {
-  clients: number;
-  bytesOut: number;
-  messagesOut: number;
-  bytesIn: number;
-  dropped: number;
-  exchanges: readonly ExchangeRates[];
-};
+/** What the page measures once a second; rates are per second. */
+export type PageMeasures = { bytesIn: number; updates: number; instruments: number; synced: number };
 
 /** Clock, timers and frames of the page. */
 export type PageTime = {
@@ -43,8 +24,8 @@ export type PageTime = {
   every: (milliseconds: number, task: () => void) => unknown;
 };
 
-/** Why books are not synced while there is no connection to the gateway. */
-export const FROZEN_REASON = "no connection to the gateway";
+/** What a book's status says while there is no connection to the gateway. */
+const FROZEN = { state: "connecting", reason: "disconnected" } as const;
 
 const MEASURE_MS = 1_000;
 const SAMPLE_EVERY_MS = 250;
@@ -53,16 +34,15 @@ const SAMPLE_EVERY_MS = 250;
 export class MarketStore {
   readonly connection: Cell<Connection>;
   readonly groups = new Cell<readonly PairGroup[]>([]);
-  readonly pageRates = new Cell<PageRates>({ bytesIn: 0, updates: 0 });
-  /** Undefined until the gateway sent its statistics twice. */
-  readonly gatewayRates = new Cell<GatewayRates | undefined>(undefined);
+  readonly measures = new Cell<PageMeasures>({ bytesIn: 0, updates: 0, instruments: 0, synced: 0 });
+  /** What the gateway measured in the last second; undefined until it told. */
+  readonly statistics = new Cell<StatsMessage | undefined>(undefined);
   /** Wall clock in whole seconds, for "since" texts. */
   readonly nowSeconds: Cell<number>;
   readonly #feed: MarketFeed;
   readonly #time: PageTime;
   readonly #frames: FrameLoop;
   readonly #stores = new Map<string, InstrumentStore>();
-  #totals: GatewayTotals | undefined;
   #measuredAtMs: number;
   #measuredBytes = 0;
 
@@ -92,6 +72,7 @@ export class MarketStore {
       connectionChanged: (connection) => {
         this.connection.set(connection);
         if (connection.state !== "open") {
+          this.statistics.set(undefined);
           this.#freeze(connection.sinceMs);
         }
       },
@@ -102,7 +83,12 @@ export class MarketStore {
       },
       bookChanged: (instrument, events) => this.#stores.get(instrument)?.countEvents(events),
       traded: (instrument, trade) => this.#stores.get(instrument)?.addTrade(trade),
-      totalsReceived: (totals) => this.#receiveTotals(totals),
+      statisticsReceived: (statistics) => {
+        this.statistics.set(statistics);
+        for (const entry of statistics.instruments) {
+          this.#stores.get(entry.instrument)?.takeStatistics(entry);
+        }
+      },
     };
   }
 
@@ -130,8 +116,8 @@ export class MarketStore {
   #freeze(sinceMs: number): void {
     for (const store of this.#stores.values()) {
       const status = store.status.get();
-      if (status.reason !== FROZEN_REASON) {
-        store.status.set({ ...status, state: "connecting", reason: FROZEN_REASON, sinceMs });
+      if (status.state !== FROZEN.state || status.reason !== FROZEN.reason) {
+        store.status.set({ ...status, ...FROZEN, sinceMs });
         store.mark();
       }
     }
@@ -147,23 +133,19 @@ export class MarketStore {
     const nowMs = this.#time.nowMs();
     const seconds = Math.max((nowMs - this.#measuredAtMs) / 1000, 0.001);
     const bytes = this.#feed.bytesIn();
-    let updates = 0;
-    for (const store of this.#stores.values()) {
+    const stores = [...this.#stores.values()];
+    for (const store of stores) {
       store.measure(seconds);
-      updates += store.updatesPerSecond.get();
     }
-    this.pageRates.set({ bytesIn: (bytes - this.#measuredBytes) / seconds, updates });
+    this.measures.set({
+      bytesIn: (bytes - this.#measuredBytes) / seconds,
+      updates: stores.reduce((sum, store) => sum + store.updatesPerSecond.get(), 0),
+      instruments: stores.length,
+      synced: stores.filter((store) => store.status.get().state === "synced").length,
+    });
     this.#measuredAtMs = nowMs;
     this.#measuredBytes = bytes;
     this.nowSeconds.set(Math.floor(nowMs / 1000));
-  }
-
-  #receiveTotals(totals: GatewayTotals): void {
-    const before = this.#totals;
-    this.#totals = totals;
-    if (before !== undefined && totals.atMs > before.atMs) {
-      this.gatewayRates.set(gatewayRates(before, totals));
-    }
   }
 }
 
@@ -175,26 +157,4 @@ export function groupByPair(stores: readonly InstrumentStore[]): PairGroup[] {
     byPair.set(store.pair, [...(byPair.get(store.pair) ?? []), store]);
   }
   return [...byPair].map(([pair, instruments]) => ({ pair, instruments })).sort((a, b) => byName(a.pair, b.pair));
-}
-
-/** Rates from two sums; a sum that went back (the gateway restarted) counts from 0. */
-export function gatewayRates(before: GatewayTotals, after: GatewayTotals): GatewayRates {
-  const seconds = (after.atMs - before.atMs) / 1000;
-  const rate = (now: number, then: number) => Math.max(now >= then ? now - then : now, 0) / seconds;
-  const exchanges = after.exchanges.map((totals) => {
-    const held = before.exchanges.find((other) => other.exchange === totals.exchange);
-    return {
-      ...totals,
-      framesPerSecond: rate(totals.frames, held?.frames ?? totals.frames),
-      bytesPerSecond: rate(totals.frameBytes, held?.frameBytes ?? totals.frameBytes),
-    };
-  });
-  return {
-    clients: after.clients,
-    dropped: after.dropped,
-    bytesOut: rate(after.bytesOut, before.bytesOut),
-    messagesOut: rate(after.messagesOut, before.messagesOut),
-    bytesIn: exchanges.reduce((sum, totals) => sum + totals.bytesPerSecond, 0),
-    exchanges,
-  };
 }

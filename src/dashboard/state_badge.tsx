@@ -2,6 +2,7 @@
  * How far an instrument's book can be trusted: its state and, when synced, by what assurance; otherwise why not and for
  * how long. Bad case: a state that this build does not know is shown by its own word, in the colour of trouble.
  */
+import type { ReasonWord } from "../model/states.ts";
 import { type Cell, useCell } from "./cell.ts";
 import { ageText, words } from "./display_text.ts";
 import type { InstrumentStore } from "./instrument_store.ts";
@@ -13,15 +14,37 @@ const ASSURANCES: Readonly<Record<string, string>> = {
   none: "the exchange gives no means to check the book",
 };
 
+const REASONS: Readonly<Record<ReasonWord, string>> = {
+  none: "no reason given",
+  connecting: "connecting to the exchange",
+  waiting_snapshot: "waiting for a snapshot",
+  gap: "a message was lost, its sequence number is missing",
+  checksum: "the exchange's checksum did not hold",
+  crossed: "the best bid was above the best ask",
+  trade_gap: "a trade was lost, its number is missing",
+  heartbeat_ahead: "a heartbeat told of a trade that never came",
+  unreadable_frame: "a frame could not be read",
+  disconnected: "the connection is lost",
+  overflow: "a number is too large",
+  rescaled: "the exchange changed its precision",
+  limit: "the book outgrew a limit",
+  silent: "the exchange is silent",
+  maintenance: "the exchange is under maintenance",
+  refused: "the exchange refused the subscription",
+  audit: "the book differed from the exchange's own",
+  stopped: "the collector was stopped",
+};
+
 /** A chip: `synced · checksum`, or the state in a warning colour. */
 export function StateBadge({ instrument }: { instrument: InstrumentStore }) {
-  const { state, assurance } = useCell(instrument.status);
+  const { state, assurance, trading } = useCell(instrument.status);
   if (state !== "synced") {
     return <span className="badge trouble">{words(state)}</span>;
   }
   return (
     <span className="badge" data-assurance={assurance} title={ASSURANCES[assurance] ?? assurance}>
       synced<span className="assurance"> · {words(assurance)}</span>
+      {trading === "open" || trading === "unknown" ? null : <span className="trading">{trading}</span>}
     </span>
   );
 }
@@ -33,7 +56,7 @@ export function Trouble({ instrument, nowSeconds }: { instrument: InstrumentStor
   if (state === "synced") {
     return null;
   }
-  const why = reason === "" || reason === "none" ? words(state) : words(reason);
+  const why = reason === "unknown" || reason === "none" ? words(state) : REASONS[reason];
   return (
     <p className="trouble_line">
       Not synced: {why}

@@ -36,18 +36,22 @@ export function TopBar({ store }: { store: MarketStore }) {
 }
 
 function Figures({ store }: { store: MarketStore }) {
-  const page = useCell(store.pageRates);
-  const gateway = useCell(store.gatewayRates);
-  const groups = useCell(store.groups);
-  const instruments = groups.reduce((sum, group) => sum + group.instruments.length, 0);
+  const page = useCell(store.measures);
+  const statistics = useCell(store.statistics);
+  const gateway = statistics?.gateway;
   const rate = (bytes: number | undefined) => (bytes === undefined ? "–" : byteRate(bytes));
+  const exchangeBytes = statistics?.exchanges.reduce((sum, exchange) => sum + exchange.bytesInPerSecond, 0);
   return (
     <dl className="figures">
-      <Figure label="Exchanges in" value={rate(gateway?.bytesIn)} title="Bytes received from the exchanges" />
-      <Figure label="Clients out" value={rate(gateway?.bytesOut)} title="Bytes sent to all stream clients" />
+      <Figure label="Exchanges in" value={rate(exchangeBytes)} title="Bytes received from the exchanges" />
+      <Figure label="Clients out" value={rate(gateway?.bytesOutPerSecond)} title="Bytes sent to all stream clients" />
       <Figure label="This page in" value={byteRate(page.bytesIn)} title="Bytes received by this page" />
       <Figure label="Updates" value={`${countText(page.updates)}/s`} title="Book events applied by this page" />
-      <Figure label="Instruments" value={countText(instruments)} title="Books on this page" />
+      <Figure
+        label="Synced"
+        value={`${countText(page.synced)} of ${countText(page.instruments)}`}
+        title="Books that are known to be right, of all on this page"
+      />
       <Figure label="Clients" value={gateway === undefined ? "–" : countText(gateway.clients)} title="Stream clients" />
     </dl>
   );

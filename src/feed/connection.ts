@@ -110,8 +110,10 @@ export class FeedConnection {
       this.#successor ??= this.#connect("successor");
       return;
     }
-    this.#current?.socket?.drop();
-    this.#lost(why);
+    if (this.#current !== undefined) {
+      this.#current.socket?.drop();
+      this.#lost(why);
+    }
   }
 
   /** Looks after everything that is due. */

@@ -111,6 +111,7 @@ export class BookView {
     this.#frames.discard();
     this.#frames.restart();
     this.#snapshots.forget();
+    this.#noteTime();
     this.replica.timeUnit = this.#timeUnit;
     this.#changes = NO_CHANGES;
     this.#lastBbo = "";

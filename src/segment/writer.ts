@@ -8,21 +8,28 @@ import {
   CELL_BYTES,
   CELL_INSTRUMENT_ID,
   CELL_STATE,
+  HEADER_CELLS_OFFSET,
   HEADER_COUNTERS,
   HEADER_COUNTERS_MAX,
+  HEADER_DELTA_TAIL,
   HEADER_HEARTBEAT,
   HEADER_IMAGES_USED,
   HEADER_INSTRUMENT_COUNT,
   HEADER_MAGIC,
   HEADER_STATE,
+  HEADER_TABLE_OFFSET,
+  HEADER_TRADE_TAIL,
   IMAGE_HEADER_BYTES,
   LEVEL_BYTES,
   MAGIC_HIGH,
   MAGIC_LOW,
+  REASON_DISCONNECTED,
   SEGMENT_ALIGN,
   SEGMENT_STATE_INITIALISING,
   SEGMENT_STATE_LIVE,
+  SEGMENT_STATE_SUPERSEDED,
   STATE_CONNECTING,
+  STATE_RETIRED,
   TABLE_ASSURANCE,
   TABLE_BYTES,
   TABLE_CANONICAL,
@@ -129,6 +136,33 @@ export function createSegment(
   view.setUint32(HEADER_MAGIC + 4, MAGIC_HIGH, true);
   writer.setState(SEGMENT_STATE_LIVE);
   return writer;
+}
+
+/**
+ * Shows that a producer is gone: its books are not synced any more. Thread: any, but only when the producer has ended.
+ * @param handle of its segment
+ */
+export function abandonSegment(buffer: ArrayBufferLike, handle: SegmentHandle): void {
+  const view = new DataView(buffer, handle.address, handle.bytes);
+  const table = Number(view.getBigUint64(HEADER_TABLE_OFFSET, true));
+  const cells = Number(view.getBigUint64(HEADER_CELLS_OFFSET, true));
+  for (let index = 0; index < view.getUint32(HEADER_INSTRUMENT_COUNT, true); index++) {
+    const entry = table + index * TABLE_BYTES;
+    if (view.getUint32(entry + TABLE_STATE, true) !== STATE_RETIRED) {
+      view.setUint32(entry + TABLE_REASON, REASON_DISCONNECTED, true);
+      view.setUint32(entry + TABLE_STATE, STATE_CONNECTING, true);
+      view.setUint32(cells + index * CELL_BYTES + CELL_STATE, STATE_CONNECTING, true);
+    }
+  }
+  const words = new Int32Array(buffer);
+  Atomics.store(words, (handle.address + HEADER_STATE) >>> 2, SEGMENT_STATE_SUPERSEDED);
+  Atomics.notify(words, (handle.address + HEADER_DELTA_TAIL) >>> 2);
+  Atomics.notify(words, (handle.address + HEADER_TRADE_TAIL) >>> 2);
+}
+
+/** The last heartbeat of a segment. @returns Unix ns by its producer's clock */
+export function readHeartbeat(buffer: ArrayBufferLike, handle: SegmentHandle): bigint {
+  return Atomics.load(new BigUint64Array(buffer, handle.address + HEADER_HEARTBEAT, 1), 0);
 }
 
 /** A live segment. Thread: the producer's only. */

@@ -24,7 +24,7 @@ export class BestOfferLog {
   readonly #socket: WebSocket;
   readonly #entries = new Map<string, Entry[]>();
 
-  private constructor(socket: WebSocket) {
+  constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on("message", (text) => this.#take(JSON.parse(String(text)) as OfferMessage));
   }

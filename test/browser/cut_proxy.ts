@@ -24,7 +24,7 @@ export class CutProxy {
     return proxy;
   }
 
-  private constructor(target: number) {
+  constructor(target: number) {
     this.#server = createServer((near) => {
       if (this.#isCut) {
         this.#refused += 1;

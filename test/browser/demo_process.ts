@@ -15,7 +15,7 @@ export class DemoProcess {
   readonly port: number;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, url: string) {
+  constructor(child: ChildProcess, url: string) {
     this.#child = child;
     this.url = url;
     this.port = Number(new URL(url).port);

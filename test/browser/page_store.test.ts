@@ -5,15 +5,8 @@
 import { describe, expect, test } from "vitest";
 import { bestOffers } from "../../src/dashboard/cross_prices.ts";
 import { runningTotals } from "../../src/dashboard/ladder.ts";
-import type {
-  BookTop,
-  ExchangeTotals,
-  FeedListener,
-  GatewayTotals,
-  InstrumentStatus,
-  MarketFeed,
-} from "../../src/dashboard/market_feed.ts";
-import { FROZEN_REASON, gatewayRates, MarketStore } from "../../src/dashboard/market_store.ts";
+import type { BookTop, FeedListener, InstrumentStatus, MarketFeed } from "../../src/dashboard/market_feed.ts";
+import { MarketStore } from "../../src/dashboard/market_store.ts";
 import { PriceSeries, SAMPLE_MS, SAMPLES_MAX } from "../../src/dashboard/price_series.ts";
 import { instrumentHref, instrumentOfHash } from "../../src/dashboard/route.ts";
 
@@ -80,7 +73,8 @@ function status(instrument: string, change: Partial<InstrumentStatus> = {}): Ins
     instrument,
     state: "synced",
     assurance: "checksum",
-    reason: "",
+    reason: "none",
+    trading: "open",
     sinceMs: 0,
     priceExponent: 1,
     quantityExponent: 8,
@@ -101,12 +95,6 @@ function book(bid: string, ask: string): BookTop {
     eventAtMs: 0,
     receivedAtMs: 0,
   };
-}
-
-function totals(change: Partial<GatewayTotals> = {}, exchange: Partial<ExchangeTotals> = {}): GatewayTotals {
-  const zero = { frames: 0, frameBytes: 0, bookUpdates: 0, trades: 0, gaps: 0, checksumsOk: 0, checksumsBad: 0 };
-  const row = { exchange: "kraken", ...zero, resyncs: 0, reconnects: 0, decodeErrors: 0, ...exchange };
-  return { atMs: 0, clients: 1, bytesOut: 0, messagesOut: 0, dropped: 0, exchanges: [row], ...change };
 }
 
 describe("MarketStore", () => {
@@ -139,9 +127,9 @@ describe("MarketStore", () => {
     feed.bytes = 5_000;
     pass(1_000);
     expect(store.instrument(KRAKEN)?.updatesPerSecond.get()).toBe(42);
-    expect(store.pageRates.get()).toEqual({ bytesIn: 5_000, updates: 42 });
+    expect(store.measures.get()).toEqual({ bytesIn: 5_000, updates: 42, instruments: 1, synced: 1 });
     pass(1_000);
-    expect(store.pageRates.get()).toEqual({ bytesIn: 0, updates: 0 });
+    expect(store.measures.get()).toMatchObject({ bytesIn: 0, updates: 0 });
   });
 
   test("takes every book out of synced when the connection is lost, and back when the list comes again", () => {
@@ -152,7 +140,7 @@ describe("MarketStore", () => {
     pass(250);
     feed.listener.connectionChanged({ state: "reconnecting", attempt: 1, reason: "closed", sinceMs: clock.nowMs });
     const instrument = store.instrument(KRAKEN);
-    expect(instrument?.status.get()).toMatchObject({ state: "connecting", reason: FROZEN_REASON });
+    expect(instrument?.status.get()).toMatchObject({ state: "connecting", reason: "disconnected" });
     feed.listener.connectionChanged({ state: "reconnecting", attempt: 2, reason: "refused", sinceMs: clock.nowMs + 9 });
     expect(instrument?.status.get().sinceMs).toBe(clock.nowMs);
     pass(250);
@@ -186,21 +174,6 @@ describe("MarketStore", () => {
     expect(instrument?.trades.map((trade) => trade.id).slice(0, 2)).toEqual(["100", "99"]);
     expect(instrument?.trades).toHaveLength(60);
     expect(instrument?.tradeCount).toBe(100);
-  });
-});
-
-describe("gatewayRates", () => {
-  test("divides the differences by the time between when two sums came", () => {
-    const before = totals({ atMs: 1_000, bytesOut: 500 }, { frames: 10, frameBytes: 1_000 });
-    const after = totals({ atMs: 3_000, bytesOut: 2_500 }, { frames: 50, frameBytes: 9_000 });
-    const rates = gatewayRates(before, after);
-    expect(rates).toMatchObject({ bytesOut: 1_000, bytesIn: 4_000 });
-    expect(rates.exchanges[0]).toMatchObject({ framesPerSecond: 20, bytesPerSecond: 4_000, frames: 50 });
-  });
-
-  test("counts from zero when the gateway restarted", () => {
-    const rates = gatewayRates(totals({ atMs: 0, bytesOut: 9_999 }), totals({ atMs: 1_000, bytesOut: 300 }));
-    expect(rates.bytesOut).toBe(300);
   });
 });
 

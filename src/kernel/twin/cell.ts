@@ -35,7 +35,7 @@ import {
   TRADE_QUANTITY,
 } from "../../../assembly/layout.ts";
 import type { Book } from "./book.ts";
-import { copyWords, wordAt, fieldOf } from "./memory.ts";
+import { copyWords, fieldOf, wordAt } from "./memory.ts";
 
 /** Writes best bid and offer after an event. @param flags record flags of its last record */
 export function writeCell(words: Int32Array, instrument: number, book: Book, flags: number): void {

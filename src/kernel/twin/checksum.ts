@@ -13,8 +13,8 @@ import {
 import type { Book, BookSide } from "./book.ts";
 import { crc32 } from "./crc32.ts";
 import { divideByPower, isSafe, powerOfTen, resultHigh, resultLow, toNumber } from "./int64.ts";
-import { writeDigits } from "./quantize.ts";
 import { fieldOf } from "./memory.ts";
+import { writeDigits } from "./quantize.ts";
 
 const DEPTH = 10;
 const ZERO = 0x30;

@@ -51,7 +51,7 @@ import type { Book } from "./book.ts";
 import { writeCell } from "./cell.ts";
 import { writeImage } from "./image.ts";
 import { setFlags, setState } from "./instrument.ts";
-import { readU64, writeU64, writeWords, fieldOf } from "./memory.ts";
+import { fieldOf, readU64, writeU64, writeWords } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 import { publish } from "./ring.ts";
 

@@ -39,7 +39,7 @@ import { checksumOf } from "./checksum.ts";
 import { type EventWriter, wantImage } from "./delta.ts";
 import { clearFlags, hasFlag, type SyncState, setFlags, setState } from "./instrument.ts";
 import { ENTRY_QUANTITY, ENTRY_SIDE, ENTRY_WORDS, type Levels } from "./levels.ts";
-import { wordAt, fieldOf } from "./memory.ts";
+import { fieldOf, wordAt } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 
 const SYNCED: SyncState = { state: STATE_SYNCED, reason: REASON_NONE };

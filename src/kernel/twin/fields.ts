@@ -17,7 +17,7 @@ import {
   TYPE_STRING,
   typeAt,
 } from "./json.ts";
-import { type WordSet, NO_WORD } from "./keys.ts";
+import { NO_WORD, type WordSet } from "./keys.ts";
 import { wordAt } from "./memory.ts";
 
 const QUOTE = 0x22;

@@ -193,7 +193,12 @@ function writeTrade(memory: Memory, start: number, trade: number): number {
   at = writeQuantity(bytes, at, fieldOf(words, trade, TRADE_QUANTITY), fieldOf(words, trade, TRADE_QUANTITY + 4));
   subtractBefore(words, trade + TRADE_EVENT_AT, EVENT_AT);
   at = writeTime(bytes, at, resultLow(), resultHigh(), DELAY_POWER);
-  subtractBefore(words, trade + TRADE_RECEIVED_AT, EVENT_AT);
+  subtract(
+    fieldOf(words, trade, TRADE_RECEIVED_AT),
+    fieldOf(words, trade, TRADE_RECEIVED_AT + 4),
+    fieldOf(words, trade, TRADE_EVENT_AT),
+    fieldOf(words, trade, TRADE_EVENT_AT + 4),
+  );
   at = writeTime(bytes, at, resultLow(), resultHigh(), DELAY_POWER);
   if (isNumeric) {
     subtract(idLow, idHigh, BEFORE[ID] as number, BEFORE[ID + 1] as number);
@@ -209,7 +214,7 @@ function writeTrade(memory: Memory, start: number, trade: number): number {
   return writeStep(memory, at, trade + TRADE_BOOK_VERSION, BOOK_VERSION);
 }
 
-/** RESULT = the number at an address − the one before, which it becomes (event time: later differences run from it). */
+/** RESULT = the number at an address − the one before, whose place it takes. */
 function subtractBefore(words: Int32Array, address: number, before: number): void {
   const low = fieldOf(words, address, 0);
   const high = fieldOf(words, address, 4);

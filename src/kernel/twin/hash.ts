@@ -14,7 +14,13 @@ const ASK_SEED = mix(0, 1);
  * @returns u32 as a signed word, to be added to the book's
  * @see Austin Appleby, MurmurHash3 (public domain)
  */
-export function levelHash(side: number, priceLow: number, priceHigh: number, lotsLow: number, lotsHigh: number): number {
+export function levelHash(
+  side: number,
+  priceLow: number,
+  priceHigh: number,
+  lotsLow: number,
+  lotsHigh: number,
+): number {
   let hash = mix(side === 0 ? BID_SEED : ASK_SEED, priceLow);
   hash = mix(hash, priceHigh);
   hash = mix(hash, lotsLow);

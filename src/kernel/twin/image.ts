@@ -37,9 +37,8 @@ import {
 } from "../../../assembly/layout.ts";
 import type { Book } from "./book.ts";
 import { hasFlag, setFlags } from "./instrument.ts";
-import { loadPosition, readU64, wordAt, writeU64, fieldOf, copyWords } from "./memory.ts";
+import { copyWords, fieldOf, readU64, wordAt, writeU64 } from "./memory.ts";
 import type { Producer } from "./producer.ts";
-
 
 /** Takes at most one image: the wanted one, or one that the ring is about to leave behind. */
 export function patrolImages(producer: Producer): void {

@@ -85,8 +85,7 @@ export function loadImage(
     return IMAGE_CORRUPT;
   }
   const isSynced = copy.field(IMAGE_STATE) === STATE_SYNCED;
-  const flags =
-    FLAG_LAST | FLAG_SNAPSHOT | (isSynced ? 0 : FLAG_NOT_SYNCED) | (book.isCrossed() ? FLAG_CROSSED : 0);
+  const flags = FLAG_LAST | FLAG_SNAPSHOT | (isSynced ? 0 : FLAG_NOT_SYNCED) | (book.isCrossed() ? FLAG_CROSSED : 0);
   words[(replica + REPLICA_HASH) >>> 2] = book.hash;
   words[(replica + REPLICA_CHAIN) >>> 2] = 0;
   writeWords(words, replica + REPLICA_VERSION, copy.field(IMAGE_VERSION), copy.field(IMAGE_VERSION + 4));

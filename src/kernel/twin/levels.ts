@@ -14,7 +14,7 @@ import {
   OUTCOME_NEED_QUANTITY_EXPONENT,
 } from "../../../assembly/layout.ts";
 import { resultHigh, resultLow } from "./int64.ts";
-import { wordAt, fieldOf } from "./memory.ts";
+import { fieldOf, wordAt } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 import { scaleMantissa, tokenDecimals, tokenHigh, tokenLow, tokenNeeded, tokenOverflows } from "./quantize.ts";
 

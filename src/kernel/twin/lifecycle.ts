@@ -26,7 +26,7 @@ import {
 } from "../../../assembly/layout.ts";
 import type { EventWriter } from "./delta.ts";
 import { clearFlags, hasFlag, mirrorState, type SyncState, setState } from "./instrument.ts";
-import { readU64, writeU64, fieldOf } from "./memory.ts";
+import { fieldOf, readU64, writeU64 } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 
 const RETIRED: SyncState = { state: STATE_RETIRED, reason: REASON_RESCALED };

@@ -84,23 +84,28 @@ export function scanDecimal(bytes: Uint8Array, start: number, end: number): numb
   }
   const wholeStart = at;
   let whole = 0;
-  let fraction = 0;
-  let digit = 0;
-  while (at < end && (digit = byteAt(bytes, at) - ZERO) >= 0 && digit <= 9) {
+  for (; at < end; at++) {
+    const digit = byteAt(bytes, at) - ZERO;
+    if (digit < 0 || digit > 9) {
+      break;
+    }
     whole = (Math.imul(whole, 10) + digit) | 0;
-    at++;
   }
   const wholeDigits = at - wholeStart;
-  let fractionDigits = 0;
-  let needed = 0;
   if (wholeDigits === 0) {
     return -1;
   }
+  let fraction = 0;
+  let fractionDigits = 0;
+  let needed = 0;
   if (at < end && byteAt(bytes, at) === POINT) {
     const fractionStart = ++at;
-    while (at < end && (digit = byteAt(bytes, at) - ZERO) >= 0 && digit <= 9) {
+    for (; at < end; at++) {
+      const digit = byteAt(bytes, at) - ZERO;
+      if (digit < 0 || digit > 9) {
+        break;
+      }
       fraction = (Math.imul(fraction, 10) + digit) | 0;
-      at++;
     }
     fractionDigits = at - fractionStart;
     if (fractionDigits === 0) {

@@ -38,7 +38,7 @@ import { wordsHash } from "./hash.ts";
 import { hasFlag, setFlags } from "./instrument.ts";
 import { add, compareUnsigned, resultHigh, resultLow } from "./int64.ts";
 import { askRescale, SCALE_OK, SCALE_OVERFLOW, scaleEntry } from "./levels.ts";
-import { addU64, byteAt, wordAt, writeWords, fieldOf, copyWords } from "./memory.ts";
+import { addU64, byteAt, copyWords, fieldOf, wordAt, writeWords } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 import { tokenDecimals, tokenHigh, tokenLow, tokenNeeded, tokenOverflows } from "./quantize.ts";
 

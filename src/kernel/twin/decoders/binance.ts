@@ -38,7 +38,7 @@ import { TYPE_FALSE, TYPE_NONE, TYPE_TRUE } from "../json.ts";
 import { NO_WORD, WordSet } from "../keys.ts";
 import { SCALE_OK } from "../levels.ts";
 import { unsync } from "../lifecycle.ts";
-import { writeWords, fieldOf } from "../memory.ts";
+import { fieldOf, writeWords } from "../memory.ts";
 import { fromEpochInteger } from "../time.ts";
 import { TRADE_DUPLICATE } from "../trade.ts";
 import * as F from "./binance_fields.ts";

@@ -3,7 +3,16 @@
  * Bad case: `b` and `a` are level arrays in one kind and prices in another; only those that begin with `[` are read as levels.
  */
 import { SIDE_ASK, SIDE_BID } from "../../../../assembly/layout.ts";
-import { beginFields, FieldTable, hasDuplicate, isEmptyObject, lastKey, nextMember, objectClosed, readKey } from "../fields.ts";
+import {
+  beginFields,
+  FieldTable,
+  hasDuplicate,
+  isEmptyObject,
+  lastKey,
+  nextMember,
+  objectClosed,
+  readKey,
+} from "../fields.ts";
 import { peek, skipSpace, skipValue, TYPE_ARRAY } from "../json.ts";
 import { NO_WORD, WordSet } from "../keys.ts";
 import { scanPairs } from "../level_scan.ts";

@@ -34,7 +34,16 @@ import {
   TRADE_FLAG_HISTORY,
 } from "../../../../assembly/layout.ts";
 import { type BookEvent, NO_CHECKSUM } from "../event.ts";
-import { beginFields, FieldTable, hasDuplicate, isEmptyObject, lastKey, nextMember, objectClosed, readKey } from "../fields.ts";
+import {
+  beginFields,
+  FieldTable,
+  hasDuplicate,
+  isEmptyObject,
+  lastKey,
+  nextMember,
+  objectClosed,
+  readKey,
+} from "../fields.ts";
 import { hasFlag } from "../instrument.ts";
 import { compareUnsigned, resultHigh, resultLow } from "../int64.ts";
 import { peek, skipSpace, skipValue, TYPE_ARRAY, TYPE_NONE } from "../json.ts";
@@ -42,7 +51,7 @@ import { NO_WORD, WordSet } from "../keys.ts";
 import { type ArrayForm, scanChanges, scanPairs } from "../level_scan.ts";
 import { SCALE_OK } from "../levels.ts";
 import { unsync } from "../lifecycle.ts";
-import { writeWords, fieldOf } from "../memory.ts";
+import { fieldOf, writeWords } from "../memory.ts";
 import { TRADE_DUPLICATE, TRADE_JUMPED } from "../trade.ts";
 import { type DecodeContext, type Decoder, FINE } from "./common.ts";
 

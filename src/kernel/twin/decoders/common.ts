@@ -28,16 +28,16 @@ import {
 import type { EventWriter } from "../delta.ts";
 import { BookEvents } from "../event.ts";
 import type { FieldTable } from "../fields.ts";
-import { type SyncState } from "../instrument.ts";
+import type { SyncState } from "../instrument.ts";
 import { fromNumber, resultHigh, resultLow } from "../int64.ts";
 import { skipSpace, skipValue, TYPE_ARRAY, TYPE_NONE, TYPE_NUMBER, TYPE_STRING } from "../json.ts";
 import { Levels, SCALE_RESCALE } from "../levels.ts";
 import { unsync } from "../lifecycle.ts";
+import { fieldOf } from "../memory.ts";
 import type { Producer } from "../producer.ts";
 import { scanDecimal, tokenHigh, tokenLow, tokenOverflows } from "../quantize.ts";
 import { readRfc3339 } from "../time.ts";
 import { TradeWriter } from "../trade.ts";
-import { fieldOf } from "../memory.ts";
 
 /** Code of a step that found nothing wrong. */
 export const FINE = -1;

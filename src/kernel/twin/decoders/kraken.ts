@@ -24,7 +24,16 @@ import {
   OUTCOME_DETAIL,
   TRADE_FLAG_HISTORY,
 } from "../../../../assembly/layout.ts";
-import { beginFields, FieldTable, hasDuplicate, isEmptyObject, lastKey, nextMember, objectClosed, readKey } from "../fields.ts";
+import {
+  beginFields,
+  FieldTable,
+  hasDuplicate,
+  isEmptyObject,
+  lastKey,
+  nextMember,
+  objectClosed,
+  readKey,
+} from "../fields.ts";
 import { resultHigh, resultLow } from "../int64.ts";
 import { peek, skipSpace, skipValue, TYPE_ARRAY, TYPE_NONE } from "../json.ts";
 import { NO_WORD, WordSet } from "../keys.ts";
@@ -62,7 +71,17 @@ const KEYS = new WordSet(KEY_NAMES);
 
 const BOOK = 0;
 const TRADE = 1;
-const CHANNELS = new WordSet(["book", "trade", "heartbeat", "status", "pong", "instrument", "ticker", "ohlc", "level3"]);
+const CHANNELS = new WordSet([
+  "book",
+  "trade",
+  "heartbeat",
+  "status",
+  "pong",
+  "instrument",
+  "ticker",
+  "ohlc",
+  "level3",
+]);
 /** What the channels mean, in their order. */
 const CHANNEL_CODES = [
   FINE,

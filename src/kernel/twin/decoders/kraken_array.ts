@@ -17,16 +17,7 @@ import {
 import { NO_CHECKSUM } from "../event.ts";
 import { FieldTable, hasDuplicate, isEmptyObject, lastKey, nextMember, objectClosed, readKey } from "../fields.ts";
 import { resultLow } from "../int64.ts";
-import {
-  bytesOf,
-  equals,
-  peek,
-  readInteger,
-  skipSpace,
-  skipValue,
-  TYPE_ARRAY,
-  TYPE_NONE,
-} from "../json.ts";
+import { bytesOf, equals, peek, readInteger, skipSpace, skipValue, TYPE_ARRAY, TYPE_NONE } from "../json.ts";
 import { NO_WORD, WordSet } from "../keys.ts";
 import { type ArrayForm, scanPairs } from "../level_scan.ts";
 import { SCALE_OK } from "../levels.ts";

@@ -11,8 +11,8 @@ import {
 } from "../../../../assembly/layout.ts";
 import type { FieldTable } from "../fields.ts";
 import { resultHigh } from "../int64.ts";
-import { type DecodeContext, FINE } from "./common.ts";
 import { fieldOf } from "../memory.ts";
+import { type DecodeContext, FINE } from "./common.ts";
 
 /** A snapshot is taken in any state that serves; an update needs a book to change. */
 export function acceptsBook(context: DecodeContext, isSnapshot: boolean): boolean {

@@ -1,0 +1,105 @@
+/**
+ * Collectors and gateway in one process over one shared memory: what `serve` and `demo` run.
+ * Bad case: an exchange that cannot be reached; the gateway is up all the same and says of each instrument why it waits.
+ */
+import { dashboardFolder, packageVersion, readAsset } from "../assets.ts";
+import { type Config, selectExchanges } from "../config/mod.ts";
+import { collectorRanges, Supervisor } from "../feed/supervisor.ts";
+import { type Gateway, type GatewayLimits, startGateway } from "../gateway/mod.ts";
+import { loadKernel } from "../kernel/load.ts";
+import { MemoryMap, memoryBytes } from "../segment/memory_map.ts";
+import type { Log } from "./log.ts";
+
+/** A running engine. */
+export type Engine = {
+  readonly gateway: Gateway;
+  readonly supervisor: Supervisor;
+  /** Rejects when a collector refuses its instruments after the gateway was started. */
+  readonly refused: Promise<never>;
+  /** Stops everything within a second. */
+  close(): Promise<void>;
+};
+
+/** How long the gateway waits for the collectors to check their instruments. */
+const CHECK_PATIENCE_MS = 3000;
+
+/** The compiled kernel, or nothing for the twin. */
+export function compileKernel(config: Config): WebAssembly.Module | undefined {
+  return config.kernel === "wasm" ? new WebAssembly.Module(readAsset("kernel.wasm")) : undefined;
+}
+
+/**
+ * Starts collectors, then the gateway.
+ * @throws ConfigError when an exchange does not list an instrument
+ * @throws ConnectionError when the port is taken
+ */
+export async function startEngine(config: Config, log: Log): Promise<Engine> {
+  const exchanges = selectExchanges(config);
+  const ranges = collectorRanges(config, exchanges);
+  const map = new MemoryMap(memoryBytes([...ranges, config.gateway.arenaBytes]));
+  const kernelModule = compileKernel(config);
+  const shared = kernelModule === undefined ? {} : { kernelModule };
+  const supervisor = new Supervisor({
+    map,
+    config,
+    exchanges,
+    ...shared,
+    pid: process.pid,
+    report: (exchange, { level, text, native }) => log[level]({ exchange, instrument: native }, text),
+  });
+  const checked = supervisor.start();
+  const refused = checked.then(() => new Promise<never>(() => undefined));
+  refused.catch(() => undefined);
+  await Promise.race([checked, delay(CHECK_PATIENCE_MS)]);
+  try {
+    const gateway = await openGateway({ config, map, supervisor, log, kernelModule });
+    const close = async () => {
+      await Promise.all([gateway.close(), supervisor.stop()]);
+    };
+    return { gateway, supervisor, refused, close };
+  } catch (error) {
+    await supervisor.stop();
+    throw error;
+  }
+}
+
+async function openGateway({
+  config,
+  map,
+  supervisor,
+  log,
+  kernelModule,
+}: {
+  config: Config;
+  map: MemoryMap;
+  supervisor: Supervisor;
+  log: Log;
+  kernelModule: WebAssembly.Module | undefined;
+}): Promise<Gateway> {
+  const { arenaBytes, ...rest } = config.gateway;
+  const limits: GatewayLimits = rest;
+  const arena = map.reserve("arena of the gateway", { bytes: arenaBytes });
+  const bytes = kernelModule === undefined ? {} : { wasmBytes: kernelModule };
+  const kernel = loadKernel({ name: config.kernel, memory: map.memory, ...bytes });
+  kernel.arenaInit(arena.address, arena.bytes);
+  return await startGateway({
+    kernel,
+    segments: () => supervisor.segments(),
+    host: config.host,
+    port: config.port,
+    dashboardFolder: dashboardFolder(),
+    server: `alphapulse/${packageVersion()}`,
+    limits,
+    log: {
+      info: (text) => log.info(text),
+      warn: (text) => log.warn(text),
+      error: (text) => log.error(text),
+    },
+  });
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

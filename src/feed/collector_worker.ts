@@ -1,0 +1,90 @@
+/**
+ * The worker thread of one collector: kernel, segment, sockets. It ends when its supervisor says so, or by an exception of
+ * ours, which the supervisor sees and answers with a fresh worker. Bad case: the event loop is stuck; the heartbeat in the
+ * segment goes stale and the supervisor ends the thread.
+ */
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { CaptureWriter } from "../capture/mod.ts";
+import { ConfigError } from "../errors.ts";
+import { EXCHANGES } from "../exchanges/mod.ts";
+import { loadKernel } from "../kernel/load.ts";
+import { type FeedClock, systemClock } from "./clock.ts";
+import { Collector } from "./collector.ts";
+import { openWebSocket } from "./socket.ts";
+import type { SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_messages.ts";
+
+const TICK_MS = 100;
+
+run(workerData as WorkerStart);
+
+function run(start: WorkerStart): void {
+  const clock = systemClock();
+  const { memory, kernelName, kernelModule, arena } = start;
+  const kernel = loadKernel({
+    name: kernelName,
+    memory,
+    ...(kernelModule === undefined ? {} : { wasmBytes: kernelModule }),
+  });
+  kernel.arenaInit(arena.address, arena.bytes);
+  const recorder = openRecorder(start, clock);
+  const collector = new Collector({
+    exchange: EXCHANGES[start.exchange],
+    settings: start.settings,
+    instruments: start.instruments,
+    limits: start.limits,
+    kernel,
+    frame: { address: start.frame.address, bytes: start.limits.frameBytesMax },
+    segment: { address: start.segment.address, config: start.segmentConfig },
+    pid: start.pid,
+    clock,
+    random: Math.random,
+    openSocket: openWebSocket,
+    fetch,
+    defer: queueMicrotask,
+    report: (report) => tell({ type: "report", report }),
+    ...(recorder === undefined ? {} : { recorder }),
+  });
+  const timer = setInterval(() => collector.tick(), TICK_MS);
+  parentPort?.on("message", (message: SupervisorMessage) => {
+    if (message.type === "stop") {
+      clearInterval(timer);
+      void stop(collector);
+    }
+  });
+  collector.tick();
+  tell({ type: "live" });
+  collector.start().then(
+    () => tell({ type: "ready" }),
+    (error: unknown) => {
+      if (!(error instanceof ConfigError)) {
+        throw error;
+      }
+      tell({ type: "refused", message: error.message });
+    },
+  );
+}
+
+async function stop(collector: Collector): Promise<void> {
+  await collector.stop();
+  tell({ type: "stopped" });
+  parentPort?.close();
+}
+
+function openRecorder({ exchange, record }: WorkerStart, clock: FeedClock): CaptureWriter | undefined {
+  if (record.directory === "") {
+    return undefined;
+  }
+  return new CaptureWriter({
+    folder: join(record.directory),
+    exchange,
+    startedAtNs: clock.anchorNs,
+    partBytesMax: record.partBytesMax,
+    backlogBytesMax: record.backlogBytesMax,
+    onFailure: (error) => tell({ type: "report", report: { level: "error", text: error.message } }),
+  });
+}
+
+function tell(message: WorkerMessage): void {
+  parentPort?.postMessage(message);
+}

@@ -1,0 +1,276 @@
+/**
+ * Keeps a worker thread per exchange alive. A worker that dies, or whose heartbeat goes stale, is replaced with growing
+ * delays: its books are shown as not synced at once, its successor gets a fresh segment and epoch, nobody else notices.
+ * The old range stays untouched until its readers had time to let go. Bad case: a worker that dies at once every time; its
+ * instruments stay not synced and the log says why.
+ */
+import { Worker } from "node:worker_threads";
+import { workerUrl } from "../assets.ts";
+import type { Config, SelectedExchange } from "../config/mod.ts";
+import { ConfigError } from "../errors.ts";
+import type { ExchangeId } from "../model/exchange_id.ts";
+import type { MemoryMap, MemoryRange } from "../segment/memory_map.ts";
+import {
+  abandonSegment,
+  imagePairBytes,
+  readHeartbeat,
+  type SegmentConfig,
+  type SegmentHandle,
+  segmentBytes,
+} from "../segment/writer.ts";
+import { Backoff } from "../sync/mod.ts";
+import type { Report } from "./collector.ts";
+import type { SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_messages.ts";
+
+/** What a supervisor is built from. */
+export type SupervisorOptions = {
+  readonly map: MemoryMap;
+  readonly config: Config;
+  readonly exchanges: readonly SelectedExchange[];
+  /** Compiled kernel; absent for the twin. */
+  readonly kernelModule?: WebAssembly.Module;
+  readonly pid: number;
+  readonly report: (exchange: ExchangeId, report: Report) => void;
+};
+
+/** A heartbeat older than this, seen twice in a row, is a stuck worker. */
+const STALE_MS = 5000;
+const CHECK_MS = 1000;
+/** Readers ask ten times a second which segments there are. */
+const QUARANTINE_MS = 3000;
+const STOP_PATIENCE_MS = 700;
+
+/** The sizes of a segment for so many instruments. */
+export function segmentConfig(config: Config, { settings, instruments }: SelectedExchange): SegmentConfig {
+  const { instrumentCapacity, deltaCapacity, tradeCapacity, imageAreaBytes } = config.segment;
+  const needed = 3 * instruments.length * imagePairBytes(settings.imageLevels);
+  return {
+    instrumentCapacity: Math.max(instrumentCapacity, 2 * instruments.length),
+    deltaCapacity,
+    tradeCapacity,
+    imageAreaBytes: imageAreaBytes === 0 ? needed : imageAreaBytes,
+  };
+}
+
+/** The ranges that the collectors need: arena, frame, a segment and one to replace it, for each. @returns bytes of each */
+export function collectorRanges(config: Config, exchanges: readonly SelectedExchange[]): number[] {
+  return exchanges.flatMap((selected) => {
+    const segment = segmentBytes(segmentConfig(config, selected));
+    return [config.collector.arenaBytes, config.collector.frameBytesMax, segment, segment];
+  });
+}
+
+/** The workers of all exchanges. Thread: the one that owns the memory map. */
+export class Supervisor {
+  readonly #posts: Post[];
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @throws RangeError when the memory has no room for the ranges */
+  constructor(options: SupervisorOptions) {
+    this.#posts = options.exchanges.map((selected) => new Post(options, selected));
+  }
+
+  /**
+   * Starts all workers.
+   * @returns when every one has checked its instruments and begun to connect, or could not reach its exchange
+   * @throws ConfigError when one refuses its instruments; everything is stopped then
+   */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => {
+      for (const post of this.#posts) {
+        post.check();
+      }
+    }, CHECK_MS);
+    try {
+      await Promise.all(this.#posts.map((post) => post.start()));
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** The segments that are live now, one for each worker that came so far. */
+  segments(): SegmentHandle[] {
+    return this.#posts.flatMap((post) => (post.segment === undefined ? [] : [post.segment]));
+  }
+
+  /** How often workers had to be replaced. */
+  get restarts(): number {
+    return this.#posts.reduce((sum, post) => sum + post.restarts, 0);
+  }
+
+  /** Stops all workers within a second. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#posts.map((post) => post.stop()));
+  }
+}
+
+/** The post of one exchange: a worker now and then another. */
+class Post {
+  readonly #options: SupervisorOptions;
+  readonly #selected: SelectedExchange;
+  readonly #segmentConfig: SegmentConfig;
+  readonly #arena: MemoryRange;
+  readonly #frame: MemoryRange;
+  readonly #backoff: Backoff;
+  #worker: Worker | undefined;
+  #range: MemoryRange | undefined;
+  #segment: SegmentHandle | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+  #beat = 0n;
+  /** By our own monotonic clock: a wall clock that is set must not end a worker. */
+  #beatSeenAt = 0;
+  #staleChecks = 0;
+  #generation = 0;
+  #verdict: { resolve: () => void; reject: (error: Error) => void } | undefined;
+
+  constructor(options: SupervisorOptions, selected: SelectedExchange) {
+    const { map, config } = options;
+    const { arenaBytes, frameBytesMax, restartBaseMs, reconnectCapMs, healthyMs } = config.collector;
+    this.#options = options;
+    this.#selected = selected;
+    this.#segmentConfig = segmentConfig(config, selected);
+    this.#arena = map.reserve(`arena of ${selected.id}`, { bytes: arenaBytes });
+    this.#frame = map.reserve(`frame of ${selected.id}`, { bytes: frameBytesMax });
+    this.#backoff = new Backoff({ baseMs: restartBaseMs, capMs: reconnectCapMs, healthyMs }, Math.random);
+  }
+
+  get segment(): SegmentHandle | undefined {
+    return this.#segment;
+  }
+
+  get restarts(): number {
+    return Math.max(0, this.#generation - 1);
+  }
+
+  start(): Promise<void> {
+    const verdict = new Promise<void>((resolve, reject) => {
+      this.#verdict = { resolve, reject };
+    });
+    this.#launch();
+    return verdict;
+  }
+
+  /** Looks at the heartbeat. */
+  check(): void {
+    if (this.#segment === undefined || this.#worker === undefined || this.#isStopping) {
+      return;
+    }
+    const beat = readHeartbeat(this.#options.map.memory.buffer, this.#segment);
+    if (beat !== this.#beat) {
+      this.#beat = beat;
+      this.#beatSeenAt = performance.now();
+    }
+    const age = performance.now() - this.#beatSeenAt;
+    this.#staleChecks = age > STALE_MS ? this.#staleChecks + 1 : 0;
+    if (this.#staleChecks >= 2) {
+      this.#staleChecks = 0;
+      this.#report("error", `The collector is stuck: no heartbeat for ${Math.round(age)} ms, ending it`);
+      void this.#worker.terminate();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#restartTimer);
+    this.#verdict?.resolve();
+    const worker = this.#worker;
+    if (worker === undefined) {
+      return;
+    }
+    const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    const message: SupervisorMessage = { type: "stop" };
+    worker.postMessage(message);
+    const timer = setTimeout(() => void worker.terminate(), STOP_PATIENCE_MS);
+    await exited;
+    clearTimeout(timer);
+  }
+
+  #launch(): void {
+    const { map, config, kernelModule, pid } = this.#options;
+    const { id, settings, instruments } = this.#selected;
+    this.#generation += 1;
+    const bytes = segmentBytes(this.#segmentConfig);
+    const range = map.reserve(`segment ${this.#generation} of ${id}`, { bytes });
+    const start: WorkerStart = {
+      exchange: id,
+      settings,
+      instruments,
+      limits: config.collector,
+      record: config.record,
+      kernelName: config.kernel,
+      ...(kernelModule === undefined ? {} : { kernelModule }),
+      memory: map.memory,
+      arena: this.#arena,
+      frame: this.#frame,
+      segment: range,
+      segmentConfig: this.#segmentConfig,
+      pid,
+    };
+    const worker = new Worker(workerUrl("collector_worker"), { workerData: start, name: `collector ${id}` });
+    this.#worker = worker;
+    this.#range = range;
+    worker.on("message", (message: WorkerMessage) => this.#hear(message, range));
+    worker.on("error", (error) => this.#report("error", `The collector failed: ${error.stack ?? error.message}`));
+    worker.once("exit", () => this.#exited());
+  }
+
+  #hear(message: WorkerMessage, range: MemoryRange): void {
+    switch (message.type) {
+      case "live":
+        this.#segment = { exchange: this.#selected.id, address: range.address, bytes: range.bytes };
+        this.#backoff.succeeded(performance.now());
+        break;
+      case "ready":
+        this.#verdict?.resolve();
+        break;
+      case "refused":
+        this.#report("error", message.message);
+        this.#verdict?.reject(new ConfigError(message.message));
+        break;
+      case "report":
+        this.#options.report(this.#selected.id, message.report);
+        break;
+      case "stopped":
+        void this.#worker?.terminate();
+        break;
+    }
+  }
+
+  #exited(): void {
+    const range = this.#range;
+    this.#worker = undefined;
+    this.#range = undefined;
+    this.#verdict?.resolve();
+    if (this.#isStopping || range === undefined) {
+      return;
+    }
+    const { map } = this.#options;
+    if (this.#segment?.address === range.address) {
+      abandonSegment(map.memory.buffer, this.#segment);
+    }
+    setTimeout(() => map.release(range), QUARANTINE_MS).unref();
+    const delay = QUARANTINE_MS / 10 + this.#backoff.failed(performance.now());
+    this.#report("error", `The collector ended: starting another in ${Math.round(delay)} ms`);
+    this.#restartTimer = setTimeout(() => this.#relaunch(), delay);
+  }
+
+  /** Waits when the ranges of earlier workers are still in quarantine. */
+  #relaunch(): void {
+    try {
+      this.#launch();
+    } catch (error) {
+      if (!(error instanceof RangeError)) {
+        throw error;
+      }
+      this.#generation -= 1;
+      this.#restartTimer = setTimeout(() => this.#relaunch(), QUARANTINE_MS);
+    }
+  }
+
+  #report(level: Report["level"], text: string): void {
+    this.#options.report(this.#selected.id, { level, text });
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * What a collector's worker thread is given, and what it and its supervisor say to each other: plain values only.
+ * Bad case: a message of another build; both sides come from the same bundle folder, so there is none.
+ */
+import type { Config, ExchangeConfig } from "../config/mod.ts";
+import type { KernelName } from "../kernel/kernel.ts";
+import type { ExchangeId } from "../model/exchange_id.ts";
+import type { MemoryRange } from "../segment/memory_map.ts";
+import type { SegmentConfig } from "../segment/writer.ts";
+import type { Report } from "./collector.ts";
+
+/** `workerData` of a collector's worker. */
+export type WorkerStart = {
+  readonly exchange: ExchangeId;
+  readonly settings: ExchangeConfig;
+  /** Canonical names. */
+  readonly instruments: readonly string[];
+  readonly limits: Config["collector"];
+  readonly record: Config["record"];
+  readonly kernelName: KernelName;
+  /** Compiled kernel; absent for the twin. */
+  readonly kernelModule?: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly arena: MemoryRange;
+  readonly frame: MemoryRange;
+  readonly segment: MemoryRange;
+  readonly segmentConfig: SegmentConfig;
+  readonly pid: number;
+};
+
+/** From the worker. */
+export type WorkerMessage =
+  /** The segment is live. */
+  | { readonly type: "live" }
+  /** The instruments are checked and connecting has begun. */
+  | { readonly type: "ready" }
+  /** The configuration cannot be used. */
+  | { readonly type: "refused"; readonly message: string }
+  | { readonly type: "report"; readonly report: Report }
+  /** Everything is closed; the worker ends. */
+  | { readonly type: "stopped" };
+
+/** To the worker. */
+export type SupervisorMessage = { readonly type: "stop" };
