@@ -131,11 +131,16 @@ export function textIs(field: usize, word: u64, length: usize): bool {
   return word8(textStart(field), length) == word;
 }
 
-/** True when the field is exactly a word of more than eight bytes. */
+/** True when the field is exactly a word of 9 to 16 bytes. */
 export function textIsLong(field: usize, word: u64, tail: u64, length: usize): bool {
   if (!isText(field) || textLength(field) != length) return false;
   const at = textStart(field);
   return load<u64>(at) == word && load<u64>(at + length - 8) == tail;
+}
+
+/** True when the field is exactly a word of 17 to 24 bytes; `middle` are its bytes from the ninth on. */
+export function textIsLonger(field: usize, word: u64, middle: u64, tail: u64, length: usize): bool {
+  return textIsLong(field, word, tail, length) && load<u64>(textStart(field) + 8) == middle;
 }
 
 /** Up to eight bytes as a little-endian integer. */

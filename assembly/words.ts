@@ -163,6 +163,7 @@ export const SYSTEM_STATUS_TAIL: u64 = 0x7375746174536d65;
 export const SYSTEM_STATUS_LENGTH: usize = 12;
 /** subscriptionStatus */
 export const SUBSCRIPTION_STATUS: u64 = 0x7069726373627573;
+export const SUBSCRIPTION_STATUS_MIDDLE: u64 = 0x746174536e6f6974;
 export const SUBSCRIPTION_STATUS_TAIL: u64 = 0x7375746174536e6f;
 export const SUBSCRIPTION_STATUS_LENGTH: usize = 18;
 /** depthUpdate */

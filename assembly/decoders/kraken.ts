@@ -9,7 +9,7 @@ import { arenaAllocate } from "../arena";
 import { applyDelta, applyFull, expectChecksum } from "../event";
 import {
   FIELD_BYTES, fieldRead, fieldsBegin, fieldsDuplicate, fieldSet, fieldsOpen, fieldsSelect, fieldStart, fieldType, isText, keyAt, keyBytes,
-  nextMember, objectClosed, objectEmpty, readKey, textIs, textIsLong, word8,
+  nextMember, objectClosed, objectEmpty, readKey, textIs, textIsLong, textIsLonger, word8,
 } from "../fields";
 import { byteAt, integerValue, skipSpace, skipValue, TYPE_ARRAY, TYPE_NONE } from "../json";
 import {
@@ -28,7 +28,7 @@ import {
 import {
   ASKS, BIDS, BOOK, BUY, CHANNEL, CHECKSUM, ERROR, EVENT, HEARTBEAT, HEARTBEAT_LENGTH, HEARTBEAT_TAIL, INSTRUMENT, INSTRUMENT_LENGTH,
   INSTRUMENT_TAIL, LEVEL3, METHOD, OHLC, PAYLOAD, PONG, PRICE, QTY, SELL, SIDE, SNAPSHOT, STATUS, SUBSCRIPTION_STATUS,
-  SUBSCRIPTION_STATUS_LENGTH, SUBSCRIPTION_STATUS_TAIL, SYMBOL, SYSTEM_STATUS, SYSTEM_STATUS_LENGTH, SYSTEM_STATUS_TAIL, TICKER, TIMESTAMP,
+  SUBSCRIPTION_STATUS_LENGTH, SUBSCRIPTION_STATUS_MIDDLE, SUBSCRIPTION_STATUS_TAIL, SYMBOL, SYSTEM_STATUS, SYSTEM_STATUS_LENGTH, SYSTEM_STATUS_TAIL, TICKER, TIMESTAMP,
   TIMESTAMP_LENGTH, TIMESTAMP_TAIL, TRADE, TRADE_ID, TYPE, UPDATE, UPPER_ERROR,
 } from "../words";
 import {
@@ -146,7 +146,7 @@ function classify(): i32 {
     if (textIsLong(F_EVENT, HEARTBEAT, HEARTBEAT_TAIL, HEARTBEAT_LENGTH)) return APPLY_HEARTBEAT;
     const control =
       textIsLong(F_EVENT, SYSTEM_STATUS, SYSTEM_STATUS_TAIL, SYSTEM_STATUS_LENGTH) ||
-      textIsLong(F_EVENT, SUBSCRIPTION_STATUS, SUBSCRIPTION_STATUS_TAIL, SUBSCRIPTION_STATUS_LENGTH) ||
+      textIsLonger(F_EVENT, SUBSCRIPTION_STATUS, SUBSCRIPTION_STATUS_MIDDLE, SUBSCRIPTION_STATUS_TAIL, SUBSCRIPTION_STATUS_LENGTH) ||
       textIs(F_EVENT, PONG, 4) || textIs(F_EVENT, ERROR, 5);
     return control ? APPLY_CONTROL : APPLY_UNKNOWN_KIND;
   }

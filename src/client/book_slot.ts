@@ -6,6 +6,9 @@
 import {
   FLAG_CROSSED,
   FLAG_NOT_SYNCED,
+  FRAME_FLAG_FIRST,
+  FRAME_KIND_MASK,
+  FRAME_SNAPSHOT,
   LEVEL_PRICE,
   LEVEL_QUANTITY,
   REPLICA_BOOK,
@@ -77,6 +80,10 @@ export class BookSlot {
   /** Applies a deltas or snapshot frame. @param frame address @param length bytes */
   applyFrame(frame: number, length: number): SlotOutcome {
     const { kernel, memory } = this.#store;
+    const kind = memory.getUint8(frame);
+    if ((kind & FRAME_KIND_MASK) === FRAME_SNAPSHOT && (kind & FRAME_FLAG_FIRST) !== 0) {
+      this.#head = undefined;
+    }
     const before = this.#head === undefined ? undefined : BigInt(this.#head.version);
     const code = kernel.frameApply(this.#replica, frame, length);
     if (code < REPLICA_OK) {
@@ -99,11 +106,6 @@ export class BookSlot {
       quantityExponent: memory.getInt32(this.#replica + REPLICA_QUANTITY_EXPONENT, true),
     };
     return this.#exponentsHold() ? { kind: "applied", records: 0, isSnapshot: true } : this.#fail("exponents");
-  }
-
-  /** A snapshot begins: what was held leads nowhere. */
-  expectSnapshot(): void {
-    this.#head = undefined;
   }
 
   /** Replaces the book by a JSON snapshot. */

@@ -87,7 +87,7 @@ async function openGateway({
     segments: () => supervisor.segments(),
     host: config.host,
     port: config.port,
-    dashboardFolder: dashboardFolder(),
+    ...pageFolder(log),
     server: `alphapulse/${packageVersion()}`,
     limits,
     log: {
@@ -96,6 +96,16 @@ async function openGateway({
       error: (text) => log.error(text),
     },
   });
+}
+
+/** Without a built page the stream still works. */
+function pageFolder(log: Log): { dashboardFolder?: string } {
+  try {
+    return { dashboardFolder: dashboardFolder() };
+  } catch (error) {
+    log.warn(error instanceof Error ? error.message : String(error));
+    return {};
+  }
 }
 
 function delay(ms: number): Promise<void> {

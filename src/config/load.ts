@@ -191,9 +191,12 @@ function validated(settings: Settings, origins: ReadonlyMap<string, string>): Co
   const key = keyName(known);
   const where = origins.get(key) ?? "the configuration";
   const reason = issue?.message ?? "invalid";
-  throw new ConfigError(`Cannot use ${where}: ${key}: ${reason}, was ${shown(leafAt(settings, path))}`, {
-    cause: result.error,
-  });
+  throw new ConfigError(
+    `Cannot use ${where}: ${key}: ${reason}, was ${shown(leafAt(settings, path) ?? leafAt(settings, known))}`,
+    {
+      cause: result.error,
+    },
+  );
 }
 
 function shown(value: unknown): string {

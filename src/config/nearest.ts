@@ -6,13 +6,13 @@
 /**
  * The candidates that are most like a word.
  * @param limit how many at most
- * @returns best first; empty when nothing is even half alike
+ * @returns best first; empty when nothing is even nearly alike
  */
 export function nearestNames(word: string, candidates: Iterable<string>, limit = 3): string[] {
   const lower = word.toLowerCase();
   const scored = [...new Set(candidates)].map((name) => ({ name, distance: editDistance(lower, name.toLowerCase()) }));
   return scored
-    .filter(({ name, distance }) => distance <= Math.max(2, Math.ceil(Math.max(word.length, name.length) / 2)))
+    .filter(({ name, distance }) => distance <= Math.max(2, Math.ceil(Math.max(word.length, name.length) / 3)))
     .sort((a, b) => a.distance - b.distance || a.name.localeCompare(b.name))
     .slice(0, limit)
     .map(({ name }) => name);

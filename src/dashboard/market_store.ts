@@ -43,6 +43,7 @@ export class MarketStore {
   readonly #time: PageTime;
   readonly #frames: FrameLoop;
   readonly #stores = new Map<string, InstrumentStore>();
+  #names = "";
   #measuredAtMs: number;
   #measuredBytes = 0;
 
@@ -109,7 +110,11 @@ export class MarketStore {
         held.mark();
       }
     }
-    this.groups.set(groupByPair([...this.#stores.values()]));
+    const names = [...this.#stores.keys()].sort().join();
+    if (names !== this.#names) {
+      this.#names = names;
+      this.groups.set(groupByPair([...this.#stores.values()]));
+    }
   }
 
   /** Without a connection no book is known to be right. The list that follows a reconnect says what holds then. */

@@ -67,6 +67,7 @@ export class ServedInstrument {
   readonly #outlet: Outlet;
   #binding: Binding | undefined;
   #shown = "";
+  #toldExponents = "";
 
   /** @throws RangeError when the arena is exhausted */
   constructor(
@@ -95,10 +96,20 @@ export class ServedInstrument {
     this.book.restart();
   }
 
-  /** Takes the exponents of the table entry; they are final once a record was published under its id. */
+  /**
+   * Takes the exponents of the table entry, and tells clients when they are others than were told: whatever is coded
+   * with them must come later. They are final once a record was published under the entry's id.
+   */
   loadExponents(): void {
-    if (this.#binding !== undefined) {
-      this.book.replica.exponents = this.exponents(this.#binding);
+    if (this.#binding === undefined) {
+      return;
+    }
+    const exponents = this.exponents(this.#binding);
+    this.book.replica.exponents = exponents;
+    const text = `${exponents.priceExponent} ${exponents.quantityExponent}`;
+    if (text !== this.#toldExponents) {
+      this.#toldExponents = text;
+      this.publishStatus();
     }
   }
 

@@ -53,7 +53,7 @@ export const GATEWAY_LIMITS: GatewayLimits = {
   joinsPerTurn: 4,
   encodeBytes: 131_072,
   encodeBytesMax: 8_388_608,
-  heartbeatStaleMs: 5000,
+  heartbeatStaleMs: 2000,
 };
 
 /**

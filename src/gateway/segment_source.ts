@@ -252,6 +252,9 @@ export class SegmentSource {
       return;
     }
     const { instrument } = binding;
+    if (instrument.book.replica.version === 0) {
+      instrument.loadExponents();
+    }
     const outcome = instrument.book.apply(record);
     if (outcome === "reset" || outcome === "lost") {
       this.#joins.set(binding, 0);
@@ -291,6 +294,7 @@ export class SegmentSource {
     }
     for (const [binding, records] of groups) {
       const { instrument } = binding;
+      instrument.loadExponents();
       const shown = instrument.exponents(instrument.binding ?? binding);
       instrument.trades.publish(records, { recorded: instrument.exponents(binding), shown });
     }

@@ -199,6 +199,7 @@ export class Session {
     if (channel === "book" && !instrument.book.isReady) {
       return false;
     }
+    instrument.loadExponents();
     if (reset !== undefined) {
       this.reply({ type: "reset", instrument: instrument.name.instrument, channel, reason: reset });
       subscription.reset = undefined;

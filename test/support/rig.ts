@@ -4,7 +4,7 @@
  * Bad case: a rig whose rings lap between comparisons; compare at least every quarter of the ring.
  */
 import {
-  DELTA_BYTES, HEADER_BYTES, HEADER_COUNTERS, HEADER_DELTA_RING_OFFSET, LEVEL_BYTES, SIDE_ASK, SIDE_BID,
+  DELTA_BYTES, HEADER_BYTES, HEADER_COUNTERS, HEADER_DELTA_RING_OFFSET, LEVEL_BYTES, SIDE_ASK, SIDE_BID, TRADING_UNKNOWN,
 } from "../../assembly/layout.ts";
 import { readAsset } from "../../src/assets.ts";
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
@@ -27,6 +27,9 @@ export const RIG_SEGMENT: SegmentConfig = {
   imageAreaBytes: 24 * MIB,
 };
 
+/** Levels of an image in a rig. */
+const RIG_IMAGE_LEVELS = 4096;
+
 let module: WebAssembly.Module | undefined;
 
 /** A kernel over a memory of its own, with an arena behind the first page. */
@@ -47,7 +50,9 @@ export class Rig {
   readonly buffer: ArrayBufferLike;
   readonly #scratch: number;
 
-  constructor(name: KernelName, exchange: ExchangeId, config: SegmentConfig = RIG_SEGMENT) {
+  /** @param natives opened at once, no others are; absent = whatever a frame names is opened */
+  constructor(name: KernelName, exchange: ExchangeId, natives?: readonly string[]) {
+    const config = RIG_SEGMENT;
     const segmentAt = FIRST + ARENA_BYTES;
     const frameAt = segmentAt + segmentBytes(config);
     const pages = Math.ceil((frameAt + FRAME_BYTES) / 65_536);
@@ -70,9 +75,27 @@ export class Rig {
       wallNs: (receivedAt) => identity.wallAnchorNs + BigInt(Math.max(0, Math.round(receivedAt))),
       random: () => 0.5,
       settings: SYNC_SETTINGS,
-      opensUnknown: true,
+      opensUnknown: natives === undefined,
     });
+    for (const native of natives ?? []) {
+      this.#open(native);
+    }
     this.sync.connection(0).opened(0);
+  }
+
+  #open(native: string): void {
+    const { exchange } = this.sync;
+    const { defaultDepth } = exchange.header;
+    this.sync.open({
+      native,
+      canonical: exchange.canonicalName(native),
+      assurance: exchange.assurance(defaultDepth),
+      depth: defaultDepth,
+      priceExponent: -1,
+      quantityExponent: -1,
+      tradingStatus: TRADING_UNKNOWN,
+      imageLevels: RIG_IMAGE_LEVELS,
+    });
   }
 
   /** Applies one frame and publishes. @returns APPLY_* */
@@ -81,6 +104,14 @@ export class Rig {
     this.sync.publish(receivedAt);
     this.sync.takeActions();
     return code;
+  }
+
+  /** The connection closes and opens again; buffers are forgotten. */
+  reconnect(receivedAt: number): void {
+    this.sync.connection(0).closed(receivedAt);
+    this.sync.connection(0).opened(receivedAt);
+    this.sync.publish(receivedAt);
+    this.sync.takeActions();
   }
 
   /** Hands over a REST body; the instrument is opened when a frame named it before. */

@@ -34,8 +34,6 @@ import {
   DECODER_BINANCE,
   DECODER_COINBASE_EXCHANGE,
   DECODER_KRAKEN,
-  OUTCOME_DETAIL,
-  REASON_GAP,
 } from "../../../assembly/layout.ts";
 import { BinanceDecoder } from "./decoders/binance.ts";
 import { CoinbaseExchangeDecoder } from "./decoders/coinbase_exchange.ts";
@@ -124,9 +122,7 @@ export class Applier {
 
   #countCode(code: number): void {
     const counter = COUNTER_OF_CODE[code] as number;
-    const isCounted =
-      counter !== NONE && (code !== APPLY_GAP || this.#producer.outcomeField(OUTCOME_DETAIL) === REASON_GAP);
-    if (isCounted) {
+    if (counter !== NONE) {
       this.#producer.count(counter, 1);
     }
   }

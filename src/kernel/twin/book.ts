@@ -162,6 +162,9 @@ export class Book {
   readonly asks = new BookSide(SIDE_ASK);
   /** Sum of the level hashes as a signed word. */
   hash = 0;
+  /** Quantity that the level of the last `set` had, 0 when absent. */
+  beforeLow = 0;
+  beforeHigh = 0;
 
   /** A side. @param side SIDE_* */
   side(side: number): BookSide {
@@ -188,9 +191,13 @@ export class Book {
     const place = levels.find(keyLow, keyHigh);
     let at = place * STRIDE;
     const words = levels.levels;
+    this.beforeLow = 0;
+    this.beforeHigh = 0;
     if (place < levels.end && words[at] === keyLow && words[at + 1] === keyHigh) {
       const oldLow = words[at + 2] as number;
       const oldHigh = words[at + 3] as number;
+      this.beforeLow = oldLow;
+      this.beforeHigh = oldHigh;
       if (oldLow === lotsLow && oldHigh === lotsHigh) {
         return BOOK_UNCHANGED;
       }
@@ -242,12 +249,14 @@ export class Book {
     const levels = this.side(side);
     const dropped = Math.max(0, levels.count - depth);
     for (let i = 0; i < dropped; i++) {
-      this.#dropWorst(side, levels);
+      this.dropWorst(side);
     }
     return dropped;
   }
 
-  #dropWorst(side: number, levels: BookSide): void {
+  /** Drops the worst level of a side that has one. */
+  dropWorst(side: number): void {
+    const levels = this.side(side);
     const place = levels.start;
     const quantity = [levels.quantityLow(place), levels.quantityHigh(place)] as const;
     const hash = levelHash(side, levels.priceLow(place), levels.priceHigh(place), ...quantity);

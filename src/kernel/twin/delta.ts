@@ -8,7 +8,6 @@ import {
   BOOK_ADDED,
   BOOK_UNCHANGED,
   COUNTER_CHANGES,
-  COUNTER_LIMITS,
   COUNTER_NO_CHANGES,
   DELTA_BASE_PRICE,
   DELTA_BYTES,
@@ -42,8 +41,6 @@ import {
   OUTCOME_FLAGS,
   OUTCOME_RECORDS,
   REASON_LIMIT,
-  SIDE_ASK,
-  SIDE_BID,
   STATE_OUT_OF_SERVICE,
   STATE_SYNCED,
 } from "../../../assembly/layout.ts";
@@ -139,8 +136,30 @@ export class EventWriter {
     const result = this.#book.set(side, priceLow, priceHigh, lotsLow, lotsHigh);
     if (result === BOOK_UNCHANGED) {
       this.#unchanged++;
-      return;
+    } else {
+      this.append(side, priceLow, priceHigh, lotsLow, lotsHigh, result === BOOK_ADDED, hashBefore);
     }
+  }
+
+  /** Counts an entry that altered nothing. */
+  noteUnchanged(): void {
+    this.#unchanged++;
+  }
+
+  /**
+   * Records a change that the book already has.
+   * @param isAdded whether no level stood at that price before
+   * @param hashBefore book hash without this change and those recorded after it
+   */
+  append(
+    side: number,
+    priceLow: number,
+    priceHigh: number,
+    lotsLow: number,
+    lotsHigh: number,
+    isAdded: boolean,
+    hashBefore: number,
+  ): void {
     let offset = (priceLow - this.#baseLow) | 0;
     const borrow = priceLow >>> 0 < this.#baseLow >>> 0 ? 1 : 0;
     const isFar = ((priceHigh - this.#baseHigh - borrow) | 0) !== offset >> 31;
@@ -158,21 +177,8 @@ export class EventWriter {
     words[quantity + 1] = lotsHigh;
     words[this.#record + OFFSETS + changes] = offset;
     this.#sideMask |= side << changes;
-    this.#addMask |= (result === BOOK_ADDED ? 1 : 0) << changes;
+    this.#addMask |= (isAdded ? 1 : 0) << changes;
     this.#changes = changes + 1;
-  }
-
-  /** Drops the worst levels of both sides beyond a depth, as removals. */
-  truncate(depth: number): void {
-    this.#truncateSide(SIDE_BID, depth);
-    this.#truncateSide(SIDE_ASK, depth);
-  }
-
-  #truncateSide(side: number, depth: number): void {
-    const levels = this.#book.side(side);
-    while (levels.count > depth) {
-      this.set(side, levels.priceLow(levels.start), levels.priceHigh(levels.start), 0, 0);
-    }
   }
 
   #openRecord(priceLow: number, priceHigh: number): void {
@@ -260,7 +266,6 @@ export class EventWriter {
       this.end(FLAG_RESET | flags);
       return true;
     }
-    producer.count(COUNTER_LIMITS, 1);
     setState(words, instrument, OUT_OF_SERVICE, producer.receivedLow, producer.receivedHigh);
     this.#flags = 0;
     this.end(0);

@@ -36,11 +36,13 @@ import {
 } from "../../../assembly/layout.ts";
 import { Book } from "./book.ts";
 import { checksumOf } from "./checksum.ts";
+import { CutEvents } from "./cut.ts";
 import { type EventWriter, wantImage } from "./delta.ts";
 import { clearFlags, hasFlag, type SyncState, setFlags, setState } from "./instrument.ts";
 import { ENTRY_QUANTITY, ENTRY_SIDE, ENTRY_WORDS, type Levels } from "./levels.ts";
 import { fieldOf, wordAt } from "./memory.ts";
 import type { Producer } from "./producer.ts";
+import { SIDE_DROPPED, Superseded } from "./superseded.ts";
 
 const SYNCED: SyncState = { state: STATE_SYNCED, reason: REASON_NONE };
 const CHECKSUM_BAD: SyncState = { state: STATE_RESYNCING, reason: REASON_CHECKSUM };
@@ -68,19 +70,22 @@ export class BookEvents {
   readonly #producer: Producer;
   readonly #writer: EventWriter;
   readonly #levels: Levels;
+  readonly #superseded: Superseded;
+  readonly #cut: CutEvents;
   readonly #spare = new Book();
 
   constructor(producer: Producer, writer: EventWriter, levels: Levels) {
     this.#producer = producer;
     this.#writer = writer;
     this.#levels = levels;
+    this.#superseded = new Superseded(levels);
+    this.#cut = new CutEvents(writer, levels, this.#superseded);
   }
 
   /** Applies the levels as changes. @returns APPLY_* (the outcome is filled) */
   applyDelta(event: BookEvent): number {
     this.#begin(event, 0);
     this.#applyLevels(event);
-    this.#truncate(event.instrument);
     this.#noteEvent(event);
     return this.#settle(event, APPLY_BOOK);
   }
@@ -119,24 +124,29 @@ export class BookEvents {
     });
   }
 
+  /** Applies each level of the event once, and cuts the depth. */
   #applyLevels(event: BookEvent): void {
+    const depth = fieldOf(this.#producer.memory.words, event.instrument, INSTRUMENT_DEPTH) >>> 0;
+    this.#superseded.drop(event.first, event.last);
+    if (depth > 0) {
+      this.#cut.apply(this.#producer.instruments.book(event.instrument), event, depth);
+      return;
+    }
     const { entries } = this.#levels;
     const writer = this.#writer;
     for (let at = event.first * ENTRY_WORDS; at < event.last * ENTRY_WORDS; at += ENTRY_WORDS) {
-      writer.set(
-        wordAt(entries, at + ENTRY_SIDE),
-        wordAt(entries, at),
-        wordAt(entries, at + 1),
-        wordAt(entries, at + ENTRY_QUANTITY),
-        wordAt(entries, at + ENTRY_QUANTITY + 1),
-      );
-    }
-  }
-
-  #truncate(instrument: number): void {
-    const depth = fieldOf(this.#producer.memory.words, instrument, INSTRUMENT_DEPTH) >>> 0;
-    if (depth > 0) {
-      this.#writer.truncate(depth);
+      const side = wordAt(entries, at + ENTRY_SIDE);
+      if (side === SIDE_DROPPED) {
+        writer.noteUnchanged();
+      } else {
+        writer.set(
+          side,
+          wordAt(entries, at),
+          wordAt(entries, at + 1),
+          wordAt(entries, at + ENTRY_QUANTITY),
+          wordAt(entries, at + ENTRY_QUANTITY + 1),
+        );
+      }
     }
   }
 
@@ -210,7 +220,6 @@ export class BookEvents {
     this.#removeAbsent(book, SIDE_BID);
     this.#removeAbsent(book, SIDE_ASK);
     this.#applyLevels(event);
-    this.#truncate(event.instrument);
     const code = this.#settle(event, APPLY_SNAPSHOT);
     if (hasImage) {
       wantImage(this.#producer, event.instrument);

@@ -216,8 +216,8 @@ export class DecodeContext {
     if (code !== FINE) {
       return code;
     }
-    if (!tokenOverflows() && tokenHigh() < 0) {
-      return this.decodeError(DECODE_NEGATIVE);
+    if (!tokenOverflows() && (tokenHigh() < 0 || (tokenHigh() | tokenLow()) === 0)) {
+      return this.decodeError(tokenHigh() < 0 ? DECODE_NEGATIVE : DECODE_RANGE);
     }
     this.trades.setQuantity();
     return FINE;
