@@ -203,6 +203,9 @@ export class FeedConnection {
   }
 
   #opened(link: Link): void {
+    if (!this.#isOurs(link)) {
+      return;
+    }
     const at = this.#now();
     link.openedAt = at;
     link.heardAt = at;
@@ -217,7 +220,15 @@ export class FeedConnection {
     this.#options.events.worked();
   }
 
+  /** A socket that was replaced may not speak any more, whatever its library still holds. */
+  #isOurs(link: Link): boolean {
+    return link === this.#current || link === this.#successor;
+  }
+
   #received(link: Link, bytes: Buffer, isBinary: boolean): void {
+    if (!this.#isOurs(link)) {
+      return;
+    }
     const { sync, clock, events } = this.#options;
     const receivedAt = clock.now();
     link.heardAt = receivedAt / 1e6;

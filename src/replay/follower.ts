@@ -18,6 +18,7 @@ import {
   IMAGE_OK,
   LEVEL_PRICE,
   LEVEL_QUANTITY,
+  READER_CURSOR,
   REPLICA_ALIAS,
   REPLICA_BOOK,
   REPLICA_CHAIN,
@@ -26,11 +27,13 @@ import {
   REPLICA_FRAMES_SINCE_CHECK,
   REPLICA_HASH,
   REPLICA_INSTRUMENT_ID,
+  REPLICA_JOIN_SEQUENCE,
   REPLICA_NEXT_LEVEL,
   REPLICA_OK,
   REPLICA_PRICE_EXPONENT,
   REPLICA_QUANTITY_EXPONENT,
   REPLICA_RESET,
+  REPLICA_STALE,
   REPLICA_STATE,
   REPLICA_STATE_FOLLOWING,
   REPLICA_TIME_UNIT,
@@ -116,8 +119,9 @@ export class Follower {
         this.failures.push("The ring reader was lapped");
         continue;
       }
+      const first = this.#position() - count;
       for (let index = 0; index < count; index++) {
-        this.#record(this.#records + index * DELTA_BYTES);
+        this.#record(this.#records + index * DELTA_BYTES, first + index);
       }
     }
     for (const followed of this.#touched) {
@@ -136,7 +140,7 @@ export class Follower {
     }
   }
 
-  #record(record: number): void {
+  #record(record: number, position: number): void {
     const id = this.#view.getUint32(record + DELTA_INSTRUMENT_ID, true);
     const followed = this.#byId.get(id) ?? this.#follow(id);
     if (followed === undefined) {
@@ -148,12 +152,20 @@ export class Follower {
       this.#load(followed);
       return;
     }
+    if (code === REPLICA_STALE && position < this.#read(followed.replica, REPLICA_JOIN_SEQUENCE)) {
+      return;
+    }
     if (code !== REPLICA_OK) {
       this.#fail(followed, `ring record refused with code ${code}`);
       return;
     }
     this.#touched.add(followed);
     this.#noteBest(followed, record);
+  }
+
+  /** Ring position of the next record, exact below 2^32: a replay has no more. */
+  #position(): number {
+    return this.#read(this.#reader, READER_CURSOR);
   }
 
   #follow(id: number): Followed | undefined {

@@ -86,8 +86,8 @@ describe.skipIf(!optionalPart("Chromium", path !== undefined))("Page", () => {
       expect(compared.versions.get(exchange)?.size, `${exchange}: versions seen`).toBeGreaterThan(3);
       expect(compared.prices.get(exchange)?.size, `${exchange}: best prices seen`).toBeGreaterThan(1);
     }
-    await page.waitForFunction(() => document.querySelectorAll(".exchanges tbody tr").length >= 3);
-    await page.waitForFunction(() => document.querySelectorAll(".trade[data-aggressor='buy']").length > 0);
+    await waitForCount(page, ".exchanges tbody tr", 3);
+    await waitForCount(page, ".trade[data-aggressor='buy']", 1);
     await takePicture(page, "");
     expect(troubles).toEqual([]);
     await page.close();
@@ -117,7 +117,7 @@ describe.skipIf(!optionalPart("Chromium", path !== undefined))("Page", () => {
     await waitForSynced(page);
     const [first] = await shown(page);
     await page.click(`[data-card="${first?.instrument}"] a`);
-    await page.waitForFunction(() => document.querySelectorAll(".deep .level .quantity:not(:empty)").length >= 20);
+    await waitForCount(page, ".deep .level", 20);
     const [detail] = await shown(page);
     expect(detail?.instrument).toBe(first?.instrument);
     expect(await ladderPrices(page, ".deep .bids")).toEqual(
@@ -169,15 +169,25 @@ async function shown(page: Page): Promise<Shown[]> {
 
 /** Waits until instruments of at least three exchanges are synced. */
 async function waitForSynced(page: Page): Promise<void> {
-  await page.waitForFunction(
-    () => {
-      const synced = [...document.querySelectorAll("[data-instrument][data-state='synced']")];
-      const priced = synced.filter((element) => element.getAttribute("data-best-bid") !== "");
-      return new Set(priced.map((element) => element.getAttribute("data-instrument")?.split(":")[0])).size >= 3;
-    },
-    undefined,
-    { timeout: PATIENCE_MS },
-  );
+  await waitUntil("three exchanges to be synced", async () => {
+    const synced = (await shown(page)).filter((entry) => entry.state === "synced" && entry.bid !== "");
+    return new Set(synced.map((entry) => entry.instrument.split(":")[0])).size >= 3;
+  });
+}
+
+/** Waits until so many elements match. Not by waitForFunction, which the policy of the page forbids. */
+async function waitForCount(page: Page, selector: string, least: number): Promise<void> {
+  await waitUntil(`${least} × ${selector}`, async () => (await page.locator(selector).count()) >= least);
+}
+
+async function waitUntil(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + PATIENCE_MS;
+  while (!(await holds())) {
+    if (performance.now() > endMs) {
+      throw new Error(`Cannot wait any longer for ${what}: was not so for ${PATIENCE_MS} ms`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Reads the page for some seconds and judges every version that the log knows. */

@@ -3,6 +3,7 @@
  * Coinbase frames made here, and a gateway with a kernel of its own serves them on a free port.
  * Bad case: a test that forgets `close`; sockets and timers would keep the process alive, so vitest would say so.
  */
+import { type AddressInfo, createServer } from "node:net";
 import { TRADING_OPEN } from "../../assembly/layout.ts";
 import { readAsset } from "../../src/assets.ts";
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
@@ -153,14 +154,14 @@ export class Market {
 
   /** Adds a segment with its producer. */
   produce(options: ProducerOptions = {}): Producer {
-    const producer = new Producer(this.map, `producer ${this.producers.length}`, options);
+    const producer = new Producer(this.map, `producer ${this.map.ranges.length}`, options);
     this.producers.push(producer);
     return producer;
   }
 
   /** Starts the gateway over all segments that there are and will be. */
   async serve(options: Partial<GatewayOptions> = {}): Promise<Gateway> {
-    const arena = this.map.reserve("gateway arena", { bytes: 160 * MIB });
+    const arena = this.map.reserve(`gateway arena ${this.map.ranges.length}`, { bytes: 160 * MIB });
     this.gateway = await startGateway({
       kernel: makeKernel(this.map, arena),
       segments: () => this.producers.map(({ segment }) => segment),
@@ -185,6 +186,19 @@ function makeKernel(map: MemoryMap, arena: { address: number; bytes: number }): 
   const kernel = loadKernel({ name: KERNEL, memory: map.memory, ...bytes });
   kernel.arenaInit(arena.address, arena.bytes);
   return kernel;
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  return port;
 }
 
 /** Waits until a condition holds; the event loop goes on meanwhile. @throws Error after the deadline, naming what was waited for */

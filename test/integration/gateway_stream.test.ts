@@ -14,8 +14,8 @@ describe.each([
     const market = startMarket();
     const producer = market.produce();
     producer.snapshot("BTC-USD", {
-      bids: [["100.5", "1.25"], ["99", "2"]],
-      asks: [["101", "0.5"], ["129034888", "3"]],
+      bids: [["100.50", "1.25"], ["99.01", "2"]],
+      asks: [["101.00", "0.5"], ["129034888.00", "3"]],
     });
     const gateway = await market.serve({ transport: await createTransport() });
     const witnesses = [startClient(market.streamUrl), startClient(market.streamUrl, { form: "json" })];
@@ -26,7 +26,7 @@ describe.each([
     for (const witness of witnesses) {
       await until("the update", () => witness.client.book(BTC)?.bids[0]?.[0] === "100.75");
       expect(witness.client.book(BTC)).toMatchObject({
-        bids: [["100.75", "3"], ["99", "2"]],
+        bids: [["100.75", "3"], ["99.01", "2"]],
         asks: [["101", "0.25"], ["129034888", "3"]],
         isSynced: true,
         isCrossed: false,
