@@ -113,6 +113,7 @@ export class Engine {
       view.setUint32(address + INSTRUMENT_FLAGS, flags & ~INSTRUMENT_FLAG_TRADE_SEEN, true);
     }
     this.check.pump();
+    this.check.join();
     this.check.forgetCounts();
   }
 

@@ -12,6 +12,7 @@ import {
   LEVEL_PRICE,
   LEVEL_QUANTITY,
   REPLICA_BOOK,
+  REPLICA_EMPTY,
   REPLICA_HASH,
   REPLICA_INSTRUMENT_ID,
   REPLICA_OK,
@@ -19,6 +20,8 @@ import {
   REPLICA_QUANTITY_EXPONENT,
   REPLICA_RESET,
   REPLICA_STALE,
+  REPLICA_STATE,
+  REPLICA_STATE_FOLLOWING,
   RING_DELTAS,
   SIDE_ASK,
   SIDE_BID,
@@ -48,7 +51,7 @@ export class RingCheck {
   readonly #level: number;
   #sink: ((record: number, followed: Followed) => void) | undefined;
 
-  /** Joins every instrument by its image, which must be published. */
+  /** Every replica is empty until its snapshot is published: `join` after that. */
   constructor(bench: Workbench, blocks: readonly InstrumentBlock[]) {
     this.#bench = bench;
     this.#buffer = reserveBytes(bench, "ring check", POLL_RECORDS * DELTA_BYTES);
@@ -75,6 +78,15 @@ export class RingCheck {
       }
       for (let index = 0; index < count; index++) {
         this.#apply(this.#buffer + index * DELTA_BYTES);
+      }
+    }
+  }
+
+  /** Loads the current image into every replica that is still empty. */
+  join(): void {
+    for (const followed of this.followed) {
+      if (this.#bench.view.getUint32(followed.replica + REPLICA_STATE, true) !== REPLICA_STATE_FOLLOWING) {
+        this.#load(followed);
       }
     }
   }
@@ -118,7 +130,6 @@ export class RingCheck {
     view.setInt32(replica + REPLICA_QUANTITY_EXPONENT, block.quantityExponent, true);
     const followed = { block, replica };
     this.#byId.set(block.entry.id, followed);
-    this.#load(followed);
     return followed;
   }
 
@@ -140,7 +151,7 @@ export class RingCheck {
     const code = reader.replicaApply(followed.replica, record);
     if (code === REPLICA_RESET) {
       this.#load(followed);
-    } else if (code !== REPLICA_STALE) {
+    } else if (code !== REPLICA_STALE && code !== REPLICA_EMPTY) {
       mustEqual(`a record of ${followed.block.native}`, code, REPLICA_OK);
       this.#sink?.(record, followed);
     }

@@ -35,6 +35,8 @@ export class Session {
   messageCredit: number;
   creditAtMs: number;
   wantsStats = false;
+  /** It is being closed by us. */
+  isClosing = false;
   readonly #outlet: Outlet;
   readonly #limits: GatewayLimits;
   readonly #subscriptions = new Map<string, Subscription>();
@@ -149,11 +151,17 @@ export class Session {
         this.suspend(RESET_REASONS.slowClient);
       }
     } else if (buffered > this.#bufferedAtSuspension + backlogBytesMax) {
-      this.connection.close(CLOSE_CODES.policyViolation, "answers are not read");
+      this.expel("answers are not read");
     } else if (buffered <= backlogBytesMax / 4) {
       this.#resume();
     }
     return this.#isSuspended || buffered > backlogBytesMax / 2;
+  }
+
+  /** Closes the connection for what the client did; what it still says is not read. */
+  expel(reason: string): void {
+    this.isClosing = true;
+    this.connection.close(CLOSE_CODES.policyViolation, reason);
   }
 
   /** Takes the client off everything until it has read what it was sent. */

@@ -4,7 +4,7 @@
  * Bad case: many clients; a backlog can only have grown by what was published since the last look, so all are looked at
  * once so much was published that one of them could be over the limit, and the suspicious ones every turn.
  */
-import { CLOSE_CODES, COUNTED_ERRORS, ERROR_CODES, type ErrorCode, type MarketChannel, RESET_REASONS, type ResetReason, SUBPROTOCOL_BINARY, SUBPROTOCOL_JSON } from "../wire/protocol.ts";
+import { COUNTED_ERRORS, ERROR_CODES, type ErrorCode, type MarketChannel, RESET_REASONS, type ResetReason, SUBPROTOCOL_BINARY, SUBPROTOCOL_JSON } from "../wire/protocol.ts";
 import { type ClientMessage, parseClientMessage, type SubscriptionMessage } from "../wire/messages.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import type { Instruments } from "./instruments.ts";
@@ -82,7 +82,7 @@ export class Sessions {
   /** Acts on a message of a client. */
   message(connection: Connection, bytes: Uint8Array, isText: boolean): void {
     const session = this.#sessions.get(connection);
-    if (session === undefined) {
+    if (session === undefined || session.isClosing) {
       return;
     }
     this.totals.bytesIn += bytes.byteLength;
@@ -303,7 +303,7 @@ export class Sessions {
     this.totals.protocolErrors += 1;
     session.counts.protocolErrors += 1;
     if (session.counts.protocolErrors >= this.#limits.protocolErrorsMax) {
-      session.connection.close(CLOSE_CODES.policyViolation, "too many protocol errors");
+      session.expel("too many protocol errors");
     }
   }
 

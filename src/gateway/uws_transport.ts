@@ -53,7 +53,11 @@ function listen(native: Native, options: ListenOptions): Promise<TransportServer
   for (const path of options.webSocketPaths) {
     app.ws(path, behavior);
   }
-  app.any("/*", (response, request) => answer(response, readRequest(request, options.handlers)));
+  app.any("/*", (response, request) => {
+    // Without this an exception of ours would end the process without a word about where it came from.
+    response.onAborted(() => undefined);
+    answer(response, readRequest(request, options.handlers));
+  });
   return new Promise((resolve, reject) => {
     (app as unknown as NativeListen).listen(
       options.host,
@@ -223,8 +227,12 @@ function answer(response: NativeResponse, what: HttpAnswer | { reply: HttpAnswer
     for (const [name, value] of Object.entries(reply.headers)) {
       response.writeHeader(name, value);
     }
-    if (method === "HEAD" || reply.status === 304) {
-      response.endWithoutBody(reply.status === 304 ? 0 : byteLength(reply.body));
+    if (reply.status === 304) {
+      response.endWithoutBody();
+    } else if (method === "HEAD") {
+      // Given to endWithoutBody as an argument, the length leaves the response unfinished and ends the process.
+      response.writeHeader("content-length", String(byteLength(reply.body)));
+      response.endWithoutBody();
     } else {
       response.end(reply.body);
     }

@@ -240,6 +240,7 @@ export class ExchangeSync {
         watch.unreadable(connection, instrument, receivedAt);
         return;
       case APPLY_GAP:
+        this.#keepForSplice(instrument, bytes, receivedAt);
         watch.fault(instrument, detail, receivedAt);
         break;
       case APPLY_CHECKSUM_BAD:
@@ -273,7 +274,15 @@ export class ExchangeSync {
   }
 
   #buffer(instrument: TrackedInstrument | undefined, bytes: Uint8Array, receivedAt: number): void {
-    if (instrument === undefined) {
+    this.#keepForSplice(instrument, bytes, receivedAt);
+    if (instrument !== undefined) {
+      this.#watch.perform(instrument, instrument.machine.buffered(), receivedAt);
+    }
+  }
+
+  /** The event that showed a gap waits too: the next snapshot may be older than it. */
+  #keepForSplice(instrument: TrackedInstrument | undefined, bytes: Uint8Array, receivedAt: number): void {
+    if (instrument === undefined || this.exchange.header.snapshot !== "rest") {
       return;
     }
     const { firstSequence, lastSequence } = this.#outcome;
@@ -282,7 +291,6 @@ export class ExchangeSync {
     if (dropped > 0) {
       this.#options.segment.count(COUNTER_BUFFER_OVERFLOWS, dropped);
     }
-    this.#watch.perform(instrument, instrument.machine.buffered(), receivedAt);
   }
 
   #splice(instrument: TrackedInstrument, body: Uint8Array, receivedAt: number): SnapshotVerdict {

@@ -2,7 +2,7 @@
  * The state machine of one instrument: what is asked of the exchange, what is overdue, and what to do after a fault. The
  * kernel decides whether a book is right; this decides how it becomes right again: one repair per fault, backoff with
  * jitter, an acknowledgement that never comes, a subscription that stays silent. Pure: time and randomness are arguments.
- * Bad case: an exchange that acknowledges and never delivers; after three silent attempts the connection is replaced.
+ * Bad case: an exchange that acknowledges and never delivers; after three silent attempts the connection is suspected.
  */
 import {
   REASON_CONNECTING,
@@ -31,8 +31,8 @@ export type InstrumentAction =
   | { readonly do: "snapshot"; readonly token: number }
   /** A repair begins: count it. */
   | { readonly do: "count_resync" }
-  /** Replace the connection. */
-  | { readonly do: "reconnect"; readonly reason: number };
+  /** Several attempts met silence: replace the connection, unless it works for others. */
+  | { readonly do: "silent" };
 
 /** What the machine needs to know of its exchange. Times in ms. */
 export type InstrumentSyncOptions = {
@@ -49,7 +49,7 @@ export type InstrumentSyncOptions = {
   readonly random: () => number;
 };
 
-/** Silent attempts after which the connection is replaced. */
+/** Silent attempts after which the connection is suspected. */
 export const SILENT_ATTEMPTS_MAX = 3;
 
 type Deadline = { readonly kind: "ack" | "first" | "repair" | "suspect" | "refused"; readonly at: number };
@@ -256,11 +256,8 @@ export class InstrumentSync {
     this.#silent += 1;
     const state = this.#state === STATE_WAITING ? STATE_WAITING : STATE_RESYNCING;
     const said = this.#unsync(state, REASON_SILENT);
-    if (this.#silent % SILENT_ATTEMPTS_MAX === 0) {
-      this.#deadline = undefined;
-      return [...said, { do: "reconnect", reason: REASON_SILENT }];
-    }
-    return [...said, ...this.#subscribeAgain(at)];
+    const again = [...said, ...this.#subscribeAgain(at)];
+    return this.#silent % SILENT_ATTEMPTS_MAX === 0 ? [...again, { do: "silent" }] : again;
   }
 
   #forgetSnapshot(): void {

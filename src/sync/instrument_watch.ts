@@ -169,8 +169,10 @@ export class InstrumentWatch {
         case "resubscribe":
           resubscribe(instrument, receivedAt);
           break;
-        case "reconnect":
-          act({ do: "reconnect", connection, graceful: false, why: `${block.native} stays silent` });
+        case "silent":
+          if (!this.ofConnection(connection).some(({ machine }) => machine.state === STATE_SYNCED)) {
+            act({ do: "reconnect", connection, graceful: false, why: `${block.native} stays silent` });
+          }
           break;
       }
     }

@@ -115,9 +115,16 @@ describe.skipIf(!optionalPart("Chromium", path !== undefined))("Page", () => {
     await waitForCount(page, ".deep .level", 20);
     const [detail] = await shown(page);
     expect(detail?.instrument).toBe(first?.instrument);
-    expect(await ladderPrices(page, ".deep .bids")).toEqual(
-      [...(await ladderPrices(page, ".deep .bids"))].sort((a, b) => b - a),
+    const [bids, asks] = await page.evaluate(() =>
+      [".deep .bids", ".deep .asks"].map((side) =>
+        [...document.querySelectorAll(`${side} .price`)].map((price) => Number(price.textContent)),
+      ),
     );
+    expect(bids).toHaveLength(18);
+    expect(bids).toEqual([...(bids ?? [])].sort((a, b) => b - a));
+    expect(asks).toEqual([...(asks ?? [])].sort((a, b) => a - b));
+    expect(bids?.[0]).toBeLessThan(asks?.[0] ?? 0);
+    expect(new Set([...(bids ?? []), ...(asks ?? [])]).size).toBe(36);
     expect(await page.locator(".price_chart canvas").count()).toBe(1);
     await takePicture(page, "_detail");
     await page.click(".back");
@@ -213,11 +220,6 @@ async function compareBestPrices(page: Page, offers: BestOfferLog) {
     }
   }
   return { versions, prices, different, equal, read: readings.length };
-}
-
-async function ladderPrices(page: Page, side: string): Promise<number[]> {
-  const texts = await page.locator(`${side} .price`).allInnerTexts();
-  return texts.filter((text) => text !== "").map(Number);
 }
 
 async function widthBeyond(page: Page): Promise<number> {

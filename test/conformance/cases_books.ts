@@ -83,8 +83,7 @@ export const BOOK_CASES: readonly ConformanceCase[] = [
     name: "brings a lost book back by the next snapshot",
     play: async (play) => {
       await play.join();
-      play.rig.deliver(play.fixture.update, play.fixture.loss);
-      await play.repair(play.fixture.secondSnapshot);
+      await play.repairAfter([play.fixture.update, play.fixture.loss], play.fixture.secondSnapshot);
       return { state: play.state, book: play.book, flags: last(play.rig.deltas()).flags & FLAG_NOT_SYNCED };
     },
     expected: () => ({ state: "synced none", book: SECOND_BOOK, flags: 0 }),
@@ -93,6 +92,7 @@ export const BOOK_CASES: readonly ConformanceCase[] = [
     name: "resyncs a book that crossed after a whole event",
     play: async (play) => {
       await play.join();
+      play.restBody = play.fixture.secondSnapshot;
       play.rig.deliver(play.fixture.update, play.fixture.crossing);
       const flags = last(play.rig.deltas()).flags & (FLAG_CROSSED | FLAG_NOT_SYNCED);
       const state = play.state;
@@ -110,8 +110,7 @@ export const BOOK_CASES: readonly ConformanceCase[] = [
     name: "publishes a snapshot that is crossed itself as crossed, without a resync",
     play: async (play) => {
       await play.join();
-      play.rig.deliver(play.fixture.update, play.fixture.loss);
-      await play.repair(play.fixture.crossedSnapshot);
+      await play.repairAfter([play.fixture.update, play.fixture.loss], play.fixture.crossedSnapshot);
       const resyncs = play.rig.count(COUNTER_RESYNCS);
       const flags = last(play.rig.deltas()).flags & (FLAG_CROSSED | FLAG_NOT_SYNCED);
       await play.live(3);

@@ -46,7 +46,7 @@ export const MEANING_CASES: readonly ConformanceCase[] = [
   },
   {
     name: "reads decimals, names and trading status from the instrument list, whatever else is in it",
-    play: async ({ exchange, fixture, rig }) => {
+    play: ({ exchange, fixture, rig }) => {
       const { instruments, unreadable } = exchange.readMetadata(fixture.metadata);
       const listed = instruments.map(({ native, canonical, priceExponent, quantityExponent }) => {
         return [native, canonical, priceExponent, quantityExponent];
@@ -66,7 +66,7 @@ export const MEANING_CASES: readonly ConformanceCase[] = [
   },
   {
     name: "refuses an instrument list that is none",
-    play: async ({ exchange }) => {
+    play: ({ exchange }) => {
       return ["<html>Service unavailable</html>", "[1", "7", '{"error":["EGeneral"]}'].map((body) => {
         try {
           return exchange.readMetadata(body);
@@ -79,7 +79,7 @@ export const MEANING_CASES: readonly ConformanceCase[] = [
   },
   {
     name: "maps canonical and native names both ways",
-    play: async ({ exchange, fixture }) => ({
+    play: ({ exchange, fixture }) => ({
       natives: [fixture.canonical, fixture.otherCanonical].map((name) => exchange.nativeName(name)),
       canonicals: [fixture.native, fixture.otherNative].map((name) => exchange.canonicalName(name)),
     }),
@@ -90,7 +90,7 @@ export const MEANING_CASES: readonly ConformanceCase[] = [
   },
   {
     name: "says how each depth can be known to be right",
-    play: async ({ exchange, rig, fixture }) => {
+    play: ({ exchange, rig, fixture }) => {
       const words = exchange.header.depths.map((depth) => wordOf(ASSURANCE_WORDS, exchange.assurance(depth)));
       return {
         isSaid: words.every((word) => word !== "none" && word !== "unknown"),
@@ -109,7 +109,7 @@ export const MEANING_CASES: readonly ConformanceCase[] = [
   },
   {
     name: "lists default instruments that its own names can spell",
-    play: async ({ exchange }) => {
+    play: ({ exchange }) => {
       return exchange.header.defaultInstruments.map((name) => exchange.canonicalName(exchange.nativeName(name)));
     },
     expected: (_fixture, { header }) => [...header.defaultInstruments],

@@ -12,7 +12,7 @@ import { Rig } from "./rig.ts";
 export type ConformanceCase = {
   /** Reads on from the exchange's name. */
   name: string;
-  play: (play: Play) => Promise<unknown>;
+  play: (play: Play) => unknown;
   expected: (fixture: Fixture, exchange: Exchange) => unknown;
 };
 
@@ -107,10 +107,17 @@ export class Play {
     this.rig.deliver(...requests.flatMap(answer));
   }
 
+  /** Frames arrive that need a repair, and the exchange delivers this snapshot for it. */
+  async repairAfter(frames: readonly (string | Buffer)[], snapshot: string): Promise<void> {
+    this.restBody = snapshot;
+    this.rig.deliver(...frames);
+    await this.repair(snapshot);
+  }
+
   /** The exchange delivers a snapshot for the repair that is under way. */
   async repair(snapshot: string): Promise<void> {
     this.restBody = snapshot;
-    await this.rig.advance(200);
+    await this.rig.advance(1000);
     this.acknowledge();
     if (this.fixture.snapshotUrl === "") {
       this.rig.deliver(snapshot);

@@ -49,6 +49,10 @@ export async function startSocket(url: string, protocols: string[] = []): Promis
   socket.on("close", (code) => {
     plain.closeCode = code;
   });
+  await new Promise((resolve, reject) => {
+    socket.once("open", resolve);
+    socket.once("error", reject);
+  });
   socket.on("error", () => undefined);
   await until("a welcome", () => plain.messages.length > 0);
   return plain;

@@ -40,6 +40,9 @@ function layOut(): Omit<TortureData, "role" | "kernel" | "arena" | "seed"> & { a
     canonical: "X-Y", native: "X-Y", assurance: ASSURANCE_INFERRED, depth: 0, priceExponent: 0, quantityExponent: 0, tradingStatus: TRADING_OPEN,
     imageLevels: 2048, sinceNs: 0n,
   });
+  if (entry === undefined) {
+    throw new Error("Cannot lay out the torture: the segment takes no instrument");
+  }
   const instrument = segment + segmentBytes(CONFIG);
   const view = new DataView(memory.buffer);
   const fields: [number, number][] = [

@@ -82,11 +82,13 @@ class FuzzRun {
     }
   }
 
-  /** Applies the frame to the oracle and compares every book that the frame names. Escapes are beyond the oracle. */
+  /** Applies the frame to the oracle and compares every book. Escapes are beyond the oracle: it starts anew from what the kernels hold. */
   #judge(bytes: Uint8Array, index: number): void {
     const text = Buffer.from(bytes).toString("latin1");
     if (text.includes("\\")) {
-      this.#oracle.books.clear();
+      for (const native of this.#corpus.natives) {
+        this.#followKernels(native);
+      }
       return;
     }
     for (const { block } of this.#wasm.sync.instruments) {
@@ -117,13 +119,13 @@ class FuzzRun {
         throw new Error(`Snapshots differ for ${native} with seed ${this.#seed}: wasm ${wasm} and twin ${twin}`);
       }
       if (wasm === "applied") {
-        this.#followSplice(native);
+        this.#followKernels(native);
       }
     }
   }
 
-  /** Buffered events followed the snapshot at once: the oracle did not see them, so it starts with what the kernels hold. */
-  #followSplice(native: string): void {
+  /** The oracle did not see everything: it starts anew from what the kernels hold. */
+  #followKernels(native: string): void {
     const held = this.#wasm.book(native);
     if (held !== undefined) {
       this.#oracle.books.set(native, { bids: new Map(held.bids), asks: new Map(held.asks) });
