@@ -5,6 +5,7 @@
  * source is compared with itself only.
  */
 import {
+  COUNTER_BOOK_UPDATES,
   COUNTER_CHECKSUM_BAD,
   COUNTER_CHECKSUM_OK,
   COUNTER_DECODE_ERRORS,
@@ -14,6 +15,7 @@ import {
   COUNTER_RECONNECTS,
   COUNTER_RECORDS,
   COUNTER_RESYNCS,
+  COUNTER_TRADES,
   SEGMENT_STATE_CLOSED,
   SEGMENT_STATE_INITIALISING,
   SEGMENT_STATE_SUPERSEDED,
@@ -146,6 +148,8 @@ function exchangeStats(
       frames,
       bytesIn,
       records,
+      bookUpdates: view.counter(COUNTER_BOOK_UPDATES),
+      trades: view.counter(COUNTER_TRADES),
       checksumOk: view.counter(COUNTER_CHECKSUM_OK),
       checksumBad: view.counter(COUNTER_CHECKSUM_BAD),
       gaps: view.counter(COUNTER_GAPS),

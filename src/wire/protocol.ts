@@ -212,6 +212,8 @@ export type ExchangeStats = {
     frames: number;
     bytesIn: number;
     records: number;
+    bookUpdates: number;
+    trades: number;
     checksumOk: number;
     checksumBad: number;
     gaps: number;

@@ -65,7 +65,7 @@ export const BOOK_CASES: readonly ConformanceCase[] = [
       play.rig.deltas();
       const asked = play.asked;
       play.restBody = undefined;
-      play.rig.deliver(play.fixture.loss);
+      play.rig.deliver(...play.fixture.loss);
       const flags = last(play.rig.deltas()).flags & FLAG_NOT_SYNCED;
       const seen = { state: play.state, other: play.otherState, flags, resyncs: play.rig.count(COUNTER_RESYNCS) };
       await play.rig.advance(100);
@@ -83,7 +83,7 @@ export const BOOK_CASES: readonly ConformanceCase[] = [
     name: "brings a lost book back by the next snapshot",
     play: async (play) => {
       await play.join();
-      await play.repairAfter([play.fixture.update, play.fixture.loss], play.fixture.secondSnapshot);
+      await play.repairAfter([play.fixture.update, ...play.fixture.loss], play.fixture.secondSnapshot);
       return { state: play.state, book: play.book, flags: last(play.rig.deltas()).flags & FLAG_NOT_SYNCED };
     },
     expected: () => ({ state: "synced none", book: SECOND_BOOK, flags: 0 }),
@@ -110,7 +110,7 @@ export const BOOK_CASES: readonly ConformanceCase[] = [
     name: "publishes a snapshot that is crossed itself as crossed, without a resync",
     play: async (play) => {
       await play.join();
-      await play.repairAfter([play.fixture.update, play.fixture.loss], play.fixture.crossedSnapshot);
+      await play.repairAfter([play.fixture.update, ...play.fixture.loss], play.fixture.crossedSnapshot);
       const resyncs = play.rig.count(COUNTER_RESYNCS);
       const flags = last(play.rig.deltas()).flags & (FLAG_CROSSED | FLAG_NOT_SYNCED);
       await play.live(3);

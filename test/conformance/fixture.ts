@@ -31,8 +31,8 @@ export type Fixture = {
   update: string;
   unknownDelete: string;
   nextUpdate: string;
-  /** A frame that shows by the exchange's own rule that something was lost before it, sent after `update`. */
-  loss: string;
+  /** Frames of which the last shows by the exchange's own rule that something was lost before it, sent after `update`. */
+  loss: string[];
   lossReason: ReasonWord;
   /** After the loss: bids 99.5 × 1; asks 100 × 1. */
   secondSnapshot: string;

@@ -137,7 +137,8 @@ function krakenArray(frame: KrakenArray): OracleEvent[] {
   }
   const levels: Level[] = [];
   let isSnapshot = false;
-  for (const part of frame.slice(1, -2) as Record<string, string[][]>[]) {
+  const parts = frame.slice(0, -2).filter((part) => typeof part === "object" && part !== null && !Array.isArray(part));
+  for (const part of parts as Record<string, string[][]>[]) {
     isSnapshot ||= "as" in part || "bs" in part;
     levels.push(...pairs("asks", part.as ?? part.a ?? []), ...pairs("bids", part.bs ?? part.b ?? []));
   }
