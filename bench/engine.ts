@@ -54,7 +54,8 @@ export class Engine {
   /** What it reads behind the ring, and verifies. */
   readonly check: RingCheck;
   readonly #decoder: number;
-  readonly #snapshots: { frame: StreamFrame; native: string | undefined; address: number }[];
+  /** Where every book begins; `native` is set when the body came by REST. */
+  readonly snapshots: readonly { frame: StreamFrame; native: string | undefined; address: number }[];
   readonly #lists: Readonly<Record<FrameChoice, FrameList>>;
   readonly #expected = new Map<FrameChoice, string>();
 
@@ -76,7 +77,7 @@ export class Engine {
       "snapshots",
       parts.snapshots.map(({ frame }) => frame.bytes),
     );
-    this.#snapshots = parts.snapshots.map((part, index) => ({ ...part, address: laid.addresses[index] ?? 0 }));
+    this.snapshots = parts.snapshots.map((part, index) => ({ ...part, address: laid.addresses[index] ?? 0 }));
     this.#lists = { book: layList(bench, "book", parts.book), every: layList(bench, "every", parts.every) };
     this.check = new RingCheck(bench, this.blocks);
   }
@@ -94,7 +95,7 @@ export class Engine {
   /** Brings every book back to its snapshot and lets the check follow. */
   reset(): void {
     const { producer, view } = this.bench;
-    for (const { frame, native, address } of this.#snapshots) {
+    for (const { frame, native, address } of this.snapshots) {
       const code =
         native === undefined
           ? producer.apply(this.#decoder, address, frame.bytes.length, frame.receivedAt)

@@ -19,6 +19,8 @@ export interface BaselineFeed {
   apply(text: string): void;
   /** A REST depth body. */
   applySnapshot(native: string, text: string): void;
+  /** Remembers the books as they are. @returns brings them back */
+  save(): () => void;
 }
 
 /** @returns an empty feed */
@@ -40,6 +42,19 @@ function setAll(side: BaselineSide, pairs: readonly Pair[]): void {
     const pair = pairs[index] as Pair;
     side.set(Number(pair[0]), Number(pair[1]));
   }
+}
+
+function saveBooks(books: ReadonlyMap<string, BaselineBook>): () => void {
+  const saved = [...books.values()].map((book) => {
+    const copy = new BaselineBook();
+    copy.copyFrom(book);
+    return { book, copy };
+  });
+  return () => {
+    for (const { book, copy } of saved) {
+      book.copyFrom(copy);
+    }
+  };
 }
 
 type CoinbaseFrame = {
@@ -86,6 +101,10 @@ class CoinbaseFeed implements BaselineFeed {
 
   applySnapshot(): void {
     this.refused += 1;
+  }
+
+  save(): () => void {
+    return saveBooks(this.books);
   }
 }
 
@@ -141,6 +160,20 @@ class BinanceFeed implements BaselineFeed {
     this.books.set(native, book);
     this.#books.set(native, { book, last: body.lastUpdateId });
   }
+
+  save(): () => void {
+    const restoreBooks = saveBooks(this.books);
+    const lasts = [...this.#books].map(([native, { last }]) => ({ native, last }));
+    return () => {
+      restoreBooks();
+      for (const { native, last } of lasts) {
+        const held = this.#books.get(native);
+        if (held !== undefined) {
+          held.last = last;
+        }
+      }
+    };
+  }
 }
 
 type KrakenLevel = { price: number; qty: number };
@@ -176,6 +209,10 @@ class KrakenFeed implements BaselineFeed {
 
   applySnapshot(): void {
     this.refused += 1;
+  }
+
+  save(): () => void {
+    return saveBooks(this.books);
   }
 
   #applyEntry({ symbol, bids, asks, checksum }: KrakenEntry, snapshotText: string | undefined): void {

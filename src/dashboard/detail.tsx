@@ -17,7 +17,7 @@ import { assuranceText, StateBadge, Trouble } from "./state_badge.tsx";
 import { mountTape } from "./tape.ts";
 
 const DETAIL_LEVELS = 18;
-const DETAIL_TRADES = 37;
+const DETAIL_TRADES = 40;
 
 /** The detail view of the instrument that the address names. */
 export function Detail({ name, store }: { name: string; store: MarketStore }) {

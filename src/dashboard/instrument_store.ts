@@ -11,7 +11,9 @@ import type { BookTop, InstrumentStatus, MarketFeed, Trade } from "./market_feed
 import { PriceSeries } from "./price_series.ts";
 
 /** Trades kept per instrument. */
-export const TRADES_MAX = 60;
+export const TRADES_MAX = 500;
+/** Trades kept beyond TRADES_MAX before the oldest are cut, so that cutting is rare. */
+const TRADES_SLACK = 100;
 
 /** One instrument on the page. */
 export class InstrumentStore {
@@ -32,7 +34,7 @@ export class InstrumentStore {
   readonly #paint: Painter;
   readonly #tops = new Map<number, BookTop>();
   #statistics: InstrumentStats | undefined;
-  #trades: Trade[] = [];
+  readonly #trades: Trade[] = [];
   #tradeCount = 0;
   #events = 0;
 
@@ -51,9 +53,9 @@ export class InstrumentStore {
     };
   }
 
-  /** Newest first, at most TRADES_MAX. */
-  get trades(): readonly Trade[] {
-    return this.#trades;
+  /** The last trades, newest first. @param count at most, up to TRADES_MAX */
+  trades(count: number): Trade[] {
+    return this.#trades.slice(-Math.min(count, TRADES_MAX)).reverse();
   }
 
   /** Trades seen since the page was opened: grows with each. */
@@ -105,7 +107,10 @@ export class InstrumentStore {
 
   /** Adds a trade and asks for a repaint. */
   addTrade(trade: Trade): void {
-    this.#trades = [trade, ...this.#trades.slice(0, TRADES_MAX - 1)];
+    this.#trades.push(trade);
+    if (this.#trades.length > TRADES_MAX + TRADES_SLACK) {
+      this.#trades.splice(0, TRADES_SLACK);
+    }
     this.#tradeCount += 1;
     this.mark();
   }

@@ -74,11 +74,13 @@ class LadderSide {
 
 class LadderRow {
   readonly bar: BarSlot;
+  readonly #element: HTMLElement;
   readonly #price: NumberSlot;
   readonly #quantity: NumberSlot;
   readonly #total: NumberSlot | undefined;
 
   constructor(element: HTMLElement, hasTotal: boolean) {
+    this.#element = element;
     this.bar = new BarSlot(append(element, "i", "bar"));
     this.#price = new NumberSlot(append(element, "span", "price"));
     this.#quantity = new NumberSlot(append(element, "span", "quantity"));
@@ -86,7 +88,9 @@ class LadderRow {
   }
 
   paint(texts: { price: string; quantity: string; total: string }, exponents: Exponents): void {
-    this.#price.set(texts.price, exponents.price);
+    if (this.#price.set(texts.price, exponents.price)) {
+      this.#element.hidden = texts.price === "";
+    }
     this.#quantity.set(texts.quantity, exponents.quantity);
     this.#total?.set(texts.total, exponents.quantity);
   }

@@ -8,7 +8,7 @@ import uPlot from "uplot";
 import { formatDecimal, midpoint, pixelValue } from "./decimal_text.ts";
 import { clockText } from "./display_text.ts";
 import type { Painter } from "./frame_loop.ts";
-import type { InstrumentStore } from "./instrument_store.ts";
+import { type InstrumentStore, TRADES_MAX } from "./instrument_store.ts";
 import { AttributeSlot, append, NumberSlot, TextSlot, usePainter } from "./painting.ts";
 import type { PriceSeries } from "./price_series.ts";
 
@@ -189,10 +189,12 @@ function scales(): uPlot.Scales {
   };
 }
 
-/** Labels at the axis's own round positions: as many decimals as the step between two of them needs. */
+/** Labels at the axis's own round positions: as many decimals as the step between two of them has. */
 function axisTexts(positions: number[], step: number): string[] {
-  const decimals = Math.min(Math.max(-Math.floor(Math.log10(step) + 1e-9), 0), 12);
-  return positions.map((position) => position.toFixed(decimals));
+  const [, fraction = ""] = new Intl.NumberFormat("en", { maximumSignificantDigits: 6, useGrouping: false })
+    .format(step)
+    .split(".");
+  return positions.map((position) => position.toFixed(fraction.length));
 }
 
 function readingText(series: PriceSeries, index: number | undefined): string {
@@ -206,12 +208,12 @@ function readingText(series: PriceSeries, index: number | undefined): string {
 
 function drawTrades(plot: uPlot, store: InstrumentStore): void {
   const context = plot.ctx;
-  const size = 3.5 * devicePixelRatio;
+  const size = 3 * devicePixelRatio;
   context.save();
   context.beginPath();
   context.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
   context.clip();
-  for (const trade of store.trades) {
+  for (const trade of store.trades(TRADES_MAX)) {
     const isBuy = trade.aggressor === "buy";
     const x = plot.valToPos(trade.eventAtMs / 1000, "x", true);
     const y = plot.valToPos(pixelValue(trade.price), "y", true);

@@ -20,8 +20,9 @@ export function mountTape(element: HTMLElement, store: InstrumentStore, rows: nu
     }
     shownCount = store.tradeCount;
     shownExponent = priceExponent;
+    const trades = store.trades(rows);
     for (const [index, slot] of slots.entries()) {
-      slot.paint(store.trades[index], { price: priceExponent, quantity: quantityExponent });
+      slot.paint(trades[index], { price: priceExponent, quantity: quantityExponent });
     }
   };
 }

@@ -28,6 +28,7 @@ export class DemoProcess {
   static async start(...words: string[]): Promise<DemoProcess> {
     const child = spawn(process.execPath, [assetPath("main.js"), "demo", "--port", "0", ...words], {
       cwd: packageFolder(),
+      env: demoEnvironment(),
       stdio: ["ignore", "pipe", "pipe"],
     });
     let printed = "";
@@ -59,6 +60,14 @@ export class DemoProcess {
   async stop(): Promise<void> {
     await stop(this.#child);
   }
+}
+
+/** Variables of the tests are no settings of the program, which refuses what it does not know. */
+function demoEnvironment(): NodeJS.ProcessEnv {
+  const entries = Object.entries(process.env);
+  return Object.fromEntries(
+    entries.filter(([name]) => !name.startsWith("ALPHAPULSE_") || name === "ALPHAPULSE_KERNEL"),
+  );
 }
 
 async function stop(child: ChildProcess): Promise<void> {

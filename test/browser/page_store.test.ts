@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { bestOffers } from "../../src/dashboard/cross_prices.ts";
+import { TRADES_MAX } from "../../src/dashboard/instrument_store.ts";
 import { runningTotals } from "../../src/dashboard/ladder.ts";
 import type { BookTop, FeedListener, InstrumentStatus, MarketFeed } from "../../src/dashboard/market_feed.ts";
 import { MarketStore } from "../../src/dashboard/market_store.ts";
@@ -166,14 +167,14 @@ describe("MarketStore", () => {
   test("keeps the newest trades when more came than are kept", () => {
     const { feed, store } = startPage();
     feed.listener.instrumentsListed([status(KRAKEN)]);
-    for (let id = 1; id <= 100; id += 1) {
+    for (let id = 1; id <= 2_000; id += 1) {
       const trade = { price: "1", quantity: "1", aggressor: "buy", eventAtMs: 1, isGapBefore: false } as const;
       feed.listener.traded(KRAKEN, { ...trade, id: String(id) });
     }
     const instrument = store.instrument(KRAKEN);
-    expect(instrument?.trades.map((trade) => trade.id).slice(0, 2)).toEqual(["100", "99"]);
-    expect(instrument?.trades).toHaveLength(60);
-    expect(instrument?.tradeCount).toBe(100);
+    expect(instrument?.trades(2).map((trade) => trade.id)).toEqual(["2000", "1999"]);
+    expect(instrument?.trades(10_000)).toHaveLength(TRADES_MAX);
+    expect(instrument?.tradeCount).toBe(2_000);
   });
 });
 

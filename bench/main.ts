@@ -1,0 +1,99 @@
+/**
+ * `npm run bench`: every benchmark, or those that are named; tables for people, JSON and Markdown for files.
+ * Bad case: a benchmark that computes the wrong thing; it is reported, the others still run, and the exit status is 1.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { BENCHES } from "./benches.ts";
+import { BenchContext } from "./context.ts";
+import { describeMachine } from "./machine.ts";
+import { renderMarkdown } from "./markdown.ts";
+import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import type { BenchReport } from "./results.ts";
+import { benchTable, reportHead } from "./table.ts";
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<number> {
+  const options = parseOptions(
+    words,
+    BENCHES.map(({ name }) => name),
+  );
+  if (typeof options === "string") {
+    console.error(options);
+    return 2;
+  }
+  if (options.isHelp) {
+    console.log(USAGE);
+    return 0;
+  }
+  const report = await runAll(options);
+  if (options.markdown !== undefined) {
+    write(options.markdown, renderMarkdown(report));
+  }
+  if (options.json !== undefined) {
+    write(options.json, `${JSON.stringify(report, null, 1)}\n`);
+  }
+  for (const failure of report.failures) {
+    console.error(`FAILED ${failure}`);
+  }
+  return report.failures.length === 0 ? 0 : 1;
+}
+
+async function runAll(options: BenchOptions): Promise<BenchReport> {
+  const { settings, kernels } = options;
+  const context = new BenchContext({ settings, kernels, log: (text) => progress(options, text) });
+  const report: BenchReport = {
+    machine: describeMachine(new Date()),
+    command: ["npm run bench", ...(options.words.length > 0 ? ["--", ...options.words] : [])].join(" "),
+    isSmoke: settings.isSmoke,
+    rounds: settings.rounds,
+    kernels: [...kernels],
+    source: context.source,
+    results: [],
+    failures: [],
+  };
+  const startedAt = performance.now();
+  say(options, reportHead(report));
+  if (context.source === "emulator") {
+    say(options, "No captures (ALPHAPULSE_CAPTURES, ../shared/captures): frames come from the emulator's market.");
+  }
+  for (const bench of BENCHES.filter(({ name }) => options.names.includes(name))) {
+    try {
+      const results = await bench.run(context);
+      report.results.push(...results);
+      say(options, `\n${benchTable(`${bench.name}: ${bench.about}`, results)}`);
+    } catch (cause) {
+      const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+      report.failures.push(`${bench.name}: ${text}`);
+    }
+  }
+  say(options, `${report.results.length} cases in ${Math.round((performance.now() - startedAt) / 1000)} s`);
+  return report;
+}
+
+/** Tables go to the terminal unless Markdown does. */
+function say({ markdown }: BenchOptions, text: string): void {
+  if (markdown === "-") {
+    console.error(text);
+  } else {
+    console.log(text);
+  }
+}
+
+function progress(_options: BenchOptions, text: string): void {
+  if (process.stderr.isTTY) {
+    process.stderr.write(`\r\u001b[K${text}\r`);
+  }
+}
+
+/** @param file `-` is standard output */
+function write(file: string, text: string): void {
+  if (file === "-") {
+    process.stdout.write(text);
+    return;
+  }
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  console.error(`wrote ${file}`);
+}
