@@ -10,13 +10,13 @@ import { SegmentView } from "../src/segment/view.ts";
 import { createSegment, type SegmentConfig, type SegmentWriter, segmentBytes } from "../src/segment/writer.ts";
 
 const MIB = 1 << 20;
-const MEMORY_BYTES = 768 * MIB;
+const MEMORY_BYTES = 512 * MIB;
 const ARENA_BYTES = 128 * MIB;
 const SEGMENT: SegmentConfig = {
   instrumentCapacity: 256,
   deltaCapacity: 65_536,
   tradeCapacity: 16_384,
-  imageAreaBytes: 96 * MIB,
+  imageAreaBytes: 40 * MIB,
 };
 
 let compiled: WebAssembly.Module | undefined;

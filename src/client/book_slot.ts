@@ -40,7 +40,14 @@ export type SlotOutcome =
   | { readonly kind: "failed"; readonly reason: ResyncReason };
 
 /** Where a book stands: of the kernel's replica in the binary form, of the last message in the JSON form. */
-type Head = { version: string; hash: number; synced: boolean; crossed: boolean; eventAtNs: string; receivedAtNs: string };
+type Head = {
+  version: string;
+  hash: number;
+  synced: boolean;
+  crossed: boolean;
+  eventAtNs: string;
+  receivedAtNs: string;
+};
 
 /** One instrument of a client. */
 export class BookSlot {

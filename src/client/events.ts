@@ -1,5 +1,6 @@
 /** What a stream client tells, and what it can be asked: types only. Prices and quantities are exact decimal strings. */
 import type {
+  BboMessage,
   Channel,
   InstrumentListing,
   JsonLevel,
@@ -7,7 +8,6 @@ import type {
   StatsMessage,
   SyncStatus,
   TradeMessage,
-  BboMessage,
 } from "../wire/protocol.ts";
 import type { SocketState } from "./socket.ts";
 

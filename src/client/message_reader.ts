@@ -174,7 +174,10 @@ export class MessageReader {
       return;
     }
     const status = statusOf(message);
-    if (status.priceExponent !== slot.status.priceExponent || status.quantityExponent !== slot.status.quantityExponent) {
+    if (
+      status.priceExponent !== slot.status.priceExponent ||
+      status.quantityExponent !== slot.status.quantityExponent
+    ) {
       slot.clear();
       slot.nextTrade = undefined;
     }

@@ -12,10 +12,16 @@
  * }
  */
 import { SUBPROTOCOL_BINARY, SUBPROTOCOL_JSON } from "../wire/protocol.ts";
-import type { ClientBook, ClientCounts, ClientEvent, InstrumentStatus } from "./events.ts";
 import { EventQueue } from "./event_queue.ts";
+import type { ClientBook, ClientCounts, ClientEvent, InstrumentStatus } from "./events.ts";
 import { MessageReader } from "./message_reader.ts";
-import { type ClientRuntime, ReconnectingSocket, type SocketState, type SocketTiming, type WebSocketClass } from "./socket.ts";
+import {
+  type ClientRuntime,
+  ReconnectingSocket,
+  type SocketState,
+  type SocketTiming,
+  type WebSocketClass,
+} from "./socket.ts";
 import { type Request, Subscriptions } from "./subscriptions.ts";
 
 export type * from "./events.ts";

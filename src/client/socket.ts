@@ -65,9 +65,11 @@ export class ReconnectingSocket {
   #isOpen = false;
   #isClosed = false;
   #attempt = 0;
+  /** Losses since a connection was stable. */
+  #failures = 0;
   #openedAtMs = 0;
   #heardAtMs = 0;
-  #cancelTimer = () => undefined as void;
+  #cancelTimer: () => void = () => undefined;
 
   constructor(
     url: string,
@@ -152,16 +154,15 @@ export class ReconnectingSocket {
       return;
     }
     const wasStable = this.#isOpen && this.#runtime.now() - this.#openedAtMs >= this.#timing.stableMs;
-    this.#failures = wasStable ? 0 : this.#failures + 1;
+    const failures = wasStable ? 0 : this.#failures;
+    this.#failures = failures + 1;
     this.#attempt += 1;
     this.#cancelTimer();
     this.#drop();
-    const longest = Math.min(this.#timing.delayMsMax, this.#timing.firstDelayMs * 2 ** Math.min(this.#failures, 30));
+    const longest = Math.min(this.#timing.delayMsMax, this.#timing.firstDelayMs * 2 ** Math.min(failures, 30));
     this.#cancelTimer = this.#runtime.after(this.#runtime.random() * longest, () => this.#open());
     this.#handlers.stateChanged("waiting", { attempt: this.#attempt, reason });
   }
-
-  #failures = 0;
 
   #drop(): void {
     const socket = this.#socket;

@@ -59,43 +59,13 @@ const HEADER: ExchangeHeader = {
   },
 };
 
-/** Quote currencies, for names that come without metadata (captures). Longer ones first. */
-const QUOTES = [
-  "FDUSD",
-  "USDT",
-  "USDC",
-  "BUSD",
-  "TUSD",
-  "USDP",
-  "BIDR",
-  "IDRT",
-  "BVND",
-  "BKRW",
-  "PAX",
-  "DAI",
-  "BTC",
-  "ETH",
-  "BNB",
-];
-const FIAT_QUOTES = [
-  "USD",
-  "EUR",
-  "GBP",
-  "AUD",
-  "BRL",
-  "TRY",
-  "RUB",
-  "UAH",
-  "NGN",
-  "ZAR",
-  "PLN",
-  "RON",
-  "JPY",
-  "MXN",
-  "XRP",
-  "TRX",
-  "DOGE",
-];
+/** Quote currencies, for names that come without metadata (captures): the first that fits wins. */
+const QUOTES = words(
+  "FDUSD USDT USDC BUSD TUSD USDP USDS BIDR IDRT BVND BKRW GYEN PAX DAI VAI BTC ETH BNB " +
+    "USD EUR GBP AUD BRL TRY RUB UAH NGN ZAR PLN RON JPY MXN XRP TRX DOGE",
+);
+/** A split that leaves less is no split: BNBUSD is BNB-USD, not BN-BUSD. */
+const BASE_CHARACTERS_MIN = 3;
 
 const LAST_UPDATE_ID = /"lastUpdateId"\s*:\s*(\d+)/;
 
@@ -104,19 +74,21 @@ export type BinanceVariant = {
   readonly header: ExchangeHeader;
   /** Weight of a depth request of so many levels. */
   readonly depthWeight: (levels: number) => number;
+  /** Quote currencies, for names that come without metadata. */
+  readonly quotes: readonly string[];
 };
 
 /** Binance spot. */
-export const BINANCE: Exchange = binanceExchange({ header: HEADER, depthWeight });
+export const BINANCE: Exchange = binanceExchange({ header: HEADER, depthWeight, quotes: QUOTES });
 
 /** An exchange that speaks Binance's spot protocol. */
-export function binanceExchange({ header, depthWeight: weightOf }: BinanceVariant): Exchange {
+export function binanceExchange({ header, depthWeight: weightOf, quotes }: BinanceVariant): Exchange {
   return {
     header,
     assurance: () => ASSURANCE_SEQUENCE,
     unreadable: () => "suspect",
     nativeName: (canonical) => canonical.replace("-", ""),
-    canonicalName,
+    canonicalName: (native) => canonicalName(native, quotes),
     metadataRequest: () => ({ path: "/api/v3/exchangeInfo", weight: 20 }),
     readMetadata,
     subscribe: (request) => messages("SUBSCRIBE", request, header),
@@ -135,8 +107,9 @@ function depthWeight(levels: number): number {
   return levels <= 100 ? 5 : levels <= 500 ? 25 : levels <= 1000 ? 50 : 250;
 }
 
-function canonicalName(native: string): string {
-  const quote = [...QUOTES, ...FIAT_QUOTES].find((name) => native.endsWith(name) && native.length > name.length);
+function canonicalName(native: string, quotes: readonly string[]): string {
+  const splits = quotes.filter((name) => native.endsWith(name) && native.length > name.length);
+  const quote = splits.find((name) => native.length - name.length >= BASE_CHARACTERS_MIN) ?? splits[0];
   return quote === undefined ? native : `${native.slice(0, -quote.length)}-${quote}`;
 }
 
@@ -238,4 +211,8 @@ function snapshotSequence(body: Uint8Array): bigint | undefined {
   const decoder = new TextDecoder();
   const match = LAST_UPDATE_ID.exec(decoder.decode(body.subarray(0, 64))) ?? LAST_UPDATE_ID.exec(decoder.decode(body));
   return match?.[1] === undefined ? undefined : BigInt(match[1]);
+}
+
+function words(text: string): string[] {
+  return text.split(" ");
 }

@@ -24,8 +24,11 @@ const HEADER: ExchangeHeader = {
   },
 };
 
+/** TUSD is no quote here, and many names end in T before USD. */
+const QUOTES = ["USDT", "USDC", "BUSD", "USD", "DAI", "BTC", "ETH", "BNB"];
+
 /** Binance.US. */
-export const BINANCE_US: Exchange = binanceExchange({ header: HEADER, depthWeight });
+export const BINANCE_US: Exchange = binanceExchange({ header: HEADER, depthWeight, quotes: QUOTES });
 
 function depthWeight(levels: number): number {
   return levels <= 100 ? 1 : levels <= 500 ? 5 : levels <= 1000 ? 10 : 50;

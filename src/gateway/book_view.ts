@@ -11,7 +11,6 @@ import {
   REPLICA_EMPTY,
   REPLICA_HASH_MISMATCH,
   REPLICA_INCONSISTENT,
-  REPLICA_NO_MEMORY,
   REPLICA_OK,
   REPLICA_RESET,
   REPLICA_STALE,
@@ -260,7 +259,10 @@ export class BookView {
       return;
     }
     this.#lastBbo = bbo;
-    for (const [topic, form] of [[bboBinary, "binary"], [bboJson, "json"]] as const) {
+    for (const [topic, form] of [
+      [bboBinary, "binary"],
+      [bboJson, "json"],
+    ] as const) {
       const message = this.#outlet.listeners(topic) > 0 ? this.bbo(form) : undefined;
       if (message !== undefined) {
         this.#outlet.publish(topic, message);

@@ -3,8 +3,8 @@
  * Bad case: a name that does not exist; the nearest ones are offered, because it is nearly always a spelling.
  */
 import { resolveExchangeId } from "../model/exchange_id.ts";
-import type { GatewayLimits } from "./limits.ts";
 import { type InstrumentName, ServedInstrument } from "./instrument.ts";
+import type { GatewayLimits } from "./limits.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Workspace } from "./workspace.ts";
 

@@ -6,8 +6,8 @@
 import { STREAM_PATHS } from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import type { SegmentSource } from "./segment_source.ts";
-import { connectionWord } from "./statistics.ts";
 import type { StaticFiles } from "./static_files.ts";
+import { connectionWord } from "./statistics.ts";
 import type { HttpAnswer, HttpRequest } from "./transport.ts";
 
 /** What the pages tell about. */

@@ -21,12 +21,18 @@ export type TurnParts = {
 };
 
 type WaitResult = { readonly async: boolean; readonly value: Promise<unknown> | string };
-/** Atomics.waitAsync, which the library's declarations leave out. */
-export type WaitAsync = (words: Int32Array, index: number, value: number, timeoutMs: number) => WaitResult;
+/** Sleeps until a word is no longer `value`, somebody notifies it, or the timeout passes. */
+export type WaitAsync = (word: { words: Int32Array; index: number; value: number }, timeoutMs: number) => WaitResult;
+/** What the library's declarations leave out. */
+type NativeWaits = { waitAsync?(...parameters: [Int32Array, number, number, number]): WaitResult };
 
 /** Atomics.waitAsync of this runtime; undefined where it has none. */
 export function nativeWaitAsync(): WaitAsync | undefined {
-  return (Atomics as unknown as { waitAsync?: WaitAsync }).waitAsync;
+  const atomics: NativeWaits = Atomics as unknown as NativeWaits;
+  return atomics.waitAsync === undefined
+    ? undefined
+    : ({ words, index, value }, timeoutMs) =>
+        atomics.waitAsync?.(words, index, value, timeoutMs) ?? { async: false, value: "timed-out" };
 }
 
 /** Runs turns until it is stopped. */
@@ -104,7 +110,7 @@ export class Pump {
     if (source.isBehind) {
       return "behind";
     }
-    const result = waitAsync(this.#words, source.tailWord, tail, WAIT_MS);
+    const result = waitAsync({ words: this.#words, index: source.tailWord, value: tail }, WAIT_MS);
     if (!result.async || typeof result.value === "string") {
       return "behind";
     }

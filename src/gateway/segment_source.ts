@@ -42,7 +42,13 @@ export type SourceEvents = {
 };
 
 /** What can be said about a source from outside. */
-export type SourceCounts = { lostDeltas: number; lostTrades: number; unknownIds: number; joins: number; joinFailures: number };
+export type SourceCounts = {
+  lostDeltas: number;
+  lostTrades: number;
+  unknownIds: number;
+  joins: number;
+  joinFailures: number;
+};
 
 /** One segment being consumed. */
 export class SegmentSource {
@@ -66,7 +72,13 @@ export class SegmentSource {
    */
   constructor(
     workspace: Workspace,
-    options: { address: number; instruments: Instruments; events: SourceEvents; limits: GatewayLimits; log: GatewayLog },
+    options: {
+      address: number;
+      instruments: Instruments;
+      events: SourceEvents;
+      limits: GatewayLimits;
+      log: GatewayLog;
+    },
   ) {
     this.#workspace = workspace;
     this.#instruments = options.instruments;
@@ -229,7 +241,9 @@ export class SegmentSource {
     }
     if (outcome.kind === "corrupt") {
       this.counts.joinFailures += 1;
-      this.#log.warn(`Cannot join ${instrument.name.instrument}: its image or records do not hold, was ${outcome.code}`);
+      this.#log.warn(
+        `Cannot join ${instrument.name.instrument}: its image or records do not hold, was ${outcome.code}`,
+      );
     }
     this.#joins.set(binding, nowMs + JOIN_RETRY_MS);
   }
@@ -318,7 +332,9 @@ export class SegmentSource {
       this.#joins.set(binding, 0);
       this.#events.interrupted(binding.instrument, RESET_REASONS.lapped);
     }
-    this.#log.warn(`Cannot keep up with ${this.view.header.exchange}: overtaken by the ring, was ${this.counts.lostDeltas} records lost`);
+    this.#log.warn(
+      `Cannot keep up with ${this.view.header.exchange}: overtaken by the ring, was ${this.counts.lostDeltas} records lost`,
+    );
   }
 
   #interruptTrades(reason: ResetReason): void {

@@ -4,7 +4,13 @@
  * ready. A client that reads too slowly is taken off everything and begins anew when it has read what it was sent.
  * Bad case: a client that goes on asking while it reads nothing; when its answers fill the limit once more, it is closed.
  */
-import { CLOSE_CODES, type MarketChannel, RESET_REASONS, type ResetReason, type ServerMessage } from "../wire/protocol.ts";
+import {
+  CLOSE_CODES,
+  type MarketChannel,
+  RESET_REASONS,
+  type ResetReason,
+  type ServerMessage,
+} from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Form, Outlet } from "./outlet.ts";

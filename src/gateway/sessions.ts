@@ -4,8 +4,18 @@
  * Bad case: many clients; a backlog can only have grown by what was published since the last look, so all are looked at
  * once so much was published that one of them could be over the limit, and the suspicious ones every turn.
  */
-import { COUNTED_ERRORS, ERROR_CODES, type ErrorCode, type MarketChannel, RESET_REASONS, type ResetReason, SUBPROTOCOL_BINARY, SUBPROTOCOL_JSON } from "../wire/protocol.ts";
+
 import { type ClientMessage, parseClientMessage, type SubscriptionMessage } from "../wire/messages.ts";
+import {
+  COUNTED_ERRORS,
+  ERROR_CODES,
+  type ErrorCode,
+  type MarketChannel,
+  RESET_REASONS,
+  type ResetReason,
+  SUBPROTOCOL_BINARY,
+  SUBPROTOCOL_JSON,
+} from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import type { Instruments } from "./instruments.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -87,7 +97,10 @@ export class Sessions {
     }
     this.totals.bytesIn += bytes.byteLength;
     if (!this.#takeCredit(session)) {
-      this.#refuse(session, null, { code: ERROR_CODES.tooManyMessages, message: "Cannot act on the message: too many" });
+      this.#refuse(session, null, {
+        code: ERROR_CODES.tooManyMessages,
+        message: "Cannot act on the message: too many",
+      });
       return;
     }
     if (!isText) {

@@ -4,13 +4,7 @@
  * Bad case: trades recorded under an id that was retired meanwhile; their ticks and lots are scaled to the exponents
  * that clients know by now, exactly, and counted as unscalable when i64 does not hold them.
  */
-import {
-  FRAME_BYTES_MAX,
-  TRADE_BYTES,
-  TRADE_PRICE,
-  TRADE_QUANTITY,
-  TRADE_VERSION,
-} from "../../assembly/layout.ts";
+import { FRAME_BYTES_MAX, TRADE_BYTES, TRADE_PRICE, TRADE_QUANTITY, TRADE_VERSION } from "../../assembly/layout.ts";
 import { type Exponents, tradeMessage } from "../wire/json_form.ts";
 import { powerOfTen, readCount } from "../wire/numbers.ts";
 import type { Outlet } from "./outlet.ts";

@@ -13,6 +13,7 @@ import type {
   WebSocketBehavior,
 } from "uWebSockets.js";
 import { ConnectionError } from "../errors.ts";
+import { statusText } from "./http_status.ts";
 import type {
   Connection,
   HttpAnswer,
@@ -22,7 +23,6 @@ import type {
   TransportHandlers,
   TransportServer,
 } from "./transport.ts";
-import { statusText } from "./http_status.ts";
 
 const CLOSE_GRACE_MS = 50;
 const GOING_AWAY = 1001;
@@ -157,7 +157,10 @@ function upgrade(parts: {
   const accepted = handlers.upgrade({
     path: request.getUrl(),
     origin: request.getHeader("origin"),
-    protocols: offered.split(",").map((name) => name.trim()).filter((name) => name !== ""),
+    protocols: offered
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== ""),
   });
   if ("status" in accepted) {
     answer(response, { status: accepted.status, headers: { "content-type": "text/plain" }, body: accepted.body });

@@ -76,7 +76,10 @@ class Hub {
     const accepted = this.#options.handlers.upgrade({
       path,
       origin: request.headers.origin ?? "",
-      protocols: offered.split(",").map((name) => name.trim()).filter((name) => name !== ""),
+      protocols: offered
+        .split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== ""),
     });
     if ("status" in accepted) {
       refuse(socket, accepted.status, accepted.body);

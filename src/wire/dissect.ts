@@ -19,6 +19,7 @@ export type FrameFieldName =
   | "alias"
   | "eventHead"
   | "status"
+  | "snapshotStatus"
   | "records"
   | "sequence"
   | "eventAt"
@@ -43,8 +44,12 @@ export type FrameField = {
   readonly isBook: boolean;
 };
 
-/** Fields that do not make the book: addressing, times, the exchange's numbering, and units that the acknowledgement repeats. */
+/**
+ * Fields that do not make the book: addressing, times, the exchange's numbering, and what a snapshot's head says beside
+ * the book (units, and whether it was synced), which the acknowledgement and status messages repeat.
+ */
 const NOT_BOOK: ReadonlySet<FrameFieldName> = new Set([
+  "snapshotStatus",
   "kind",
   "alias",
   "sequence",
@@ -138,7 +143,7 @@ function walkSnapshot(walker: Walker, head: number): void {
     walker.varint("version");
     walker.bytes("hash", 4);
     walker.bytes("chain", 4);
-    walker.byte("status");
+    walker.byte("snapshotStatus");
     walker.bytes("exponents", 2);
     walker.byte("timeUnit");
     walker.bytes("eventAt", 8);

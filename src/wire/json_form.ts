@@ -130,7 +130,11 @@ export function bboMessage(
   replica: number,
   options: { instrument: string; bid: JsonLevel | undefined; ask: JsonLevel | undefined },
 ): BboMessage {
-  const { instrument, version, synced, crossed, eventAtNs, receivedAtNs } = bookHead(memory, replica, options.instrument);
+  const { instrument, version, synced, crossed, eventAtNs, receivedAtNs } = bookHead(
+    memory,
+    replica,
+    options.instrument,
+  );
   const { bid = null, ask = null } = options;
   return { type: "bbo", instrument, version, synced, crossed, bid, ask, eventAtNs, receivedAtNs };
 }

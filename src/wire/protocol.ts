@@ -192,7 +192,14 @@ export type BboMessage = {
 };
 
 /** How a collector's connection stands, as far as its segment tells. */
-export type ConnectionWord = "initialising" | "connecting" | "connected" | "disconnected" | "stale" | "superseded" | "closed";
+export type ConnectionWord =
+  | "initialising"
+  | "connecting"
+  | "connected"
+  | "disconnected"
+  | "stale"
+  | "superseded"
+  | "closed";
 /** Rates of one exchange (one segment). */
 export type ExchangeStats = {
   exchange: string;
@@ -251,7 +258,14 @@ export type StatsMessage = {
     framesOutPerSecond: number;
     /** Frames encoded per second: once per event batch. */
     wireFramesPerSecond: number;
-    totals: { bytesIn: number; bytesOut: number; framesOut: number; resets: number; dropped: number; protocolErrors: number };
+    totals: {
+      bytesIn: number;
+      bytesOut: number;
+      framesOut: number;
+      resets: number;
+      dropped: number;
+      protocolErrors: number;
+    };
   };
   exchanges: ExchangeStats[];
   instruments: InstrumentStats[];

@@ -53,7 +53,10 @@ describe.each([
     const { gateway, stop } = await serve({ synced: false });
     const answer = await fetch(`${gateway.url}/ready`);
     expect(answer.status).toBe(503);
-    expect(await answer.json()).toMatchObject({ ready: false, reasons: expect.arrayContaining([expect.stringContaining(BTC)]) });
+    expect(await answer.json()).toMatchObject({
+      ready: false,
+      reasons: expect.arrayContaining([expect.stringContaining(BTC)]),
+    });
     stop();
   });
 
@@ -73,7 +76,9 @@ describe.each([
     expect(health).toMatchObject({
       status: "alive",
       segments: [{ exchange: "coinbase_exchange", connection: "stale" }],
-      instruments: [{ instrument: BTC, state: "connecting", reason: "silent", replica: { following: true, synced: false } }],
+      instruments: [
+        { instrument: BTC, state: "connecting", reason: "silent", replica: { following: true, synced: false } },
+      ],
     });
   });
 
@@ -96,16 +101,21 @@ describe.each([
     stop();
   });
 
-  it.each(["/../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt", "/..\\secret.txt", "/%", "/none"])(
-    "answers 404 and nothing of the disk when asked for %s",
-    async (path) => {
-      const { gateway, stop } = await serve();
-      const answer = await rawGet(gateway.port, path);
-      expect(answer.status).toBe(404);
-      expect(answer.body).not.toContain("secret\n");
-      stop();
-    },
-  );
+  it.each([
+    "/../secret.txt",
+    "/..%2fsecret.txt",
+    "/%2e%2e/secret.txt",
+    "/assets/../../secret.txt",
+    "/..\\secret.txt",
+    "/%",
+    "/none",
+  ])("answers 404 and nothing of the disk when asked for %s", async (path) => {
+    const { gateway, stop } = await serve();
+    const answer = await rawGet(gateway.port, path);
+    expect(answer.status).toBe(404);
+    expect(answer.body).not.toContain("secret\n");
+    stop();
+  });
 
   it("answers 404 for the page when it was not built, 405 for other methods, 426 on the stream's path", async () => {
     const { gateway, stop } = await serve({ page: false });

@@ -52,7 +52,13 @@ describe.each([
       [7, "book", ETH],
       [7, "bbo", ETH],
     ]);
-    expect(acks[0]).toMatchObject({ alias: 1, state: "synced", assurance: "inferred", reason: "none", priceExponent: 2 });
+    expect(acks[0]).toMatchObject({
+      alias: 1,
+      state: "synced",
+      assurance: "inferred",
+      reason: "none",
+      priceExponent: 2,
+    });
     const first = plain.messages.findIndex(({ type }) => type === "orderbook");
     expect(first).toBeGreaterThan(plain.messages.indexOf(acks[0] ?? {}));
     const [book] = of(plain, "orderbook");
@@ -72,7 +78,12 @@ describe.each([
     const fields = plain.binary.map((frame) => dissectFrame(frame)?.map(({ name }) => name));
     expect(fields[0]?.slice(0, 5)).toEqual(["kind", "alias", "version", "hash", "chain"]);
     expect(fields[0]?.filter((name) => name === "price")).toHaveLength(40);
-    expect(fields.slice(1).flat().filter((name) => name === "eventHead")).toHaveLength(5);
+    expect(
+      fields
+        .slice(1)
+        .flat()
+        .filter((name) => name === "eventHead"),
+    ).toHaveLength(5);
   });
 
   it("stops sending what was unsubscribed and refuses what was not subscribed", async () => {
@@ -99,7 +110,14 @@ describe.each([
     expect(of(plain, "instruments")[0]).toMatchObject({
       id: 3,
       instruments: [
-        { instrument: BTC, exchange: "coinbase_exchange", symbol: "BTC-USD", native: "BTC-USD", state: "synced", trading: "open" },
+        {
+          instrument: BTC,
+          exchange: "coinbase_exchange",
+          symbol: "BTC-USD",
+          native: "BTC-USD",
+          state: "synced",
+          trading: "open",
+        },
         { instrument: ETH, symbol: "ETH-USD", state: expect.stringMatching(/connecting|waiting/) },
       ],
     });
@@ -119,9 +137,17 @@ describe.each([
     ["text that is not JSON", "{nope", "bad_json"],
     ["JSON of another protocol", JSON.stringify({ event: "subscribe", id: 9 }), "bad_message"],
     ["a misspelt field", JSON.stringify({ op: "ping", id: 9, ids: 1 }), "bad_message"],
-    ["an unknown channel", JSON.stringify({ op: "subscribe", id: 9, channels: ["depth"], instruments: [BTC] }), "bad_message"],
+    [
+      "an unknown channel",
+      JSON.stringify({ op: "subscribe", id: 9, channels: ["depth"], instruments: [BTC] }),
+      "bad_message",
+    ],
     ["no instruments", JSON.stringify({ op: "subscribe", id: 9, channels: ["book"] }), "bad_message"],
-    ["an unknown instrument", JSON.stringify({ op: "subscribe", id: 9, channels: ["book"], instruments: ["coinbase_exchange:BTC-USDD"] }), "unknown_instrument"],
+    [
+      "an unknown instrument",
+      JSON.stringify({ op: "subscribe", id: 9, channels: ["book"], instruments: ["coinbase_exchange:BTC-USDD"] }),
+      "unknown_instrument",
+    ],
     ["binary bytes", new Uint8Array([1, 2, 3]), "binary_message"],
   ])("answers with a code and goes on when it gets %s", async (_what, content, code) => {
     const { market } = await serve();

@@ -9,7 +9,18 @@ import {
 } from "../../assembly/layout.ts";
 import { SegmentView } from "../../src/segment/mod.ts";
 import { freePort, type Producer, until } from "./gateway_market.ts";
-import { agrees, BTC, closeAll, ETH, follow, startClient, startMarket, stir, wideBook, type Witness } from "./gateway_rig.ts";
+import {
+  agrees,
+  BTC,
+  closeAll,
+  ETH,
+  follow,
+  startClient,
+  startMarket,
+  stir,
+  type Witness,
+  wideBook,
+} from "./gateway_rig.ts";
 
 afterEach(closeAll);
 
@@ -33,15 +44,24 @@ describe("Gateway", () => {
     producer.update("BTC-USD", [["buy", "100.625", "0.001"]]);
     producer.trade("BTC-USD", { price: "100.625", size: "0.001" });
     for (const witness of witnesses) {
-      await until("the finer book", () => agrees(witness, gateway, BTC) && witness.client.book(BTC)?.priceExponent === 3);
+      await until(
+        "the finer book",
+        () => agrees(witness, gateway, BTC) && witness.client.book(BTC)?.priceExponent === 3,
+      );
       expect(witness.client.book(BTC)).toMatchObject({
-        bids: [["100.625", "0.001"], ["100.5", "1"]],
+        bids: [
+          ["100.625", "0.001"],
+          ["100.5", "1"],
+        ],
         asks: [["101", "2"]],
         isSynced: true,
       });
       await until("both trades", () => witness.events.filter((event) => event.type === "trade").length === 2);
       const trades = witness.events.filter((event) => event.type === "trade");
-      expect(trades.map(({ price, quantity }) => [price, quantity])).toEqual([["100.7", "1"], ["100.625", "0.001"]]);
+      expect(trades.map(({ price, quantity }) => [price, quantity])).toEqual([
+        ["100.7", "1"],
+        ["100.625", "0.001"],
+      ]);
       expect(witness.events.filter((event) => event.type === "bbo").at(-1)?.bid).toEqual(["100.625", "0.001"]);
       expect(resetReasons(witness)).toContain("restarted");
       expect(witness.client.counts).toMatchObject({ resyncs: 0, malformed: 0 });
@@ -80,7 +100,10 @@ describe("Gateway", () => {
       await follow(witness, ETH);
     }
     const view = new SegmentView(market.map.memory.buffer, producer.segment.address);
-    await until("a gateway that has read everything", () => gateway.book(BTC) !== undefined && gateway.book(ETH) !== undefined);
+    await until(
+      "a gateway that has read everything",
+      () => gateway.book(BTC) !== undefined && gateway.book(ETH) !== undefined,
+    );
     await new Promise((resume) => setTimeout(resume, 30));
     const before = view.deltaTail;
     stir(producer, "BTC-USD", { events: 1000 });
@@ -110,7 +133,10 @@ describe("Gateway", () => {
     const position = view.deltaTail;
     producer.update("BTC-USD", [["buy", "999.99", "12345"]]);
     const record = view.address + view.header.deltaRingOffset + (position % 1024) * DELTA_BYTES;
-    new DataView(buffer).setUint8(record + DELTA_QUANTITIES, new DataView(buffer).getUint8(record + DELTA_QUANTITIES) ^ 4);
+    new DataView(buffer).setUint8(
+      record + DELTA_QUANTITIES,
+      new DataView(buffer).getUint8(record + DELTA_QUANTITIES) ^ 4,
+    );
     await until("a failure", () => failuresOf(gateway.stats(), BTC) > 0);
     expect(gateway.book(BTC)).toBeUndefined();
     const ready = await fetch(`${gateway.url}/ready`);
@@ -199,6 +225,9 @@ describe("Gateway", () => {
   });
 });
 
-function failuresOf(stats: { instruments: { instrument: string; replicaFailures: number }[] }, instrument: string): number {
+function failuresOf(
+  stats: { instruments: { instrument: string; replicaFailures: number }[] },
+  instrument: string,
+): number {
   return stats.instruments.find((one) => one.instrument === instrument)?.replicaFailures ?? 0;
 }

@@ -3,7 +3,13 @@
  * Bad case: a test that fails half way; `closeAll` in `afterEach` ends what it left.
  */
 import { WebSocket } from "ws";
-import { type ClientBook, type ClientEvent, type ConnectOptions, connect, type StreamClient } from "../../src/client/mod.ts";
+import {
+  type ClientBook,
+  type ClientEvent,
+  type ConnectOptions,
+  connect,
+  type StreamClient,
+} from "../../src/client/mod.ts";
 import type { Gateway } from "../../src/gateway/mod.ts";
 import { type Level, Market, type Producer, until } from "./gateway_market.ts";
 
@@ -109,7 +115,11 @@ export function wideBook(levels: number): { bids: Level[]; asks: Level[] } {
 }
 
 /** Moves levels of a wide book up and down for so many events, by a counter: the same every time. */
-export function stir(producer: Producer, native: string, { events, from = 0 }: { events: number; from?: number }): void {
+export function stir(
+  producer: Producer,
+  native: string,
+  { events, from = 0 }: { events: number; from?: number },
+): void {
   for (let event = from; event < from + events; event++) {
     const step = 1 + ((event * 7) % 50);
     const size = String(1 + (event % 13));

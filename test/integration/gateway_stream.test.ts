@@ -2,7 +2,19 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createUwsTransport, createWsTransport } from "../../src/gateway/mod.ts";
 import { until } from "./gateway_market.ts";
-import { agrees, BTC, closeAll, ETH, follow, PausableSocket, startClient, startMarket, stir, wideBook } from "./gateway_rig.ts";
+import {
+  agrees,
+  BTC,
+  closeAll,
+  ETH,
+  follow,
+  PausableSocket,
+  startClient,
+  startMarket,
+  stir,
+  type Witness,
+  wideBook,
+} from "./gateway_rig.ts";
 
 afterEach(closeAll);
 
@@ -14,20 +26,36 @@ describe.each([
     const market = startMarket();
     const producer = market.produce();
     producer.snapshot("BTC-USD", {
-      bids: [["100.50", "1.25"], ["99.01", "2"]],
-      asks: [["101.00", "0.5"], ["129034888.00", "3"]],
+      bids: [
+        ["100.50", "1.25"],
+        ["99.01", "2"],
+      ],
+      asks: [
+        ["101.00", "0.5"],
+        ["129034888.00", "3"],
+      ],
     });
     const gateway = await market.serve({ transport: await createTransport() });
     const witnesses = [startClient(market.streamUrl), startClient(market.streamUrl, { form: "json" })];
     for (const witness of witnesses) {
       await follow(witness, BTC);
     }
-    producer.update("BTC-USD", [["buy", "100.5", "0"], ["buy", "100.75", "3"], ["sell", "101", "0.25"]]);
+    producer.update("BTC-USD", [
+      ["buy", "100.5", "0"],
+      ["buy", "100.75", "3"],
+      ["sell", "101", "0.25"],
+    ]);
     for (const witness of witnesses) {
       await until("the update", () => witness.client.book(BTC)?.bids[0]?.[0] === "100.75");
       expect(witness.client.book(BTC)).toMatchObject({
-        bids: [["100.75", "3"], ["99.01", "2"]],
-        asks: [["101", "0.25"], ["129034888", "3"]],
+        bids: [
+          ["100.75", "3"],
+          ["99.01", "2"],
+        ],
+        asks: [
+          ["101", "0.25"],
+          ["129034888", "3"],
+        ],
         isSynced: true,
         isCrossed: false,
         assurance: "inferred",
@@ -43,7 +71,7 @@ describe.each([
     producer.snapshot("BTC-USD", wideBook(3000));
     producer.snapshot("ETH-USD", wideBook(100));
     const gateway = await market.serve({ transport: await createTransport() });
-    const witnesses = [];
+    const witnesses: Witness[] = [];
     for (let round = 0; round < 12; round++) {
       const witness = startClient(market.streamUrl, { form: round % 3 === 2 ? "json" : "binary" });
       witness.client.subscribe({ channels: ["book"], instruments: ["coinbase_exchange:*"] });
@@ -76,7 +104,9 @@ describe.each([
     await new Promise((resume) => setTimeout(resume, 50));
     const ids: string[] = [];
     for (let index = 0; index < 50; index++) {
-      ids.push(producer.trade("BTC-USD", { price: `${1000 + index}.25`, size: "0.00000001", jump: index === 30 ? 2 : 0 }));
+      ids.push(
+        producer.trade("BTC-USD", { price: `${1000 + index}.25`, size: "0.00000001", jump: index === 30 ? 2 : 0 }),
+      );
       if (index % 10 === 0) {
         await new Promise((resume) => setTimeout(resume, 5));
       }
@@ -85,8 +115,17 @@ describe.each([
       const trades = () => events.filter((event) => event.type === "trade");
       await until("all trades", () => trades().length >= ids.length);
       expect(trades().map(({ id }) => id)).toEqual(ids);
-      expect(trades()[0]).toMatchObject({ price: "1000.25", quantity: "0.00000001", aggressor: "buy", gapBefore: false });
-      expect(trades().filter(({ gapBefore }) => gapBefore).map(({ id }) => id)).toEqual([ids[30]]);
+      expect(trades()[0]).toMatchObject({
+        price: "1000.25",
+        quantity: "0.00000001",
+        aggressor: "buy",
+        gapBefore: false,
+      });
+      expect(
+        trades()
+          .filter(({ gapBefore }) => gapBefore)
+          .map(({ id }) => id),
+      ).toEqual([ids[30]]);
       expect(client.counts).toMatchObject({ malformed: 0, tradesMissed: 0 });
     }
     const [binary, json] = witnesses.map(({ events }) => events.filter((event) => event.type === "trade"));
@@ -111,7 +150,12 @@ describe.each([
     producer.update("BTC-USD", [["buy", "999.995", "4"]]);
     await until("the change", () => [0, 1].every((index) => quotes(index).at(-1)?.bid?.[0] === "999.995"));
     expect(quotes(0).at(-1)).toEqual(quotes(1).at(-1));
-    expect(quotes(0).at(-1)).toMatchObject({ bid: ["999.995", "4"], ask: ["1000.01", "2"], synced: true, crossed: false });
+    expect(quotes(0).at(-1)).toMatchObject({
+      bid: ["999.995", "4"],
+      ask: ["1000.01", "2"],
+      synced: true,
+      crossed: false,
+    });
   });
 
   it("resets a client that does not read and serves the others meanwhile", async () => {
@@ -129,11 +173,15 @@ describe.each([
     const paused = PausableSocket.last;
     paused?.pause();
     let event = 0;
-    await until("a reset", () => {
-      stir(producer, "BTC-USD", { events: 100, from: event });
-      event += 100;
-      return gateway.stats().gateway.totals.resets > 0;
-    }, 30_000);
+    await until(
+      "a reset",
+      () => {
+        stir(producer, "BTC-USD", { events: 100, from: event });
+        event += 100;
+        return gateway.stats().gateway.totals.resets > 0;
+      },
+      30_000,
+    );
     await until("the quick client", () => agrees(quick, gateway, BTC));
     expect(quick.client.counts).toMatchObject({ resets: 0, resyncs: 0, malformed: 0 });
     paused?.resume();

@@ -24,12 +24,12 @@ const COINBASE: Corpus = {
   natives: ["BTC-USD", "ETH-USD"],
   rest: {},
   snapshots: [
-    '{"type":"snapshot","product_id":"BTC-USD","asks":[["101.50","1.00000000"],["102.00","0.50000000"]],"bids":[["101.00","2.00000000"],["100.50","0.10000000"]],"time":"2026-07-07T22:58:17.050195Z"}',
-    '{"type":"snapshot","product_id":"ETH-USD","asks":[["11.5","1"]],"bids":[["11.0","2"]]}',
+    '{"type":"snapshot","product_id":"BTC-USD","asks":[["9999999.50","1.00000000"],["63519.00","0.50000000"]],"bids":[["1.00","2.00000000"],["101.00","0.10000000"]],"time":"2026-07-07T22:58:17.050195Z"}',
+    '{"type":"snapshot","product_id":"ETH-USD","asks":[["1790.5","1"]],"bids":[["11.0","2"]]}',
   ],
   frames: [
-    '{"type":"l2update","product_id":"BTC-USD","changes":[["buy","101.00","0.00000000"],["sell","101.75","3.25000000"],["buy","100.99","0.00000001"]],"time":"2026-07-07T22:58:17.150195Z"}',
-    '{"type":"l2update","product_id":"ETH-USD","changes":[["sell","11.5","0"],["sell","129034888.00","4.9e-7"]],"time":"0001-01-01T00:00:00.000000Z"}',
+    '{"type":"l2update","product_id":"BTC-USD","changes":[["buy","101.00","0.00000000"],["sell","70001.75","3.25000000"],["buy","100.99","0.00000001"]],"time":"2026-07-07T22:58:17.150195Z"}',
+    '{"type":"l2update","product_id":"ETH-USD","changes":[["sell","1790.5","0"],["sell","129034888.00","4.9e-7"]],"time":"0001-01-01T00:00:00.000000Z"}',
     '{"type":"match","trade_id":10,"maker_order_id":"a","taker_order_id":"b","side":"sell","size":"0.2","price":"101.5","product_id":"BTC-USD","sequence":132235026010,"time":"2026-07-07T22:58:17.164892Z"}',
     '{"type":"last_match","trade_id":9,"side":"buy","size":"0.2","price":"101.5","product_id":"BTC-USD","sequence":7,"time":"2026-07-07T22:58:17Z"}',
     '{"type":"heartbeat","last_trade_id":10,"product_id":"BTC-USD","sequence":132235026653,"time":"2026-07-07T22:58:18.000000Z"}',

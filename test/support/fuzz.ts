@@ -104,6 +104,9 @@ class FuzzRun {
   }
 
   #resync(): void {
+    for (const rig of [this.#wasm, this.#twin]) {
+      rig.revive(this.#at);
+    }
     for (const text of this.#corpus.snapshots) {
       this.#feed(new Uint8Array(Buffer.from(text)), -1);
     }

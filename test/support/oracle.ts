@@ -142,7 +142,7 @@ function krakenArray(frame: KrakenArray): OracleEvent[] {
     isSnapshot ||= "as" in part || "bs" in part;
     levels.push(...pairs("asks", part.as ?? part.a ?? []), ...pairs("bids", part.bs ?? part.b ?? []));
   }
-  return [{ native: String(frame.at(-1)), isSnapshot, depth: Number(name.slice(5)), levels }];
+  return [{ native: String(frame.at(-1)), isSnapshot, depth: Number(/^book-(\d{1,6})$/.exec(name)?.[1] ?? 0), levels }];
 }
 
 type BinanceBody = { e?: string; s?: string; b?: string[][]; a?: string[][] };

@@ -4,7 +4,8 @@
  * Bad case: a rig whose rings lap between comparisons; compare at least every quarter of the ring.
  */
 import {
-  DELTA_BYTES, HEADER_BYTES, HEADER_COUNTERS, HEADER_DELTA_RING_OFFSET, LEVEL_BYTES, SIDE_ASK, SIDE_BID, TRADING_UNKNOWN,
+  DELTA_BYTES, HEADER_BYTES, HEADER_COUNTERS, HEADER_DELTA_RING_OFFSET, LEVEL_BYTES, REASON_WAITING_SNAPSHOT, SIDE_ASK, SIDE_BID,
+  STATE_OUT_OF_SERVICE, STATE_WAITING, TRADING_UNKNOWN,
 } from "../../assembly/layout.ts";
 import { readAsset } from "../../src/assets.ts";
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
@@ -104,6 +105,15 @@ export class Rig {
     this.sync.publish(receivedAt);
     this.sync.takeActions();
     return code;
+  }
+
+  /** Puts instruments that a hostile number took out of service back to waiting. */
+  revive(receivedAt: number): void {
+    for (const { block } of this.sync.instruments) {
+      if (block.state === STATE_OUT_OF_SERVICE) {
+        block.unsync(STATE_WAITING, REASON_WAITING_SNAPSHOT, receivedAt);
+      }
+    }
   }
 
   /** The connection closes and opens again; buffers are forgotten. */

@@ -46,7 +46,11 @@ describe("parseClientMessage", () => {
   });
 
   it("answers and never throws when the text is anything", () => {
-    const anything = fc.oneof(fc.string(), fc.json(), fc.object().map((value) => JSON.stringify(value)));
+    const anything = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.object().map((value) => JSON.stringify(value)),
+    );
     fc.assert(
       fc.property(anything, (text) => {
         const result = parseClientMessage(text);

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decimalText, decimalUnits, fixedText, powerOfTen, readCount, u64Text, writeCount } from "../../src/wire/numbers.ts";
+import {
+  decimalText,
+  decimalUnits,
+  fixedText,
+  powerOfTen,
+  readCount,
+  u64Text,
+  writeCount,
+} from "../../src/wire/numbers.ts";
 
 const units = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 const exponent = fc.integer({ min: 0, max: 18 });
