@@ -124,9 +124,16 @@ function arrayProblem(field: usize): i32 {
   return type == TYPE_ARRAY ? FINE : decodeError(DECODE_FIELD_TYPE);
 }
 
+/** Levels of the other kind of frame: the frame contradicts itself. */
+function strayProblem(field: usize): i32 {
+  return fieldType(field) == TYPE_ARRAY ? decodeError(DECODE_FIELD_TYPE) : FINE;
+}
+
 function applyUpdate(relative: f64): i32 {
   let code = resolveInstrument(F_PRODUCT);
   if (code == FINE) code = arrayProblem(F_CHANGES);
+  if (code == FINE) code = strayProblem(F_BIDS);
+  if (code == FINE) code = strayProblem(F_ASKS);
   if (code == FINE) code = levelsProblem();
   if (code == FINE) code = readTimeField(F_TIME);
   if (code != FINE) return code;
@@ -142,6 +149,7 @@ function applySnapshotFrame(relative: f64): i32 {
   let code = resolveInstrument(F_PRODUCT);
   if (code == FINE) code = arrayProblem(F_BIDS);
   if (code == FINE) code = arrayProblem(F_ASKS);
+  if (code == FINE) code = strayProblem(F_CHANGES);
   if (code == FINE) code = levelsProblem();
   if (code == FINE) code = readTimeField(F_TIME);
   if (code != FINE) return code;

@@ -127,7 +127,8 @@ export function createSegment(
       `Cannot create a segment of ${plan.bytes} bytes in ${buffer.byteLength}: the address must be a multiple of ${SEGMENT_ALIGN} inside, was ${address}`,
     );
   }
-  new Uint8Array(buffer, address, plan.bytes).fill(0);
+  // Images are erased one by one when they are handed out: most of the area may never be touched.
+  new Uint8Array(buffer, address, plan.imagesOffset).fill(0);
   const view = new DataView(buffer, address, plan.bytes);
   view.setUint32(HEADER_STATE, SEGMENT_STATE_INITIALISING, true);
   writeHeader(view, { config, identity, plan });
@@ -221,6 +222,9 @@ export class SegmentWriter implements SegmentHandle {
       imageBytes,
       imageCapacity: Math.floor((imageBytes - IMAGE_HEADER_BYTES) / LEVEL_BYTES),
     };
+    for (const address of [instrument.imageAddress, instrument.imageAddress + imageBytes]) {
+      new Uint8Array(this.#buffer, address, IMAGE_HEADER_BYTES).fill(0);
+    }
     this.#writeEntry(instrument, options);
     const cell = new DataView(this.#buffer, instrument.cellAddress, CELL_BYTES);
     cell.setUint32(CELL_INSTRUMENT_ID, instrument.id, true);

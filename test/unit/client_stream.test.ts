@@ -1,3 +1,7 @@
+/**
+ * The stream client against a scripted server: fake socket, fake clock, real kernel. Hashes come from an oracle written
+ * here. Bad case: a fake that is kinder than a real socket; the integration tests use real ones.
+ */
 import { describe, expect, it } from "vitest";
 import { type ClientEvent, type ConnectOptions, connect } from "../../src/client/mod.ts";
 import { Scene } from "./client_scene.ts";

@@ -1,3 +1,4 @@
+/** Parts of the gateway that need no socket: names and patterns, limits, counting, files, the choice of transport. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** Joining a replica to a segment whose producer is real, on both kernels, and every obstacle on the way. */
 import { describe, expect, it } from "vitest";
 import {
   DELTA_BOOK_HASH,

@@ -1,3 +1,4 @@
+/** The segment view: reads what the writer wrote, and refuses every header that cannot be trusted. */
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   ASSURANCE_CHECKSUM,

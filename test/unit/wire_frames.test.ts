@@ -30,6 +30,35 @@ const OTHERS = ["kind", "alias", "sequence", "eventAt", "receivedAt", "exponents
 type Recorded = { frames: Uint8Array[]; changes: unknown[]; last: unknown };
 let recorded: Recorded = { frames: [], changes: [], last: undefined };
 
+function timeText(second: number): string {
+  return `2024-01-01T00:00:${String(second).padStart(2, "0")}.123456Z`;
+}
+
+/** A book of four levels. */
+function openingFrame(): object {
+  const bids = [
+    ["100.25", "1"],
+    ["99", "0.5"],
+  ];
+  const asks = [
+    ["101", "2"],
+    ["102.5", "300"],
+  ];
+  return { type: "snapshot", product_id: "BTC-USD", bids, asks, time: timeText(1) };
+}
+
+/** Two moves; nothing in the third event, many levels in the seventh. */
+function updateFrame(event: number): object {
+  const price = (101 + (event % 5) / 4).toFixed(2);
+  const levels = event === 7 ? Array.from({ length: 40 }, (_, index) => ["buy", String(10 + index), "123456.5"]) : [];
+  const moves = [
+    ["sell", price, event % 2 === 0 ? "0" : String(event)],
+    ["buy", "100.25", String(event)],
+  ];
+  const changes = [...(event === 3 ? [] : moves), ...levels];
+  return { type: "l2update", product_id: "BTC-USD", changes, time: timeText(1 + event) };
+}
+
 /** One snapshot part, then a deltas frame per event, the last one with the check. */
 function record(): Recorded {
   const rig = new Rig("twin", "coinbase_exchange", ["BTC-USD"]);
@@ -40,23 +69,7 @@ function record(): Recorded {
   const records = kernel.arenaAllocate(64 * DELTA_BYTES);
   const replica = kernel.replicaCreate();
   const out = kernel.arenaAllocate(FRAME_BYTES_MAX);
-  const time = (at: number) => `2024-01-01T00:00:${String(at).padStart(2, "0")}.123456Z`;
-  send(
-    {
-      type: "snapshot",
-      product_id: "BTC-USD",
-      bids: [
-        ["100.25", "1"],
-        ["99", "0.5"],
-      ],
-      asks: [
-        ["101", "2"],
-        ["102.5", "300"],
-      ],
-      time: time(1),
-    },
-    1e9,
-  );
+  send(openingFrame(), 1e9);
   const entry = rig.sync.instrument("BTC-USD")?.block.entry;
   memory.setUint32(replica + REPLICA_INSTRUMENT_ID, entry?.id ?? 0, true);
   memory.setUint32(replica + REPLICA_ALIAS, ALIAS, true);
@@ -85,19 +98,7 @@ function record(): Recorded {
   frames.push(new Uint8Array(rig.buffer).slice(out, out + bytes));
   changes.length = 0;
   for (let event = 1; event <= EVENTS; event++) {
-    const price = (101 + (event % 5) / 4).toFixed(2);
-    const levels = event === 7 ? Array.from({ length: 40 }, (_, index) => ["buy", String(10 + index), "123456.5"]) : [];
-    const moves =
-      event === 3
-        ? []
-        : [
-            ["sell", price, event % 2 === 0 ? "0" : String(event)],
-            ["buy", "100.25", String(event)],
-          ];
-    send(
-      { type: "l2update", product_id: "BTC-USD", changes: [...moves, ...levels], time: time(1 + event) },
-      1e9 * (1 + event) + event,
-    );
+    send(updateFrame(event), 1e9 * (1 + event) + event);
     pull();
     const length = kernel.frameTake(replica, event === EVENTS ? 1 : 0);
     const address = memory.getUint32(replica + REPLICA_FRAME_ADDRESS, true);

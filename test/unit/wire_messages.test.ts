@@ -1,3 +1,4 @@
+/** What a client may say, and that nothing that it says makes the reader throw. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseClientMessage } from "../../src/wire/messages.ts";

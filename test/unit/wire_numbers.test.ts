@@ -1,3 +1,4 @@
+/** Exact decimals at the edges: text and integers must stand for the same number, both ways. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {

@@ -201,6 +201,8 @@ export class CoinbaseExchangeDecoder implements Decoder {
     const context = this.#context;
     let code = context.resolve(this.#fields, PRODUCT);
     code = code === FINE ? context.arrayProblem(this.#fields, CHANGES) : code;
+    code = code === FINE ? this.#strayProblem(BIDS) : code;
+    code = code === FINE ? this.#strayProblem(ASKS) : code;
     code = code === FINE ? this.#readRest() : code;
     if (code !== FINE) {
       return code;
@@ -217,6 +219,7 @@ export class CoinbaseExchangeDecoder implements Decoder {
     let code = context.resolve(this.#fields, PRODUCT);
     code = code === FINE ? context.arrayProblem(this.#fields, BIDS) : code;
     code = code === FINE ? context.arrayProblem(this.#fields, ASKS) : code;
+    code = code === FINE ? this.#strayProblem(CHANGES) : code;
     code = code === FINE ? this.#readRest() : code;
     if (code !== FINE) {
       return code;
@@ -226,6 +229,11 @@ export class CoinbaseExchangeDecoder implements Decoder {
     }
     const scale = context.levels.scale(context.producer, context.instrument, 0, context.levels.count);
     return scale === SCALE_OK ? context.events.applyFull(this.#event(), true) : context.scaleProblem(scale);
+  }
+
+  /** Levels of the other kind of frame: the frame contradicts itself. */
+  #strayProblem(field: number): number {
+    return this.#fields.type(field) === TYPE_ARRAY ? this.#context.decodeError(DECODE_FIELD_TYPE) : FINE;
   }
 
   /** Judges the levels, reads the time. */
