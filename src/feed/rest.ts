@@ -40,7 +40,8 @@ const SILENCE_MS: Readonly<Record<number, number>> = { 418: 120_000, 429: 60_000
 export class RestClient {
   readonly #options: RestClientOptions;
   readonly #window: RateWindow;
-  readonly #stop = new AbortController();
+  /** Requests under way. Not AbortSignal.any: Node 20 may collect it before its timeout fires. */
+  readonly #underWay = new Set<AbortController>();
   #queue: Waiting[] = [];
   #silentUntil = Number.NEGATIVE_INFINITY;
 
@@ -79,7 +80,9 @@ export class RestClient {
 
   /** Ends all requests. */
   stop(): void {
-    this.#stop.abort();
+    for (const controller of this.#underWay) {
+      controller.abort();
+    }
     for (const { reject, request } of this.#queue) {
       reject(new ConnectionError(`Cannot get ${request.path}: the collector stops, was waiting`));
     }
@@ -90,10 +93,13 @@ export class RestClient {
     const { baseUrl, timeoutMs, fetch, onBody, onCount } = this.#options;
     const url = baseUrl.replace(/\/$/, "") + path;
     onCount?.("request");
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(timeoutMs)]);
+    const controller = new AbortController();
+    const expire = () => controller.abort(new Error(`timeout of ${timeoutMs} ms`));
+    const timer = setTimeout(expire, timeoutMs);
+    this.#underWay.add(controller);
     try {
       const response = await fetch(url, {
-        signal,
+        signal: controller.signal,
         headers: { accept: "application/json", "user-agent": "alphapulse" },
       });
       if (!response.ok) {
@@ -105,6 +111,9 @@ export class RestClient {
     } catch (cause) {
       onCount?.("failure");
       throw cause instanceof ConnectionError ? cause : this.#failure(url, cause);
+    } finally {
+      clearTimeout(timer);
+      this.#underWay.delete(controller);
     }
   }
 

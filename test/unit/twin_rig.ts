@@ -74,6 +74,8 @@ export const SCRATCH = 1024;
 
 const ALIGN = 65536;
 const MEBIBYTE = 1048576;
+/** Times that one frame is applied: unknown instrument, rescale, and once more. */
+const ATTEMPTS = 4;
 
 /** One instrument id, as the rig opened it. */
 export type OpenedId = { id: number; symbol: string; block: number; entry: number; price: number; quantity: number };
@@ -239,8 +241,11 @@ export class Rig {
   feed(decoder: number, frame: Uint8Array | string, receivedAt = -1): number {
     const length = this.put(frame);
     const outcome = this.kernel.outcomeAddress();
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const code = this.kernel.apply(decoder, this.frame, length, receivedAt);
+      if (attempt === ATTEMPTS) {
+        return code;
+      }
       if (code === APPLY_UNKNOWN_INSTRUMENT) {
         const start = this.word(outcome, OUTCOME_SYMBOL_ADDRESS) >>> 0;
         const symbol = this.bytes.slice(start, start + this.word(outcome, OUTCOME_SYMBOL_LENGTH));

@@ -235,11 +235,11 @@ function applyChanges(replicas: Replicas, replica: number, book: Book, start: nu
     add(fieldOf(words, reference, 0), fieldOf(words, reference, 4), resultLow(), resultHigh());
     const priceLow = resultLow();
     const priceHigh = resultHigh();
-    writeWords(words, reference, priceLow, priceHigh);
     at = isRemoved ? at : readQuantity(bytes, at, end);
     if (at < 0) {
       return -1;
     }
+    writeWords(words, reference, priceLow, priceHigh);
     const lotsLow = isRemoved ? 0 : resultLow();
     const lotsHigh = isRemoved ? 0 : resultHigh();
     const result = book.set(side, priceLow, priceHigh, lotsLow, lotsHigh);

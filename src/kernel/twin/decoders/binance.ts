@@ -325,7 +325,7 @@ export class BinanceDecoder implements Decoder {
     }
     const { instrument } = context;
     if (this.#has(F.EXECUTION) && this.#fields.word(F.EXECUTION, context.bytes, MARKET) === NO_WORD) {
-      return context.finish(APPLY_IGNORED, instrument);
+      return context.finish(APPLY_IGNORED);
     }
     code = this.#readTrade(id);
     if (code !== FINE) {
