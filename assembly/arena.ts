@@ -40,10 +40,10 @@ export function arenaUsed(): usize {
 
 /** 10^k for k in 0 … 18. */
 export function powerOfTen(k: i32): i64 {
-  return load<i64>(powers + (<usize>k << 4));
+  return load<i64>(powers + ((<usize>k) << 4));
 }
 
 /** The largest i64 that 10^k can multiply without overflow. */
 export function powerLimit(k: i32): i64 {
-  return load<i64>(powers + (<usize>k << 4), 8);
+  return load<i64>(powers + ((<usize>k) << 4), 8);
 }

@@ -9,8 +9,15 @@ import { arenaAllocate, powerOfTen } from "./arena";
 import { bookWalk } from "./book";
 import { crc32 } from "./crc32";
 import {
-  INSTRUMENT_PRICE_EXPONENT, INSTRUMENT_QUANTITY_EXPONENT, INSTRUMENT_WIRE_PRICE_DECIMALS, INSTRUMENT_WIRE_QUANTITY_DECIMALS, LEVEL_BYTES,
-  LEVEL_PRICE, LEVEL_QUANTITY, SIDE_ASK, SIDE_BID,
+  INSTRUMENT_PRICE_EXPONENT,
+  INSTRUMENT_QUANTITY_EXPONENT,
+  INSTRUMENT_WIRE_PRICE_DECIMALS,
+  INSTRUMENT_WIRE_QUANTITY_DECIMALS,
+  LEVEL_BYTES,
+  LEVEL_PRICE,
+  LEVEL_QUANTITY,
+  SIDE_ASK,
+  SIDE_BID,
 } from "./layout";
 import { writeDigits } from "./quantize";
 
@@ -27,8 +34,10 @@ export function checksumOf(instrument: usize, book: usize): u32 {
     text = arenaAllocate(TEXT_BYTES);
     if (levels == 0 || text == 0) unreachable();
   }
-  const pricePower = load<i32>(instrument, INSTRUMENT_WIRE_PRICE_DECIMALS) - load<i32>(instrument, INSTRUMENT_PRICE_EXPONENT);
-  const quantityPower = load<i32>(instrument, INSTRUMENT_WIRE_QUANTITY_DECIMALS) - load<i32>(instrument, INSTRUMENT_QUANTITY_EXPONENT);
+  const pricePower =
+    load<i32>(instrument, INSTRUMENT_WIRE_PRICE_DECIMALS) - load<i32>(instrument, INSTRUMENT_PRICE_EXPONENT);
+  const quantityPower =
+    load<i32>(instrument, INSTRUMENT_WIRE_QUANTITY_DECIMALS) - load<i32>(instrument, INSTRUMENT_QUANTITY_EXPONENT);
   let at = writeSide(book, SIDE_ASK, text, pricePower, quantityPower);
   at = writeSide(book, SIDE_BID, at, pricePower, quantityPower);
   return crc32(text, at - text);

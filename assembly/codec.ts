@@ -17,10 +17,10 @@ export function codecBits(): u32 {
 }
 
 export function zigzag(v: i64): u64 {
-  return (<u64>v << 1) ^ <u64>(v >> 63);
+  return ((<u64>v) << 1) ^ <u64>(v >> 63);
 }
 export function unzigzag(v: u64): i64 {
-  return <i64>(v >> 1) ^ -<i64>(v & 1);
+  return <i64>(v >> 1) ^ -(<i64>(v & 1));
 }
 
 export function writeVarint(at: usize, v: u64): usize {

@@ -8,15 +8,67 @@ import { bestPrice, bestQuantity, bookCount, bookHash, bookSet } from "./book";
 import { imageWanted, imageWrite } from "./image";
 import { setFlag, setState } from "./instrument";
 import {
-  BOOK_ADDED, BOOK_FULL, BOOK_UNCHANGED, CELL_ASK_PRICE, CELL_ASK_QUANTITY, CELL_BID_PRICE, CELL_BID_QUANTITY, CELL_EVENT_AT,
-  CELL_FLAG_ASK, CELL_FLAG_BID, CELL_FLAG_CROSSED, CELL_FLAG_TRADE, CELL_FLAGS, CELL_INSTRUMENT_ID, CELL_RECEIVED_AT, CELL_SEQUENCE,
-  CELL_STATE, CELL_VERSION, COUNTER_CHANGES, COUNTER_NO_CHANGES, DELTA_ADD_MASK, DELTA_BASE_PRICE, DELTA_BOOK_HASH,
-  DELTA_BYTES, DELTA_CHANGE_COUNT, DELTA_CHANGES_MAX, DELTA_EVENT_AT, DELTA_FLAGS, DELTA_INSTRUMENT_ID, DELTA_PRICE_OFFSETS,
-  DELTA_QUANTITIES, DELTA_RECEIVED_AT, DELTA_SIDE_MASK, DELTA_SOURCE_SEQUENCE, DELTA_VERSION, FLAG_CROSSED, FLAG_LAST,
-  FLAG_NOT_SYNCED, FLAG_RESET, FLAG_SNAPSHOT, INSTRUMENT_BOOK, INSTRUMENT_CELL_ADDRESS, INSTRUMENT_EVENT_AT,
-  INSTRUMENT_FLAG_OPENED, INSTRUMENT_ID, INSTRUMENT_IMAGE_ADDRESS, INSTRUMENT_IMAGE_EVERY, INSTRUMENT_LAST_SEQUENCE, INSTRUMENT_RECEIVED_AT,
-  INSTRUMENT_RECORDS_SINCE_IMAGE, INSTRUMENT_STATE, INSTRUMENT_VERSION, OUTCOME_CHANGES, OUTCOME_EVENT_AT, OUTCOME_FLAGS,
-  OUTCOME_RECORDS, REASON_LIMIT, SIDE_ASK, SIDE_BID, STATE_OUT_OF_SERVICE, STATE_SYNCED,
+  BOOK_ADDED,
+  BOOK_FULL,
+  BOOK_UNCHANGED,
+  CELL_ASK_PRICE,
+  CELL_ASK_QUANTITY,
+  CELL_BID_PRICE,
+  CELL_BID_QUANTITY,
+  CELL_EVENT_AT,
+  CELL_FLAG_ASK,
+  CELL_FLAG_BID,
+  CELL_FLAG_CROSSED,
+  CELL_FLAG_TRADE,
+  CELL_FLAGS,
+  CELL_INSTRUMENT_ID,
+  CELL_RECEIVED_AT,
+  CELL_SEQUENCE,
+  CELL_STATE,
+  CELL_VERSION,
+  COUNTER_CHANGES,
+  COUNTER_NO_CHANGES,
+  DELTA_ADD_MASK,
+  DELTA_BASE_PRICE,
+  DELTA_BOOK_HASH,
+  DELTA_BYTES,
+  DELTA_CHANGE_COUNT,
+  DELTA_CHANGES_MAX,
+  DELTA_EVENT_AT,
+  DELTA_FLAGS,
+  DELTA_INSTRUMENT_ID,
+  DELTA_PRICE_OFFSETS,
+  DELTA_QUANTITIES,
+  DELTA_RECEIVED_AT,
+  DELTA_SIDE_MASK,
+  DELTA_SOURCE_SEQUENCE,
+  DELTA_VERSION,
+  FLAG_CROSSED,
+  FLAG_LAST,
+  FLAG_NOT_SYNCED,
+  FLAG_RESET,
+  FLAG_SNAPSHOT,
+  INSTRUMENT_BOOK,
+  INSTRUMENT_CELL_ADDRESS,
+  INSTRUMENT_EVENT_AT,
+  INSTRUMENT_FLAG_OPENED,
+  INSTRUMENT_ID,
+  INSTRUMENT_IMAGE_ADDRESS,
+  INSTRUMENT_IMAGE_EVERY,
+  INSTRUMENT_LAST_SEQUENCE,
+  INSTRUMENT_RECEIVED_AT,
+  INSTRUMENT_RECORDS_SINCE_IMAGE,
+  INSTRUMENT_STATE,
+  INSTRUMENT_VERSION,
+  OUTCOME_CHANGES,
+  OUTCOME_EVENT_AT,
+  OUTCOME_FLAGS,
+  OUTCOME_RECORDS,
+  REASON_LIMIT,
+  SIDE_ASK,
+  SIDE_BID,
+  STATE_OUT_OF_SERVICE,
+  STATE_SYNCED,
 } from "./layout";
 import { count, deltaClaim, deltaNext, deltaPublished, deltaRecords, deltaRoom, outcomeAddress } from "./producer";
 import { publish } from "./ring";
@@ -87,10 +139,10 @@ export function append(side: u32, price: i64, quantity: i64, added: bool, hashBe
     recordOpen(price);
     offset = 0;
   }
-  store<i64>(record + (<usize>changes << 3), quantity, DELTA_QUANTITIES);
-  store<i32>(record + (<usize>changes << 2), <i32>offset, DELTA_PRICE_OFFSETS);
+  store<i64>(record + ((<usize>changes) << 3), quantity, DELTA_QUANTITIES);
+  store<i32>(record + ((<usize>changes) << 2), <i32>offset, DELTA_PRICE_OFFSETS);
   sideMask |= side << changes;
-  addMask |= <u32>added << changes;
+  addMask |= (<u32>added) << changes;
   changes++;
 }
 
@@ -148,7 +200,8 @@ export function eventEnd(flags: u32, relative: f64): void {
   cellWrite(last);
   const since = load<u32>(instrument, INSTRUMENT_RECORDS_SINCE_IMAGE) + records;
   store<u32>(instrument, since, INSTRUMENT_RECORDS_SINCE_IMAGE);
-  if (load<u32>(instrument, INSTRUMENT_IMAGE_ADDRESS) != 0 && since >= load<u32>(instrument, INSTRUMENT_IMAGE_EVERY)) imageWanted(instrument);
+  if (load<u32>(instrument, INSTRUMENT_IMAGE_ADDRESS) != 0 && since >= load<u32>(instrument, INSTRUMENT_IMAGE_EVERY))
+    imageWanted(instrument);
   if (deltaRecords() - deltaPublished() > deltaRoom() >> 2) publish(relative);
 }
 
@@ -200,4 +253,3 @@ export function resetEvent(target: usize, received: i64, relative: f64, at: i64 
   eventEnd(FLAG_RESET | flags, relative);
   return true;
 }
-

@@ -4,7 +4,17 @@
  * Bad case: a book that is crossed straight from a snapshot; it is published as Crossed and not resynced for it.
  */
 import {
-  bookClear, bookCount, bookCreate, bookCrossed, bookHash, bookSet, bookTruncate, bookWalk, quantityAt, quantityBefore, worstPrice,
+  bookClear,
+  bookCount,
+  bookCreate,
+  bookCrossed,
+  bookHash,
+  bookSet,
+  bookTruncate,
+  bookWalk,
+  quantityAt,
+  quantityBefore,
+  worstPrice,
 } from "./book";
 import { arenaAllocate } from "./arena";
 import { checksumOf } from "./checksum";
@@ -13,11 +23,40 @@ import { levelHash } from "./hash";
 import { imageWanted } from "./image";
 import { clearFlag, hasFlag, setFlag, setState, setSynced } from "./instrument";
 import {
-  APPLY_BOOK, APPLY_CHECKSUM_BAD, APPLY_CROSSED, APPLY_LIMIT, APPLY_SNAPSHOT, BOOK_FULL, COUNTER_BOOK_UPDATES, COUNTER_CHECKSUM_BAD, COUNTER_CHECKSUM_OK,
-  COUNTER_CROSSED, COUNTER_LEVEL_ENTRIES, COUNTER_SNAPSHOTS, FLAG_CROSSED, FLAG_SNAPSHOT, FRAME_LEVELS_MAX, INLINE_SNAPSHOT_LEVELS,
-  INSTRUMENT_BOOK, INSTRUMENT_DEPTH, INSTRUMENT_FLAG_ALLOW_CROSSED, INSTRUMENT_IMAGE_ADDRESS, LEVEL_BYTES, LIMIT_ARENA,
-  LIMIT_IMAGE, OUTCOME_CHECKSUM_COMPUTED, OUTCOME_CHECKSUM_EXPECTED, OUTCOME_ENTRIES, OUTCOME_EVENTS, REASON_CHECKSUM, REASON_CROSSED, REASON_LIMIT,
-  SIDE_ASK, SIDE_BID, STATE_OUT_OF_SERVICE, STATE_RESYNCING,
+  APPLY_BOOK,
+  APPLY_CHECKSUM_BAD,
+  APPLY_CROSSED,
+  APPLY_LIMIT,
+  APPLY_SNAPSHOT,
+  BOOK_FULL,
+  COUNTER_BOOK_UPDATES,
+  COUNTER_CHECKSUM_BAD,
+  COUNTER_CHECKSUM_OK,
+  COUNTER_CROSSED,
+  COUNTER_LEVEL_ENTRIES,
+  COUNTER_SNAPSHOTS,
+  FLAG_CROSSED,
+  FLAG_SNAPSHOT,
+  FRAME_LEVELS_MAX,
+  INLINE_SNAPSHOT_LEVELS,
+  INSTRUMENT_BOOK,
+  INSTRUMENT_DEPTH,
+  INSTRUMENT_FLAG_ALLOW_CROSSED,
+  INSTRUMENT_IMAGE_ADDRESS,
+  LEVEL_BYTES,
+  LIMIT_ARENA,
+  LIMIT_IMAGE,
+  OUTCOME_CHECKSUM_COMPUTED,
+  OUTCOME_CHECKSUM_EXPECTED,
+  OUTCOME_ENTRIES,
+  OUTCOME_EVENTS,
+  REASON_CHECKSUM,
+  REASON_CROSSED,
+  REASON_LIMIT,
+  SIDE_ASK,
+  SIDE_BID,
+  STATE_OUT_OF_SERVICE,
+  STATE_RESYNCING,
 } from "./layout";
 import { ENTRY_BYTES, ENTRY_QUANTITY, ENTRY_SIDE, levelAt } from "./levels";
 import { count, finish, outcomeAddress, unixTime } from "./producer";
@@ -85,7 +124,7 @@ function applyCut(book: usize, first: u32, last: u32, depth: u32): void {
     const side = <u32>load<u8>(entry, ENTRY_SIDE);
     if (side == SIDE_DROPPED) continue;
     if (bookSet(book, side, load<i64>(entry), load<i64>(entry, ENTRY_QUANTITY)) == BOOK_FULL) noteFull();
-    store<i64>(befores + (<usize>(i - first) << 3), quantityBefore());
+    store<i64>(befores + ((<usize>(i - first)) << 3), quantityBefore());
   }
   cutCount = 0;
   cutSide(book, SIDE_BID, depth);
@@ -93,7 +132,7 @@ function applyCut(book: usize, first: u32, last: u32, depth: u32): void {
   for (let i = first; i < last; i++) {
     const entry = levelAt(i);
     const side = <u32>load<u8>(entry, ENTRY_SIDE);
-    const was = load<i64>(befores + (<usize>(i - first) << 3));
+    const was = load<i64>(befores + ((<usize>(i - first)) << 3));
     const price = load<i64>(entry);
     const is = side == SIDE_DROPPED ? was : quantityAt(book, side, price);
     if (side == SIDE_DROPPED || is == was) noteUnchanged();
@@ -198,7 +237,15 @@ function outOfMemory(instrument: usize, received: i64, relative: f64): i32 {
  * Replaces the book by the scaled levels [first, last).
  * @param inBand 1 when it came over the socket and counts as a book update
  */
-export function applyFull(instrument: usize, first: u32, last: u32, at: i64, sequence: u64, inBand: bool, relative: f64): i32 {
+export function applyFull(
+  instrument: usize,
+  first: u32,
+  last: u32,
+  at: i64,
+  sequence: u64,
+  inBand: bool,
+  relative: f64,
+): i32 {
   const book = <usize>load<u32>(instrument, INSTRUMENT_BOOK);
   const held = bookCount(book, SIDE_BID) + bookCount(book, SIDE_ASK);
   count(COUNTER_SNAPSHOTS, 1);
@@ -245,7 +292,8 @@ function fillBook(book: usize, first: u32, last: u32): bool {
   let good = true;
   const stop = levelAt(last);
   for (let entry = levelAt(first); entry < stop; entry += ENTRY_BYTES) {
-    if (bookSet(book, load<u8>(entry, ENTRY_SIDE), load<i64>(entry), load<i64>(entry, ENTRY_QUANTITY)) < 0) good = false;
+    if (bookSet(book, load<u8>(entry, ENTRY_SIDE), load<i64>(entry), load<i64>(entry, ENTRY_QUANTITY)) < 0)
+      good = false;
   }
   return good;
 }

@@ -5,7 +5,19 @@
  * Bad case: a known key twice in one object; the frame is refused, because two readers could see two frames.
  */
 import { DECODE_FIELD_MISSING, DECODE_FIELD_TYPE } from "./layout";
-import { byteAt, expect, lastStringEscaped, readInteger, skipSpace, skipString, skipValue, TYPE_NONE, TYPE_NUMBER, TYPE_STRING, typeAt } from "./json";
+import {
+  byteAt,
+  expect,
+  lastStringEscaped,
+  readInteger,
+  skipSpace,
+  skipString,
+  skipValue,
+  TYPE_NONE,
+  TYPE_NUMBER,
+  TYPE_STRING,
+  typeAt,
+} from "./json";
 
 /** Bytes of one field in a table. */
 export const FIELD_BYTES: usize = 16;
@@ -154,7 +166,8 @@ export function word8(at: usize, length: usize): u64 {
 export function integerProblem(field: usize): i32 {
   const type = fieldType(field);
   if (type == TYPE_NONE) return DECODE_FIELD_MISSING;
-  if (type == TYPE_NUMBER) return readInteger(fieldStart(field), fieldEnd(field) - fieldStart(field)) ? 0 : DECODE_FIELD_TYPE;
+  if (type == TYPE_NUMBER)
+    return readInteger(fieldStart(field), fieldEnd(field) - fieldStart(field)) ? 0 : DECODE_FIELD_TYPE;
   if (!isText(field)) return DECODE_FIELD_TYPE;
   return readInteger(textStart(field), textLength(field)) ? 0 : DECODE_FIELD_TYPE;
 }

@@ -8,11 +8,48 @@ import { codecBits, codecValue, readChange, readQuantity, readTime, readVarint, 
 import { arenaAllocate } from "./arena";
 import { DELAY_UNIT, referencesTake } from "./frame_encode";
 import {
-  BOOK_ADDED, BOOK_FULL, BOOK_REMOVED, BOOK_UNCHANGED, EXPONENT_MAX, FLAG_CROSSED, FLAG_LAST, FRAME_DELTAS, FRAME_FLAG_CHECK, FRAME_FLAG_FINAL, FRAME_FLAG_FIRST,
-  FRAME_KIND_MASK, FRAME_SNAPSHOT, LEVEL_BYTES, REPLICA_ASK_COUNT, REPLICA_BID_COUNT, REPLICA_BOOK, REPLICA_CHAIN, REPLICA_CHANGES,
-  REPLICA_EMPTY, REPLICA_EVENT_AT, REPLICA_FLAGS, REPLICA_HASH, REPLICA_HASH_MISMATCH, REPLICA_INCONSISTENT, REPLICA_NO_MEMORY, REPLICA_OK,
-  REPLICA_PENDING_HASH, REPLICA_PRICE_EXPONENT, REPLICA_QUANTITY_EXPONENT, REPLICA_RECEIVED_AT, REPLICA_REF_ASK, REPLICA_REF_BID, REPLICA_SOURCE_SEQUENCE,
-  REPLICA_STATE, REPLICA_STATE_EMPTY, REPLICA_STATE_FOLLOWING, REPLICA_STATE_LOADING, REPLICA_TIME_UNIT, REPLICA_VERSION, SIDE_ASK, SIDE_BID,
+  BOOK_ADDED,
+  BOOK_FULL,
+  BOOK_REMOVED,
+  BOOK_UNCHANGED,
+  EXPONENT_MAX,
+  FLAG_CROSSED,
+  FLAG_LAST,
+  FRAME_DELTAS,
+  FRAME_FLAG_CHECK,
+  FRAME_FLAG_FINAL,
+  FRAME_FLAG_FIRST,
+  FRAME_KIND_MASK,
+  FRAME_SNAPSHOT,
+  LEVEL_BYTES,
+  REPLICA_ASK_COUNT,
+  REPLICA_BID_COUNT,
+  REPLICA_BOOK,
+  REPLICA_CHAIN,
+  REPLICA_CHANGES,
+  REPLICA_EMPTY,
+  REPLICA_EVENT_AT,
+  REPLICA_FLAGS,
+  REPLICA_HASH,
+  REPLICA_HASH_MISMATCH,
+  REPLICA_INCONSISTENT,
+  REPLICA_NO_MEMORY,
+  REPLICA_OK,
+  REPLICA_PENDING_HASH,
+  REPLICA_PRICE_EXPONENT,
+  REPLICA_QUANTITY_EXPONENT,
+  REPLICA_RECEIVED_AT,
+  REPLICA_REF_ASK,
+  REPLICA_REF_BID,
+  REPLICA_SOURCE_SEQUENCE,
+  REPLICA_STATE,
+  REPLICA_STATE_EMPTY,
+  REPLICA_STATE_FOLLOWING,
+  REPLICA_STATE_LOADING,
+  REPLICA_TIME_UNIT,
+  REPLICA_VERSION,
+  SIDE_ASK,
+  SIDE_BID,
 } from "./layout";
 import { mayDiffer, noteEvent, replicaFail, STATUS_MASK } from "./replica";
 
@@ -28,7 +65,8 @@ export function frameApply(replica: usize, frame: usize, length: usize): i32 {
   if (at == 0) return replicaFail(replica, REPLICA_INCONSISTENT);
   const kind = head & FRAME_KIND_MASK;
   const flags = head & ~FRAME_KIND_MASK;
-  if (kind == FRAME_SNAPSHOT && (flags & ~(FRAME_FLAG_FIRST | FRAME_FLAG_FINAL)) == 0) return applyPart(replica, flags, at, end);
+  if (kind == FRAME_SNAPSHOT && (flags & ~(FRAME_FLAG_FIRST | FRAME_FLAG_FINAL)) == 0)
+    return applyPart(replica, flags, at, end);
   if (kind != FRAME_DELTAS || (flags & ~FRAME_FLAG_CHECK) != 0) return replicaFail(replica, REPLICA_INCONSISTENT);
   const state = load<u32>(replica, REPLICA_STATE);
   if (state == REPLICA_STATE_EMPTY) return REPLICA_EMPTY;
@@ -45,7 +83,8 @@ function applyEvents(replica: usize, check: bool, at: usize, end: usize): i32 {
     if (at == 0) return replicaFail(replica, problem);
   }
   if (!check) return REPLICA_OK;
-  const good = load<u32>(stop) == load<u32>(replica, REPLICA_HASH) && load<u32>(stop, 4) == load<u32>(replica, REPLICA_CHAIN);
+  const good =
+    load<u32>(stop) == load<u32>(replica, REPLICA_HASH) && load<u32>(stop, 4) == load<u32>(replica, REPLICA_CHAIN);
   return good ? REPLICA_OK : replicaFail(replica, REPLICA_HASH_MISMATCH);
 }
 
@@ -127,9 +166,12 @@ function applyPart(replica: usize, flags: u32, at: usize, end: usize): i32 {
   if (at == 0) return replicaFail(replica, problem);
   if ((flags & FRAME_FLAG_FINAL) == 0) return REPLICA_OK;
   const book = <usize>load<u32>(replica, REPLICA_BOOK);
-  const complete = bookCount(book, SIDE_BID) == load<u32>(replica, REPLICA_BID_COUNT) && bookCount(book, SIDE_ASK) == load<u32>(replica, REPLICA_ASK_COUNT);
+  const complete =
+    bookCount(book, SIDE_BID) == load<u32>(replica, REPLICA_BID_COUNT) &&
+    bookCount(book, SIDE_ASK) == load<u32>(replica, REPLICA_ASK_COUNT);
   const status = load<u32>(replica, REPLICA_FLAGS);
-  if (!complete || (bookCrossed(book) != ((status & FLAG_CROSSED) != 0) && !mayDiffer(status))) return replicaFail(replica, REPLICA_INCONSISTENT);
+  if (!complete || (bookCrossed(book) != ((status & FLAG_CROSSED) != 0) && !mayDiffer(status)))
+    return replicaFail(replica, REPLICA_INCONSISTENT);
   if (bookHash(book) != load<u32>(replica, REPLICA_PENDING_HASH)) return replicaFail(replica, REPLICA_HASH_MISMATCH);
   store<u32>(replica, bookHash(book), REPLICA_HASH);
   store<u32>(replica, REPLICA_STATE_FOLLOWING, REPLICA_STATE);
@@ -146,7 +188,13 @@ function readHead(replica: usize, at: usize, end: usize): usize {
   store<u32>(replica, load<u32>(at, 4), REPLICA_CHAIN);
   const status = <u32>load<u8>(at, 8);
   const unit = <u32>load<u8>(at, 11);
-  if ((status & ~STATUS_MASK) != 0 || load<u8>(at, 9) > <u8>EXPONENT_MAX || load<u8>(at, 10) > <u8>EXPONENT_MAX || unit > 2) return 0;
+  if (
+    (status & ~STATUS_MASK) != 0 ||
+    load<u8>(at, 9) > <u8>EXPONENT_MAX ||
+    load<u8>(at, 10) > <u8>EXPONENT_MAX ||
+    unit > 2
+  )
+    return 0;
   store<u32>(replica, status | FLAG_LAST, REPLICA_FLAGS);
   store<i32>(replica, load<u8>(at, 9), REPLICA_PRICE_EXPONENT);
   store<i32>(replica, load<u8>(at, 10), REPLICA_QUANTITY_EXPONENT);
@@ -191,7 +239,7 @@ function readLevels(replica: usize, at: usize, end: usize): usize {
     if (held == 0 || held == bids) price = unzigzag(codecValue());
     else {
       if (codecValue() == 0) return 0;
-      price += side == SIDE_BID ? -<i64>codecValue() : <i64>codecValue();
+      price += side == SIDE_BID ? -(<i64>codecValue()) : <i64>codecValue();
     }
     at = readQuantity(at, end);
     if (at == 0) return 0;

@@ -8,10 +8,31 @@ import { arenaAllocate } from "./arena";
 import { bestPrice, bookCount } from "./book";
 import { writeChange, writeQuantity, writeTime, writeVarint, zigzag } from "./codec";
 import {
-  DELTA_CHANGES_MAX, FRAME_DELTAS, FRAME_FLAG_CHECK, REPLICA_ALIAS, REPLICA_BOOK, REPLICA_BUFFER_ADDRESS, REPLICA_BUFFER_BYTES, REPLICA_BUFFER_USED,
-  REPLICA_CHAIN, REPLICA_EVENT_AT, REPLICA_EVENT_CHANGES, REPLICA_EVENT_OPEN, REPLICA_EVENT_RECORDS, REPLICA_EVENT_START, REPLICA_EVENTS,
-  REPLICA_FRAME_ADDRESS, REPLICA_FRAMES_SINCE_CHECK, REPLICA_HASH, REPLICA_RECEIVED_AT, REPLICA_REF_ASK, REPLICA_REF_BID, REPLICA_SOURCE_SEQUENCE,
-  REPLICA_TIME_UNIT, SIDE_ASK, SIDE_BID,
+  DELTA_CHANGES_MAX,
+  FRAME_DELTAS,
+  FRAME_FLAG_CHECK,
+  REPLICA_ALIAS,
+  REPLICA_BOOK,
+  REPLICA_BUFFER_ADDRESS,
+  REPLICA_BUFFER_BYTES,
+  REPLICA_BUFFER_USED,
+  REPLICA_CHAIN,
+  REPLICA_EVENT_AT,
+  REPLICA_EVENT_CHANGES,
+  REPLICA_EVENT_OPEN,
+  REPLICA_EVENT_RECORDS,
+  REPLICA_EVENT_START,
+  REPLICA_EVENTS,
+  REPLICA_FRAME_ADDRESS,
+  REPLICA_FRAMES_SINCE_CHECK,
+  REPLICA_HASH,
+  REPLICA_RECEIVED_AT,
+  REPLICA_REF_ASK,
+  REPLICA_REF_BID,
+  REPLICA_SOURCE_SEQUENCE,
+  REPLICA_TIME_UNIT,
+  SIDE_ASK,
+  SIDE_BID,
 } from "./layout";
 
 /** Kind and alias are written backwards from here. */
@@ -81,7 +102,7 @@ export function encodeEventEnd(replica: usize, status: u32, eventAt: i64, receiv
   const lastEventAt = load<i64>(replica, REPLICA_EVENT_AT);
   const bits: u32 = (status != 0 ? 1 : 0) | (records > 1 ? 2 : 0) | (sequence != before ? 4 : 0);
   let at = buffer + start;
-  at = writeVarint(at, (<u64>load<u32>(replica, REPLICA_EVENT_CHANGES) << 3) | bits);
+  at = writeVarint(at, ((<u64>load<u32>(replica, REPLICA_EVENT_CHANGES)) << 3) | bits);
   if (status != 0) {
     store<u8>(at, <u8>status);
     at++;

@@ -6,11 +6,43 @@ import { arenaAllocate } from "./arena";
 import { bestPrice, bestQuantity, bookCount, bookCrossed, bookWalk } from "./book";
 import { writeQuantity, writeTime, writeVarint, zigzag } from "./codec";
 import {
-  FLAG_NOT_SYNCED, FRAME_BBO, FRAME_FLAG_FINAL, FRAME_FLAG_FIRST, FRAME_SNAPSHOT, FRAME_TRADES, LEVEL_BYTES, LEVEL_PRICE, LEVEL_QUANTITY, REPLICA_ALIAS,
-  REPLICA_BOOK, REPLICA_CHAIN, REPLICA_EVENT_AT, REPLICA_FLAGS, REPLICA_HASH, REPLICA_NEXT_LEVEL, REPLICA_PRICE_EXPONENT, REPLICA_QUANTITY_EXPONENT,
-  REPLICA_RECEIVED_AT, REPLICA_SOURCE_SEQUENCE, REPLICA_TIME_UNIT, REPLICA_VERSION, SIDE_ASK, SIDE_BID, TRADE_AGGRESSOR, TRADE_BOOK_VERSION,
-  TRADE_BYTES, TRADE_EVENT_AT, TRADE_FLAGS, TRADE_ID, TRADE_ID_BYTES_MAX, TRADE_ID_LENGTH, TRADE_PRICE, TRADE_QUANTITY, TRADE_RECEIVED_AT,
-  TRADE_SOURCE_SEQUENCE, TRADE_VERSION,
+  FLAG_NOT_SYNCED,
+  FRAME_BBO,
+  FRAME_FLAG_FINAL,
+  FRAME_FLAG_FIRST,
+  FRAME_SNAPSHOT,
+  FRAME_TRADES,
+  LEVEL_BYTES,
+  LEVEL_PRICE,
+  LEVEL_QUANTITY,
+  REPLICA_ALIAS,
+  REPLICA_BOOK,
+  REPLICA_CHAIN,
+  REPLICA_EVENT_AT,
+  REPLICA_FLAGS,
+  REPLICA_HASH,
+  REPLICA_NEXT_LEVEL,
+  REPLICA_PRICE_EXPONENT,
+  REPLICA_QUANTITY_EXPONENT,
+  REPLICA_RECEIVED_AT,
+  REPLICA_SOURCE_SEQUENCE,
+  REPLICA_TIME_UNIT,
+  REPLICA_VERSION,
+  SIDE_ASK,
+  SIDE_BID,
+  TRADE_AGGRESSOR,
+  TRADE_BOOK_VERSION,
+  TRADE_BYTES,
+  TRADE_EVENT_AT,
+  TRADE_FLAGS,
+  TRADE_ID,
+  TRADE_ID_BYTES_MAX,
+  TRADE_ID_LENGTH,
+  TRADE_PRICE,
+  TRADE_QUANTITY,
+  TRADE_RECEIVED_AT,
+  TRADE_SOURCE_SEQUENCE,
+  TRADE_VERSION,
 } from "./layout";
 import { STATUS_MASK } from "./replica";
 
@@ -107,7 +139,8 @@ export function tradesEncode(alias: u32, trades: usize, count: u32, out: usize, 
   for (let i: u32 = 0; i < count; i++) {
     const trade = trades + <usize>i * TRADE_BYTES;
     const numeric = numericId(trade);
-    const head = <u32>load<u8>(trade, TRADE_AGGRESSOR) | (<u32>load<u16>(trade, TRADE_FLAGS) << 2) | (numeric ? 16 : 0);
+    const head =
+      <u32>load<u8>(trade, TRADE_AGGRESSOR) | ((<u32>load<u16>(trade, TRADE_FLAGS)) << 2) | (numeric ? 16 : 0);
     store<u8>(at, <u8>head);
     at = writeVarint(at + 1, zigzag(load<i64>(trade, TRADE_PRICE) - price));
     at = writeQuantity(at, load<i64>(trade, TRADE_QUANTITY));

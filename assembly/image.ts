@@ -7,12 +7,48 @@ import { arenaAllocate } from "./arena";
 import { bookClear, bookCount, bookHash, bookSet, bookWalk } from "./book";
 import { hasFlag, instrumentAt, instrumentTotal, setFlag } from "./instrument";
 import {
-  COUNTER_IMAGES, HEADER_DELTA_CAPACITY, HEADER_DELTA_TAIL_INTENT, IMAGE_ASK_COUNT, IMAGE_BID_COUNT, IMAGE_BUSY, IMAGE_CORRUPT, IMAGE_EPOCH,
-  IMAGE_EVENT_AT, IMAGE_GENERATION, IMAGE_HASH, IMAGE_HEADER_BYTES, IMAGE_INSTRUMENT_ID, IMAGE_LAPPED, IMAGE_NONE, IMAGE_OK,
-  IMAGE_RING_SEQUENCE, IMAGE_SOURCE_SEQUENCE, IMAGE_STATE, IMAGE_VERSION, INSTRUMENT_BOOK, INSTRUMENT_EVENT_AT, INSTRUMENT_FLAG_IMAGE_FULL,
-  INSTRUMENT_ID, INSTRUMENT_IMAGE_ADDRESS, INSTRUMENT_IMAGE_AT, INSTRUMENT_IMAGE_BYTES, INSTRUMENT_IMAGE_CAPACITY, INSTRUMENT_LAST_SEQUENCE,
-  INSTRUMENT_RECORDS_SINCE_IMAGE, INSTRUMENT_STATE, INSTRUMENT_TABLE_ADDRESS, INSTRUMENT_VERSION, LEVEL_BYTES, LEVEL_PRICE, LEVEL_QUANTITY,
-  SIDE_ASK, SIDE_BID, TABLE_CURRENT_IMAGE, TABLE_IMAGE_BYTES, TABLE_IMAGE_CAPACITY, TABLE_IMAGE_OFFSET,
+  COUNTER_IMAGES,
+  HEADER_DELTA_CAPACITY,
+  HEADER_DELTA_TAIL_INTENT,
+  IMAGE_ASK_COUNT,
+  IMAGE_BID_COUNT,
+  IMAGE_BUSY,
+  IMAGE_CORRUPT,
+  IMAGE_EPOCH,
+  IMAGE_EVENT_AT,
+  IMAGE_GENERATION,
+  IMAGE_HASH,
+  IMAGE_HEADER_BYTES,
+  IMAGE_INSTRUMENT_ID,
+  IMAGE_LAPPED,
+  IMAGE_NONE,
+  IMAGE_OK,
+  IMAGE_RING_SEQUENCE,
+  IMAGE_SOURCE_SEQUENCE,
+  IMAGE_STATE,
+  IMAGE_VERSION,
+  INSTRUMENT_BOOK,
+  INSTRUMENT_EVENT_AT,
+  INSTRUMENT_FLAG_IMAGE_FULL,
+  INSTRUMENT_ID,
+  INSTRUMENT_IMAGE_ADDRESS,
+  INSTRUMENT_IMAGE_AT,
+  INSTRUMENT_IMAGE_BYTES,
+  INSTRUMENT_IMAGE_CAPACITY,
+  INSTRUMENT_LAST_SEQUENCE,
+  INSTRUMENT_RECORDS_SINCE_IMAGE,
+  INSTRUMENT_STATE,
+  INSTRUMENT_TABLE_ADDRESS,
+  INSTRUMENT_VERSION,
+  LEVEL_BYTES,
+  LEVEL_PRICE,
+  LEVEL_QUANTITY,
+  SIDE_ASK,
+  SIDE_BID,
+  TABLE_CURRENT_IMAGE,
+  TABLE_IMAGE_BYTES,
+  TABLE_IMAGE_CAPACITY,
+  TABLE_IMAGE_OFFSET,
 } from "./layout";
 import { count, deltaRecords, deltaRoom, producerEpoch } from "./producer";
 
@@ -53,7 +89,9 @@ export function imageWrite(instrument: usize, version: u64, ringSequence: u64): 
   }
   const entry = <usize>load<u32>(instrument, INSTRUMENT_TABLE_ADDRESS);
   const index: u32 = load<u32>(entry, TABLE_CURRENT_IMAGE) == 1 ? 2 : 1;
-  const image = <usize>load<u32>(instrument, INSTRUMENT_IMAGE_ADDRESS) + (index - 1) * load<u32>(instrument, INSTRUMENT_IMAGE_BYTES);
+  const image =
+    <usize>load<u32>(instrument, INSTRUMENT_IMAGE_ADDRESS) +
+    (index - 1) * load<u32>(instrument, INSTRUMENT_IMAGE_BYTES);
   const generation = load<u32>(image, IMAGE_GENERATION);
   atomic.store<u32>(image, generation + 1, IMAGE_GENERATION);
   store<u32>(image, load<u32>(instrument, INSTRUMENT_STATE), IMAGE_STATE);
@@ -108,7 +146,8 @@ export function imageCopy(segment: usize, entry: usize): i32 {
     if (generation & 1) continue;
     memory.copy(copy, image, IMAGE_HEADER_BYTES);
     const levels = <u64>load<u32>(copy, IMAGE_BID_COUNT) + <u64>load<u32>(copy, IMAGE_ASK_COUNT);
-    if (levels <= capacity) memory.copy(copy + IMAGE_HEADER_BYTES, image + IMAGE_HEADER_BYTES, <usize>levels * LEVEL_BYTES);
+    if (levels <= capacity)
+      memory.copy(copy + IMAGE_HEADER_BYTES, image + IMAGE_HEADER_BYTES, <usize>levels * LEVEL_BYTES);
     if (atomic.load<u32>(image, IMAGE_GENERATION) != generation) continue;
     if (levels > capacity) return IMAGE_CORRUPT;
     const position = load<u64>(copy, IMAGE_RING_SEQUENCE);
@@ -129,8 +168,10 @@ export function imageUnpack(book: usize): i32 {
     bookSet(book, side, load<i64>(level, LEVEL_PRICE), load<i64>(level, LEVEL_QUANTITY));
     level += LEVEL_BYTES;
   }
-  const good = bookCount(book, SIDE_BID) == bids && bookCount(book, SIDE_ASK) == asks && bookHash(book) == load<u32>(copy, IMAGE_HASH);
+  const good =
+    bookCount(book, SIDE_BID) == bids &&
+    bookCount(book, SIDE_ASK) == asks &&
+    bookHash(book) == load<u32>(copy, IMAGE_HASH);
   if (!good) bookClear(book);
   return good ? IMAGE_OK : IMAGE_CORRUPT;
 }
-

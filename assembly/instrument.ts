@@ -7,11 +7,37 @@ import { arenaAllocate } from "./arena";
 import { bookCount, bookCreate, bookScale } from "./book";
 import { emptyRecord, resetEvent } from "./delta";
 import {
-  CELL_STATE, COUNTER_RESCALES, EXPONENT_MAX, INSTRUMENT_BOOK, INSTRUMENT_BYTES, INSTRUMENT_CELL_ADDRESS, INSTRUMENT_FLAG_IMAGE_FULL,
-  INSTRUMENT_FLAG_OPENED, INSTRUMENT_FLAG_SPLICING, INSTRUMENT_FLAGS, INSTRUMENT_IMAGE_AT, INSTRUMENT_NAME, INSTRUMENT_NAME_BYTES_MAX,
-  INSTRUMENT_NAME_LENGTH, INSTRUMENT_PRICE_EXPONENT, INSTRUMENT_QUANTITY_EXPONENT, INSTRUMENT_REASON, INSTRUMENT_RECORDS_SINCE_IMAGE,
-  INSTRUMENT_STATE, INSTRUMENT_TABLE_ADDRESS, INSTRUMENT_TRADE_VERSION, INSTRUMENT_VERSION, REASON_NONE, REASON_RESCALED,
-  STATE_RETIRED, STATE_SYNCED, TABLE_PRICE_EXPONENT, TABLE_QUANTITY_EXPONENT, TABLE_REASON, TABLE_SINCE, TABLE_STATE,
+  CELL_STATE,
+  COUNTER_RESCALES,
+  EXPONENT_MAX,
+  INSTRUMENT_BOOK,
+  INSTRUMENT_BYTES,
+  INSTRUMENT_CELL_ADDRESS,
+  INSTRUMENT_FLAG_IMAGE_FULL,
+  INSTRUMENT_FLAG_OPENED,
+  INSTRUMENT_FLAG_SPLICING,
+  INSTRUMENT_FLAGS,
+  INSTRUMENT_IMAGE_AT,
+  INSTRUMENT_NAME,
+  INSTRUMENT_NAME_BYTES_MAX,
+  INSTRUMENT_NAME_LENGTH,
+  INSTRUMENT_PRICE_EXPONENT,
+  INSTRUMENT_QUANTITY_EXPONENT,
+  INSTRUMENT_REASON,
+  INSTRUMENT_RECORDS_SINCE_IMAGE,
+  INSTRUMENT_STATE,
+  INSTRUMENT_TABLE_ADDRESS,
+  INSTRUMENT_TRADE_VERSION,
+  INSTRUMENT_VERSION,
+  REASON_NONE,
+  REASON_RESCALED,
+  STATE_RETIRED,
+  STATE_SYNCED,
+  TABLE_PRICE_EXPONENT,
+  TABLE_QUANTITY_EXPONENT,
+  TABLE_REASON,
+  TABLE_SINCE,
+  TABLE_STATE,
 } from "./layout";
 import { count, unixTime } from "./producer";
 
@@ -133,7 +159,8 @@ export function instrumentRetire(instrument: usize, receivedAt: f64): void {
 }
 
 export function instrumentRescale(instrument: usize, priceExponent: i32, quantityExponent: i32, receivedAt: f64): i32 {
-  if (priceExponent < 0 || priceExponent > EXPONENT_MAX || quantityExponent < 0 || quantityExponent > EXPONENT_MAX) return 1;
+  if (priceExponent < 0 || priceExponent > EXPONENT_MAX || quantityExponent < 0 || quantityExponent > EXPONENT_MAX)
+    return 1;
   const book = <usize>load<u32>(instrument, INSTRUMENT_BOOK);
   const levels = bookCount(book, 0) + bookCount(book, 1);
   const pricePower = priceExponent - max(load<i32>(instrument, INSTRUMENT_PRICE_EXPONENT), 0);
@@ -152,7 +179,8 @@ export function instrumentRescale(instrument: usize, priceExponent: i32, quantit
   }
   mirrorState(instrument, at);
   const fresh = load<u64>(instrument, INSTRUMENT_VERSION) == 0;
-  if (fresh && levels > 0 && load<u32>(instrument, INSTRUMENT_STATE) == STATE_SYNCED) resetEvent(instrument, at, receivedAt);
+  if (fresh && levels > 0 && load<u32>(instrument, INSTRUMENT_STATE) == STATE_SYNCED)
+    resetEvent(instrument, at, receivedAt);
   return 0;
 }
 

@@ -74,7 +74,15 @@ function skipEscape(at: usize, end: usize): usize {
     }
     return at + 5;
   }
-  const known = byte == 0x22 || byte == 0x5c || byte == 0x2f || byte == 0x62 || byte == 0x66 || byte == 0x6e || byte == 0x72 || byte == 0x74;
+  const known =
+    byte == 0x22 ||
+    byte == 0x5c ||
+    byte == 0x2f ||
+    byte == 0x62 ||
+    byte == 0x66 ||
+    byte == 0x6e ||
+    byte == 0x72 ||
+    byte == 0x74;
   return known ? at + 1 : 0;
 }
 
@@ -178,7 +186,7 @@ function skipObject(at: usize, end: usize, depth: i32): usize {
 export function wordIs(at: usize, length: usize, word: u64, wordLength: usize): bool {
   if (length != wordLength) return false;
   let value: u64 = 0;
-  for (let i: usize = 0; i < length; i++) value |= <u64>load<u8>(at + i) << (i << 3);
+  for (let i: usize = 0; i < length; i++) value |= (<u64>load<u8>(at + i)) << (i << 3);
   return value == word;
 }
 
@@ -186,7 +194,7 @@ export function wordIs(at: usize, length: usize, word: u64, wordLength: usize): 
 export function wordAt(at: usize, length: usize): u64 {
   let value: u64 = 0;
   const count = min<usize>(length, 8);
-  for (let i: usize = 0; i < count; i++) value |= <u64>load<u8>(at + i) << (i << 3);
+  for (let i: usize = 0; i < count; i++) value |= (<u64>load<u8>(at + i)) << (i << 3);
   return value;
 }
 

@@ -8,13 +8,33 @@
  */
 import { arenaAllocate } from "./arena";
 import {
-  DECODE_FIELD_MISSING, DECODE_FIELD_TYPE, DECODE_NEGATIVE, DECODE_NUMBER, DECODE_RANGE, DECODE_TIME, EXPONENT_MAX, FRAME_LEVELS_MAX,
-  INSTRUMENT_PRICE_EXPONENT, INSTRUMENT_QUANTITY_EXPONENT, OUTCOME_NEED_PRICE_EXPONENT, OUTCOME_NEED_QUANTITY_EXPONENT, SIDE_ASK, SIDE_BID,
+  DECODE_FIELD_MISSING,
+  DECODE_FIELD_TYPE,
+  DECODE_NEGATIVE,
+  DECODE_NUMBER,
+  DECODE_RANGE,
+  DECODE_TIME,
+  EXPONENT_MAX,
+  FRAME_LEVELS_MAX,
+  INSTRUMENT_PRICE_EXPONENT,
+  INSTRUMENT_QUANTITY_EXPONENT,
+  OUTCOME_NEED_PRICE_EXPONENT,
+  OUTCOME_NEED_QUANTITY_EXPONENT,
+  SIDE_ASK,
+  SIDE_BID,
 } from "./layout";
 import { byteAt, expect, lastStringEscaped, skipSpace, skipString, skipValue } from "./json";
 import { word8 } from "./fields";
 import { outcomeAddress } from "./producer";
-import { decimalDecimals, decimalMantissa, decimalNeeded, decimalOverflow, scaledValue, scaleMantissa, scanDecimal } from "./quantize";
+import {
+  decimalDecimals,
+  decimalMantissa,
+  decimalNeeded,
+  decimalOverflow,
+  scaledValue,
+  scaleMantissa,
+  scanDecimal,
+} from "./quantize";
 import { readSeconds, timeValue } from "./time";
 import { PRICE, QTY } from "./words";
 
@@ -357,7 +377,8 @@ export function scaleLevels(instrument: usize, first: u32, last: u32): i32 {
   for (let entry = levelAt(first); entry < stop; entry += ENTRY_BYTES) {
     if (!scaleMantissa(load<i64>(entry), load<u8>(entry, PRICE_DECIMALS), priceExponent)) return SCALE_OVERFLOW;
     store<i64>(entry, scaledValue());
-    if (!scaleMantissa(load<i64>(entry, ENTRY_QUANTITY), load<u8>(entry, QUANTITY_DECIMALS), quantityExponent)) return SCALE_OVERFLOW;
+    if (!scaleMantissa(load<i64>(entry, ENTRY_QUANTITY), load<u8>(entry, QUANTITY_DECIMALS), quantityExponent))
+      return SCALE_OVERFLOW;
     store<i64>(entry, scaledValue(), ENTRY_QUANTITY);
   }
   return SCALE_OK;

@@ -5,9 +5,24 @@
  */
 import { arenaAllocate } from "./arena";
 import {
-  COUNTER_RECORDS, DELTA_SHIFT, HEADER_COUNTERS, HEADER_DELTA_CAPACITY, HEADER_DELTA_RING_OFFSET, HEADER_DELTA_TAIL,
-  HEADER_DELTA_TAIL_INTENT, HEADER_EPOCH, HEADER_TRADE_CAPACITY, HEADER_TRADE_RING_OFFSET, HEADER_TRADE_TAIL,
-  HEADER_TRADE_TAIL_INTENT, OUTCOME_BYTES, OUTCOME_CODE, OUTCOME_DETAIL, OUTCOME_INSTRUMENT, OUTCOME_OFFSET, TRADE_SHIFT,
+  COUNTER_RECORDS,
+  DELTA_SHIFT,
+  HEADER_COUNTERS,
+  HEADER_DELTA_CAPACITY,
+  HEADER_DELTA_RING_OFFSET,
+  HEADER_DELTA_TAIL,
+  HEADER_DELTA_TAIL_INTENT,
+  HEADER_EPOCH,
+  HEADER_TRADE_CAPACITY,
+  HEADER_TRADE_RING_OFFSET,
+  HEADER_TRADE_TAIL,
+  HEADER_TRADE_TAIL_INTENT,
+  OUTCOME_BYTES,
+  OUTCOME_CODE,
+  OUTCOME_DETAIL,
+  OUTCOME_INSTRUMENT,
+  OUTCOME_OFFSET,
+  TRADE_SHIFT,
 } from "./layout";
 
 let segment: usize = 0;
@@ -32,7 +47,7 @@ export function outcomeAddress(): usize {
 }
 
 export function clockAnchor(low: u32, high: u32): void {
-  anchor = (<i64>high << 32) | <i64>low;
+  anchor = ((<i64>high) << 32) | <i64>low;
 }
 
 /** Unix ns of a time relative to the anchor; 0 when it is negative (unknown). */
@@ -81,11 +96,11 @@ export function tradeRoom(): u64 {
 }
 /** Address of the delta record at a position. */
 export function deltaSlot(position: u64): usize {
-  return deltaRing + (<usize>(position & (deltaCapacity - 1)) << DELTA_SHIFT);
+  return deltaRing + ((<usize>(position & (deltaCapacity - 1))) << DELTA_SHIFT);
 }
 /** Address of the trade record at a position. */
 export function tradeSlot(position: u64): usize {
-  return tradeRing + (<usize>(position & (tradeCapacity - 1)) << TRADE_SHIFT);
+  return tradeRing + ((<usize>(position & (tradeCapacity - 1))) << TRADE_SHIFT);
 }
 
 /** Announces `count` more records before they are written; readers discard what they overwrite. */
@@ -129,7 +144,7 @@ export function tailsPublish(): void {
 
 /** Adds to a counter of the segment. */
 export function count(counter: u32, by: u64): void {
-  const at = segment + HEADER_COUNTERS + (<usize>counter << 3);
+  const at = segment + HEADER_COUNTERS + ((<usize>counter) << 3);
   store<u64>(at, load<u64>(at) + by);
 }
 

@@ -5,7 +5,15 @@
  * Bad case: a number that needs more than 18 decimals or does not fit i64: an overflow, never a rounding.
  */
 import { powerLimit, powerOfTen } from "./arena";
-import { DECIMAL_DECIMALS, DECIMAL_MANTISSA, DECIMAL_NEEDED, DECIMAL_OK, DECIMAL_OVERFLOW, DECIMAL_SYNTAX, EXPONENT_MAX } from "./layout";
+import {
+  DECIMAL_DECIMALS,
+  DECIMAL_MANTISSA,
+  DECIMAL_NEEDED,
+  DECIMAL_OK,
+  DECIMAL_OVERFLOW,
+  DECIMAL_SYNTAX,
+  EXPONENT_MAX,
+} from "./layout";
 
 const MINUS: u32 = 0x2d;
 const POINT: u32 = 0x2e;

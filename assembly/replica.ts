@@ -9,14 +9,69 @@ import { encodeChange, encodeEventBegin, encodeEventDrop, encodeEventEnd, encode
 import { chainNext } from "./hash";
 import { imageCopied, imageCopy, imageUnpack } from "./image";
 import {
-  BOOK_ADDED, BOOK_FULL, BOOK_UNCHANGED, DELTA_ADD_MASK, DELTA_BASE_PRICE, DELTA_BOOK_HASH, DELTA_CHANGE_COUNT, DELTA_CHANGES_MAX, DELTA_EVENT_AT,
-  DELTA_FLAGS, DELTA_INSTRUMENT_ID, DELTA_PRICE_OFFSETS, DELTA_QUANTITIES, DELTA_RECEIVED_AT, DELTA_SIDE_MASK, DELTA_SOURCE_SEQUENCE,
-  DELTA_VERSION, FLAG_CROSSED, FLAG_LAST, FLAG_NOT_SYNCED, FLAG_RESET, FLAG_SNAPSHOT, FLAGS_ALL, IMAGE_BUSY, IMAGE_CORRUPT, IMAGE_EVENT_AT,
-  IMAGE_HASH, IMAGE_INSTRUMENT_ID, IMAGE_OK, IMAGE_RING_SEQUENCE, IMAGE_SOURCE_SEQUENCE, IMAGE_STATE, IMAGE_VERSION, REPLICA_BOOK,
-  REPLICA_BUFFER_ADDRESS, REPLICA_BUFFER_FULL, REPLICA_BYTES, REPLICA_CHAIN, REPLICA_CHAIN_BROKEN, REPLICA_CHANGES, REPLICA_EMPTY, REPLICA_EVENT_AT,
-  REPLICA_EVENT_OPEN, REPLICA_EVENT_RECORDS, REPLICA_FLAGS, REPLICA_HASH, REPLICA_HASH_MISMATCH, REPLICA_INCONSISTENT, REPLICA_INSTRUMENT_ID,
-  REPLICA_JOIN_SEQUENCE, REPLICA_NO_MEMORY, REPLICA_OK, REPLICA_PENDING_HASH, REPLICA_RECEIVED_AT, REPLICA_RESET, REPLICA_SOURCE_SEQUENCE,
-  REPLICA_STALE, REPLICA_STATE, REPLICA_STATE_EMPTY, REPLICA_STATE_FOLLOWING, REPLICA_TIME_UNIT, REPLICA_VERSION, STATE_SYNCED,
+  BOOK_ADDED,
+  BOOK_FULL,
+  BOOK_UNCHANGED,
+  DELTA_ADD_MASK,
+  DELTA_BASE_PRICE,
+  DELTA_BOOK_HASH,
+  DELTA_CHANGE_COUNT,
+  DELTA_CHANGES_MAX,
+  DELTA_EVENT_AT,
+  DELTA_FLAGS,
+  DELTA_INSTRUMENT_ID,
+  DELTA_PRICE_OFFSETS,
+  DELTA_QUANTITIES,
+  DELTA_RECEIVED_AT,
+  DELTA_SIDE_MASK,
+  DELTA_SOURCE_SEQUENCE,
+  DELTA_VERSION,
+  FLAG_CROSSED,
+  FLAG_LAST,
+  FLAG_NOT_SYNCED,
+  FLAG_RESET,
+  FLAG_SNAPSHOT,
+  FLAGS_ALL,
+  IMAGE_BUSY,
+  IMAGE_CORRUPT,
+  IMAGE_EVENT_AT,
+  IMAGE_HASH,
+  IMAGE_INSTRUMENT_ID,
+  IMAGE_OK,
+  IMAGE_RING_SEQUENCE,
+  IMAGE_SOURCE_SEQUENCE,
+  IMAGE_STATE,
+  IMAGE_VERSION,
+  REPLICA_BOOK,
+  REPLICA_BUFFER_ADDRESS,
+  REPLICA_BUFFER_FULL,
+  REPLICA_BYTES,
+  REPLICA_CHAIN,
+  REPLICA_CHAIN_BROKEN,
+  REPLICA_CHANGES,
+  REPLICA_EMPTY,
+  REPLICA_EVENT_AT,
+  REPLICA_EVENT_OPEN,
+  REPLICA_EVENT_RECORDS,
+  REPLICA_FLAGS,
+  REPLICA_HASH,
+  REPLICA_HASH_MISMATCH,
+  REPLICA_INCONSISTENT,
+  REPLICA_INSTRUMENT_ID,
+  REPLICA_JOIN_SEQUENCE,
+  REPLICA_NO_MEMORY,
+  REPLICA_OK,
+  REPLICA_PENDING_HASH,
+  REPLICA_RECEIVED_AT,
+  REPLICA_RESET,
+  REPLICA_SOURCE_SEQUENCE,
+  REPLICA_STALE,
+  REPLICA_STATE,
+  REPLICA_STATE_EMPTY,
+  REPLICA_STATE_FOLLOWING,
+  REPLICA_TIME_UNIT,
+  REPLICA_VERSION,
+  STATE_SYNCED,
 } from "./layout";
 
 /** Record flags that are part of a book's status on the wire and in the chain. */
@@ -60,7 +115,8 @@ export function replicaFail(replica: usize, code: i32): i32 {
 }
 
 export function replicaApply(replica: usize, record: usize): i32 {
-  if (load<u32>(record, DELTA_INSTRUMENT_ID) != load<u32>(replica, REPLICA_INSTRUMENT_ID)) return replicaFail(replica, REPLICA_INCONSISTENT);
+  if (load<u32>(record, DELTA_INSTRUMENT_ID) != load<u32>(replica, REPLICA_INSTRUMENT_ID))
+    return replicaFail(replica, REPLICA_INCONSISTENT);
   const flags = <u32>load<u16>(record, DELTA_FLAGS);
   const version = load<u64>(record, DELTA_VERSION);
   if (load<u32>(replica, REPLICA_STATE) != REPLICA_STATE_FOLLOWING) {
@@ -115,8 +171,8 @@ function applyChanges(replica: usize, record: usize, coded: bool): i32 {
   const base = load<i64>(record, DELTA_BASE_PRICE);
   for (let i: u32 = 0; i < count; i++) {
     const side = (sides >> i) & 1;
-    const price = base + <i64>load<i32>(record + (<usize>i << 2), DELTA_PRICE_OFFSETS);
-    const quantity = load<i64>(record + (<usize>i << 3), DELTA_QUANTITIES);
+    const price = base + <i64>load<i32>(record + ((<usize>i) << 2), DELTA_PRICE_OFFSETS);
+    const quantity = load<i64>(record + ((<usize>i) << 3), DELTA_QUANTITIES);
     if (quantity < 0) return REPLICA_INCONSISTENT;
     const result = bookSet(book, side, price, quantity);
     if (result == BOOK_FULL) return REPLICA_NO_MEMORY;
@@ -129,13 +185,24 @@ function applyChanges(replica: usize, record: usize, coded: bool): i32 {
 
 function closeEvent(replica: usize, record: usize, flags: u32, coded: bool): i32 {
   const book = <usize>load<u32>(replica, REPLICA_BOOK);
-  if (bookCrossed(book) != ((flags & FLAG_CROSSED) != 0) && !mayDiffer(flags)) return replicaFail(replica, REPLICA_INCONSISTENT);
+  if (bookCrossed(book) != ((flags & FLAG_CROSSED) != 0) && !mayDiffer(flags))
+    return replicaFail(replica, REPLICA_INCONSISTENT);
   if (coded) {
     encodeEventEnd(
-      replica, flags & STATUS_MASK, load<i64>(record, DELTA_EVENT_AT), load<i64>(record, DELTA_RECEIVED_AT), load<u64>(record, DELTA_SOURCE_SEQUENCE),
+      replica,
+      flags & STATUS_MASK,
+      load<i64>(record, DELTA_EVENT_AT),
+      load<i64>(record, DELTA_RECEIVED_AT),
+      load<u64>(record, DELTA_SOURCE_SEQUENCE),
     );
   }
-  noteEvent(replica, flags, load<i64>(record, DELTA_EVENT_AT), load<i64>(record, DELTA_RECEIVED_AT), load<u64>(record, DELTA_SOURCE_SEQUENCE));
+  noteEvent(
+    replica,
+    flags,
+    load<i64>(record, DELTA_EVENT_AT),
+    load<i64>(record, DELTA_RECEIVED_AT),
+    load<u64>(record, DELTA_SOURCE_SEQUENCE),
+  );
   return REPLICA_OK;
 }
 
@@ -146,7 +213,12 @@ export function mayDiffer(flags: u32): bool {
 
 /** Takes over what the end of an event says; the version is set before. */
 export function noteEvent(replica: usize, flags: u32, eventAt: i64, receivedAt: i64, sequence: u64): void {
-  const chain = chainNext(load<u32>(replica, REPLICA_CHAIN), load<u32>(replica, REPLICA_HASH), <u32>load<u64>(replica, REPLICA_VERSION), flags & STATUS_MASK);
+  const chain = chainNext(
+    load<u32>(replica, REPLICA_CHAIN),
+    load<u32>(replica, REPLICA_HASH),
+    <u32>load<u64>(replica, REPLICA_VERSION),
+    flags & STATUS_MASK,
+  );
   store<u32>(replica, chain, REPLICA_CHAIN);
   store<u32>(replica, flags, REPLICA_FLAGS);
   store<i64>(replica, eventAt, REPLICA_EVENT_AT);
@@ -160,9 +232,15 @@ export function imageLoad(replica: usize, segment: usize, entry: usize): i32 {
   const image = imageCopied();
   if (load<u32>(image, IMAGE_INSTRUMENT_ID) != load<u32>(replica, REPLICA_INSTRUMENT_ID)) return IMAGE_CORRUPT;
   const version = load<u64>(image, IMAGE_VERSION);
-  const awaited = load<u32>(replica, REPLICA_STATE) == REPLICA_STATE_EMPTY && (load<u32>(replica, REPLICA_FLAGS) & FLAG_RESET) != 0;
+  const awaited =
+    load<u32>(replica, REPLICA_STATE) == REPLICA_STATE_EMPTY && (load<u32>(replica, REPLICA_FLAGS) & FLAG_RESET) != 0;
   if (awaited && version < load<u64>(replica, REPLICA_VERSION)) return IMAGE_BUSY;
-  if (awaited && version == load<u64>(replica, REPLICA_VERSION) && load<u32>(replica, REPLICA_PENDING_HASH) != load<u32>(image, IMAGE_HASH)) return IMAGE_CORRUPT;
+  if (
+    awaited &&
+    version == load<u64>(replica, REPLICA_VERSION) &&
+    load<u32>(replica, REPLICA_PENDING_HASH) != load<u32>(image, IMAGE_HASH)
+  )
+    return IMAGE_CORRUPT;
   const receivedAt = awaited ? load<i64>(replica, REPLICA_RECEIVED_AT) : 0;
   forget(replica);
   const book = <usize>load<u32>(replica, REPLICA_BOOK);

@@ -6,7 +6,7 @@
  */
 import { arenaAllocate } from "./arena";
 import { FRAME_LEVELS_MAX } from "./layout";
-import { ENTRY_BYTES, ENTRY_SIDE, levelAt } from "./levels";
+import { ENTRY_SIDE, levelAt } from "./levels";
 
 const SLOT_BYTES: usize = 8;
 const SLOTS_MAX: u32 = 2 * FRAME_LEVELS_MAX;

@@ -2,8 +2,30 @@
  * The benchmarks, in the order of the report.
  * Bad case: a file that is not listed here; a test compares the list with the folder.
  */
+import { BOOK } from "./book.bench.ts";
 import type { Bench } from "./context.ts";
+import { CRC32 } from "./crc32.bench.ts";
 import { DECODERS } from "./decoders.bench.ts";
+import { DELTA } from "./delta.bench.ts";
+import { FRAME } from "./frame.bench.ts";
+import { HASH } from "./hash.bench.ts";
+import { IMAGE } from "./image.bench.ts";
+import { JSON_SCAN } from "./json.bench.ts";
+import { QUANTIZE } from "./quantize.bench.ts";
+import { RING } from "./ring.bench.ts";
+import { WIRE } from "./wire.bench.ts";
 
 /** All of them. */
-export const BENCHES: readonly Bench[] = [DECODERS];
+export const BENCHES: readonly Bench[] = [
+  DECODERS,
+  WIRE,
+  FRAME,
+  DELTA,
+  BOOK,
+  JSON_SCAN,
+  QUANTIZE,
+  HASH,
+  CRC32,
+  RING,
+  IMAGE,
+];

@@ -16,7 +16,7 @@ import {
   type Spread,
 } from "./deep_book.ts";
 import { type Case, mustEqual, type Side } from "./harness.ts";
-import type { RatioWish } from "./results.ts";
+import type { CaseResult, RatioWish } from "./results.ts";
 import { openWorkbench, reserveBytes, type Workbench } from "./workbench.ts";
 
 /** The benchmark. */
@@ -27,10 +27,12 @@ export const BOOK: Bench = {
     const model = deepBook();
     const ours = context.kernels.map((name) => openKernelBook(openWorkbench(name), model));
     const baseline = openBaseline(model);
-    const results = [];
+    const results: CaseResult[] = [];
     for (const spread of ["touch", "uniform"] as const) {
       const operations = levelOperations(model, { spread, count: OPERATIONS });
-      results.push(await context.measure(applyCase(ours, baseline, { operations, spread }), applyCalls(ours, operations)));
+      results.push(
+        await context.measure(applyCase(ours, baseline, { operations, spread }), applyCalls(ours, operations)),
+      );
     }
     for (const limit of [10, 1000, DEEP_LEVELS / 2]) {
       results.push(await context.measure(walkCase(ours, baseline, limit)));

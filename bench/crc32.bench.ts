@@ -22,7 +22,9 @@ export const CRC32: Bench = {
       return { name, call: () => bench.producer.crc32(address, DIGITS) };
     });
     const calls = Object.fromEntries(kernels.map(({ name, call }) => [name, call]));
-    return [await context.measure(crcCase(context, kernels, text), { ...calls, baseline: () => crc32(text, 0, DIGITS) })];
+    return [
+      await context.measure(crcCase(context, kernels, text), { ...calls, baseline: () => crc32(text, 0, DIGITS) }),
+    ];
   },
 };
 
@@ -43,17 +45,19 @@ function crcCase(context: BenchContext, kernels: readonly Call[], text: Uint8Arr
     { name: "baseline", call: () => crc32(text, 0, DIGITS) },
     ...(typeof zlibCrc32 === "function" ? [{ name: "zlib", call: () => zlibCrc32(text) }] : []),
   ];
-  const sides = [...kernels, ...others].map(({ name, call }): Side => ({
-    name,
-    work: () => {
-      let differing = 0;
-      for (let index = 0; index < CALLS; index++) {
-        differing |= call() ^ expected;
-      }
-      return differing;
-    },
-    verify: (differing) => mustEqual(`crc32 of ${name}: bits that differ`, differing, 0),
-  }));
+  const sides = [...kernels, ...others].map(
+    ({ name, call }): Side => ({
+      name,
+      work: () => {
+        let differing = 0;
+        for (let index = 0; index < CALLS; index++) {
+          differing |= call() ^ expected;
+        }
+        return differing;
+      },
+      verify: (differing) => mustEqual(`crc32 of ${name}: bits that differ`, differing, 0),
+    }),
+  );
   const names = [...others.map(({ name }) => name), ...(context.kernels.includes("twin") ? ["twin"] : [])];
   return {
     bench: CRC32.name,

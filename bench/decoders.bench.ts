@@ -34,7 +34,7 @@ async function measureStream(context: BenchContext, stream: Stream): Promise<Cas
   mustAgree(engines);
   const baseline = new BaselineRun(first);
   const ground = { engines, first, baseline };
-  const results = [];
+  const results: CaseResult[] = [];
   for (const choice of ["book", "every"] as const) {
     results.push(await context.measure(memoryCase(ground, stream, choice)));
   }
@@ -81,7 +81,13 @@ function memoryCase({ engines, first, baseline }: Ground, stream: Stream, choice
     units: frames.length,
     sides,
     ratios: ratios(stream, choice === "book"),
-    facts: { stream: stream.id, choice, frames: frames.length, bytesPerFrame: bytes / frames.length, ...first.counts(choice) },
+    facts: {
+      stream: stream.id,
+      choice,
+      frames: frames.length,
+      bytesPerFrame: bytes / frames.length,
+      ...first.counts(choice),
+    },
     notes: notesOf(stream),
   };
 }

@@ -103,11 +103,14 @@ function pickOperation(side: DeepSide, spread: Spread, random: () => number): { 
   const between = Math.round((tick + next) / 2);
   const canAdd = !side.lots.has(between);
   // Removals and additions in equal numbers, so that the book keeps its size.
-  return share < (1 + CHANGE_SHARE) / 2 && canAdd ? { tick: between, quantity: someLots(random) } : { tick, quantity: 0 };
+  return share < (1 + CHANGE_SHARE) / 2 && canAdd
+    ? { tick: between, quantity: someLots(random) }
+    : { tick, quantity: 0 };
 }
 
 function pickRank(levels: number, spread: Spread, random: () => number): number {
-  const rank = spread === "touch" ? Math.floor(-Math.log(1 - random()) * TOUCH_MEAN_RANK) : Math.floor(random() * levels);
+  const rank =
+    spread === "touch" ? Math.floor(-Math.log(1 - random()) * TOUCH_MEAN_RANK) : Math.floor(random() * levels);
   return Math.min(rank, levels - 2);
 }
 

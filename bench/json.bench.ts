@@ -75,7 +75,11 @@ function scanCase(context: BenchContext, { name, texts, decoder, code }: Subject
   };
 }
 
-function scanAll({ producer }: Workbench, { addresses, lengths }: LaidBytes, wanted: { decoder: number; code: number }) {
+function scanAll(
+  { producer }: Workbench,
+  { addresses, lengths }: LaidBytes,
+  wanted: { decoder: number; code: number },
+) {
   const { decoder, code } = wanted;
   let wrong = 0;
   for (let index = 0; index < addresses.length; index++) {

@@ -1,3 +1,5 @@
 /** x */
 import type { BenchReport } from "./results.ts";
-export function renderMarkdown(_r: BenchReport): string { return ""; }
+export function renderMarkdown(_r: BenchReport): string {
+  return "";
+}

@@ -29,7 +29,14 @@ export const USAGE = `npm run bench -- [name…] [--smoke] [--rounds N] [--kerne
   --json      writes the report with all samples
   --markdown  prints README's tables, or writes them to FILE`;
 
-const FULL: BenchSettings = { rounds: 21, sideMs: 12, warmMs: 150, perCallMs: 100, emulatedFrames: 1500, isSmoke: false };
+const FULL: BenchSettings = {
+  rounds: 21,
+  sideMs: 12,
+  warmMs: 150,
+  perCallMs: 100,
+  emulatedFrames: 1500,
+  isSmoke: false,
+};
 const SMOKE: BenchSettings = { rounds: 3, sideMs: 1, warmMs: 10, perCallMs: 5, emulatedFrames: 200, isSmoke: true };
 const ROUNDS_MAX = 1000;
 

@@ -125,7 +125,9 @@ function parseCase(benches: readonly Prepared[], tokens: readonly string[]): Cas
         verify: (digits) => mustEqual("BigInt: decimals", digits > 0 ? 1 : 0, 1),
       },
     ],
-    ratios: [{ other: "baseline" }, { other: "BigInt" }, { other: "twin" }].filter(({ other }) => hasSide(benches, other)),
+    ratios: [{ other: "baseline" }, { other: "BigInt" }, { other: "twin" }].filter(({ other }) =>
+      hasSide(benches, other),
+    ),
     facts: { tokens: tokens.length, bytesPerToken: tokens.join("").length / tokens.length },
     notes: ["baseline: Number(text), a double: not exact"],
   };

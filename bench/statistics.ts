@@ -36,7 +36,10 @@ export function quantile(values: readonly number[], share: number): number {
   if (values.length === 0) {
     throw new RangeError("Cannot take a quantile: there must be at least one value, was none");
   }
-  return quantileOfSorted([...values].sort((a, b) => a - b), share);
+  return quantileOfSorted(
+    [...values].sort((a, b) => a - b),
+    share,
+  );
 }
 
 /**
@@ -62,7 +65,7 @@ export function seededRandom(seed: number): () => number {
   return () => {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }

@@ -30,7 +30,11 @@ export function readCpuTicks(): CpuTicks {
 /** Reads the first line of /proc/stat: `cpu  user nice system idle iowait irq softirq steal …`. */
 export function parseCpuTicks(text: string): CpuTicks {
   const [line = ""] = text.split("\n", 1);
-  const fields = line.trim().split(/\s+/).slice(1, 1 + FIELDS).map(Number);
+  const fields = line
+    .trim()
+    .split(/\s+/)
+    .slice(1, 1 + FIELDS)
+    .map(Number);
   return { total: fields.reduce((sum, ticks) => sum + ticks, 0), stolen: fields[STEAL_FIELD] ?? 0 };
 }
 

@@ -37,7 +37,9 @@ function caseLines(result: CaseResult): string[] {
   for (const { name: side, p50, p99 } of perCall) {
     lines.push(`    ${`${side} per call`.padEnd(24)} ${figure(p50)} ns (p99 ${figure(p99)}, mitata)`);
   }
-  const told = Object.entries(facts).map(([key, value]) => `${key} ${typeof value === "number" ? figure(value) : value}`);
+  const told = Object.entries(facts).map(
+    ([key, value]) => `${key} ${typeof value === "number" ? figure(value) : value}`,
+  );
   if (told.length > 0) {
     lines.push(`    ${told.join(" · ")}`);
   }
@@ -46,7 +48,9 @@ function caseLines(result: CaseResult): string[] {
 
 function sideText({ samples }: SideResult): string {
   const middle = figure(median(samples)).padStart(12);
-  return samples.length === 1 ? middle : `${middle}   ${figure(quantile(samples, 0.25))} … ${figure(quantile(samples, 0.75))}`;
+  return samples.length === 1
+    ? middle
+    : `${middle}   ${figure(quantile(samples, 0.25))} … ${figure(quantile(samples, 0.75))}`;
 }
 
 function ratioText({ median: middle, low, high, goal, verdict }: RatioResult): string {

@@ -10,7 +10,7 @@ import { SegmentView } from "../src/segment/view.ts";
 import { createSegment, type SegmentConfig, type SegmentWriter, segmentBytes } from "../src/segment/writer.ts";
 
 const MIB = 1 << 20;
-const MEMORY_BYTES = 512 * MIB;
+const MEMORY_BYTES = 896 * MIB;
 const ARENA_BYTES = 128 * MIB;
 const SEGMENT: SegmentConfig = {
   instrumentCapacity: 256,

@@ -4,171 +4,130 @@
  * Bad case: levels beyond the snapshot are unknown until an event touches them; the book is only asserted within its range.
  * Source: https://github.com/binance/binance-spot-api-docs web-socket-streams.md (read 2026-11), and captured frames.
  */
-import { arenaAllocate } from "../arena";
+
 import { applyDelta, applyFull, expectNoChecksum } from "../event";
-import {
-  FIELD_BYTES, fieldRead, fieldsBegin, fieldsDuplicate, fieldSet, fieldsOpen, fieldsSelect, fieldType, isText, keyAt, keyBytes, nextMember,
-  objectClosed, objectEmpty, readKey, textIs, textIsLong, word8,
-} from "../fields";
+import { fieldType, isText, textIs, textIsLong } from "../fields";
 import { clearFlag, hasFlag, instrumentUnsync, setFlag } from "../instrument";
-import { byteAt, integerValue, skipSpace, skipValue, TYPE_ARRAY, TYPE_FALSE, TYPE_NONE, TYPE_TRUE } from "../json";
+import { integerValue, TYPE_ARRAY, TYPE_FALSE, TYPE_NONE, TYPE_TRUE } from "../json";
 import {
-  AGGRESSOR_BUY, AGGRESSOR_SELL, APPLY_BUFFER, APPLY_CONTROL, APPLY_GAP, APPLY_IGNORED, APPLY_LIMIT, APPLY_STALE, APPLY_TICKER, APPLY_TRADES,
-  APPLY_UNKNOWN_KIND, DECODE_DUPLICATE_FIELD, DECODE_FIELD_MISSING, DECODE_FIELD_TYPE, DECODE_RANGE, DECODE_SYNTAX, INSTRUMENT_FLAG_SPLICING,
-  INSTRUMENT_LAST_SEQUENCE, INSTRUMENT_STATE, LIMIT_FRAME_EVENTS, OUTCOME_FIRST_SEQUENCE, OUTCOME_LAST_SEQUENCE, REASON_GAP, SIDE_ASK, SIDE_BID,
-  STATE_RESYNCING, STATE_SUSPECT, STATE_SYNCED,
+  AGGRESSOR_BUY,
+  AGGRESSOR_SELL,
+  APPLY_BUFFER,
+  APPLY_CONTROL,
+  APPLY_GAP,
+  APPLY_IGNORED,
+  APPLY_LIMIT,
+  APPLY_STALE,
+  APPLY_TICKER,
+  APPLY_TRADES,
+  APPLY_UNKNOWN_KIND,
+  DECODE_FIELD_MISSING,
+  DECODE_FIELD_TYPE,
+  DECODE_RANGE,
+  INSTRUMENT_FLAG_SPLICING,
+  INSTRUMENT_LAST_SEQUENCE,
+  INSTRUMENT_STATE,
+  LIMIT_FRAME_EVENTS,
+  OUTCOME_FIRST_SEQUENCE,
+  OUTCOME_LAST_SEQUENCE,
+  REASON_GAP,
+  STATE_RESYNCING,
+  STATE_SUSPECT,
+  STATE_SYNCED,
 } from "../layout";
-import { levelsClear, levelsCount, levelsMalformed, malformedReset, scanPairs, scaleLevels, SCALE_OK } from "../levels";
+import { scaleLevels, SCALE_OK } from "../levels";
 import { finish, outcomeAddress, unixTime } from "../producer";
 import { fromEpochInteger } from "../time";
-import { scaleTrade, TRADE_DUPLICATE, tradeId, tradeInstrument, tradeOpen, tradesClear, tradeSide, tradeTimes, tradeWrite } from "../trade";
 import {
-  AGG_TRADE, ASKS, AVG_PRICE, BIDS, BOOK_TICKER, BOOK_TICKER_LENGTH, BOOK_TICKER_TAIL, CODE, DEPTH_UPDATE, DEPTH_UPDATE_LENGTH, DEPTH_UPDATE_TAIL, ERROR,
-  FORCE_ORDER, FORCE_ORDER_LENGTH, FORCE_ORDER_TAIL, ID, KLINE, LAST_UPDATE_ID, LAST_UPDATE_ID_LENGTH, LAST_UPDATE_ID_TAIL, MARK_PRICE_UPDATE,
-  MARK_PRICE_UPDATE_LENGTH, MARK_PRICE_UPDATE_TAIL, MARKET, N1D_TICKER, N1H_TICKER, N24HR_MINI_TICKER, N24HR_MINI_TICKER_LENGTH,
-  N24HR_MINI_TICKER_TAIL, N24HR_TICKER, N24HR_TICKER_LENGTH, N24HR_TICKER_TAIL, N4H_TICKER, PAYLOAD, PU, RESULT, SERVER_SHUTDOWN,
-  SERVER_SHUTDOWN_LENGTH, SERVER_SHUTDOWN_TAIL, TRADE,
+  scaleTrade,
+  TRADE_DUPLICATE,
+  tradeId,
+  tradeInstrument,
+  tradeOpen,
+  tradesClear,
+  tradeSide,
+  tradeTimes,
+  tradeWrite,
+} from "../trade";
+import {
+  AGG_TRADE,
+  AVG_PRICE,
+  BOOK_TICKER,
+  BOOK_TICKER_LENGTH,
+  BOOK_TICKER_TAIL,
+  DEPTH_UPDATE,
+  DEPTH_UPDATE_LENGTH,
+  DEPTH_UPDATE_TAIL,
+  FORCE_ORDER,
+  FORCE_ORDER_LENGTH,
+  FORCE_ORDER_TAIL,
+  KLINE,
+  MARK_PRICE_UPDATE,
+  MARK_PRICE_UPDATE_LENGTH,
+  MARK_PRICE_UPDATE_TAIL,
+  MARKET,
+  N1D_TICKER,
+  N1H_TICKER,
+  N24HR_MINI_TICKER,
+  N24HR_MINI_TICKER_LENGTH,
+  N24HR_MINI_TICKER_TAIL,
+  N24HR_TICKER,
+  N24HR_TICKER_LENGTH,
+  N24HR_TICKER_TAIL,
+  N4H_TICKER,
+  SERVER_SHUTDOWN,
+  SERVER_SHUTDOWN_LENGTH,
+  SERVER_SHUTDOWN_TAIL,
+  TRADE,
 } from "../words";
 import {
-  arrayStarts, decodeError, digitsLength, digitsStart, FINE, forgetInstrument, frameEnds, levelsProblem, notAnObject, notSynced, outOfService,
-  readIntegerField, readTradeNumbers, resolved, resolveInstrument, scaleProblem,
+  F_ASKS,
+  F_BEST_ASK_QUANTITY,
+  F_BEST_BID_QUANTITY,
+  F_BIDS,
+  F_CODE,
+  F_ERROR,
+  F_EVENT_TIME,
+  F_EXECUTION,
+  F_FIRST,
+  F_ID,
+  F_KIND,
+  F_LAST,
+  F_LAST_UPDATE,
+  F_MAKER,
+  F_PREVIOUS,
+  F_PRICE,
+  F_QUANTITY,
+  F_REST_ASKS,
+  F_REST_BIDS,
+  F_RESULT,
+  F_SYMBOL,
+  F_TRADE,
+  F_TRADE_TIME,
+  frameMalformed,
+  levelsFirst,
+  levelsLast,
+  scanFrame,
+} from "./binance_fields";
+import {
+  decodeError,
+  digitsLength,
+  digitsStart,
+  FINE,
+  levelsProblem,
+  notSynced,
+  outOfService,
+  readIntegerField,
+  readTradeNumbers,
+  resolved,
+  resolveInstrument,
+  scaleProblem,
 } from "./common";
-
-const F_KIND: usize = 0;
-const F_EVENT_TIME: usize = 1;
-const F_SYMBOL: usize = 2;
-const F_FIRST: usize = 3;
-const F_LAST: usize = 4;
-const F_PREVIOUS: usize = 5;
-const F_BIDS: usize = 6;
-const F_ASKS: usize = 7;
-const F_TRADE: usize = 8;
-const F_PRICE: usize = 9;
-const F_QUANTITY: usize = 10;
-const F_TRADE_TIME: usize = 11;
-const F_MAKER: usize = 12;
-const F_EXECUTION: usize = 13;
-const F_BEST_BID_QUANTITY: usize = 14;
-const F_BEST_ASK_QUANTITY: usize = 15;
-const F_LAST_UPDATE: usize = 16;
-const F_RESULT: usize = 17;
-const F_ID: usize = 18;
-const F_ERROR: usize = 19;
-const F_CODE: usize = 20;
-const F_DATA: usize = 21;
-const F_REST_BIDS: usize = 22;
-const F_REST_ASKS: usize = 23;
-const FIELDS: usize = 24;
-const NONE: usize = 255;
-
-let outer: usize = 0;
-let inner: usize = 0;
-let wrapped: bool = false;
-let firstLevel: u32 = 0;
-let lastLevel: u32 = 0;
-let malformed: i32 = 0;
-let rest: bool = false;
 
 /** Decodes and applies one frame. @returns APPLY_* */
 export function binanceApply(frame: usize, length: usize, relative: f64): i32 {
-  rest = false;
-  const code = scanFrame(frame, frame + length);
+  const code = scanFrame(frame, frame + length, false);
   return code == FINE ? applyKind(relative) : code;
-}
-
-/** Phase one. @returns FINE with the fields selected, else the finished outcome */
-function scanFrame(frame: usize, end: usize): i32 {
-  if (outer == 0) {
-    outer = arenaAllocate(FIELDS * FIELD_BYTES);
-    inner = arenaAllocate(FIELDS * FIELD_BYTES);
-  }
-  fieldsBegin();
-  fieldsOpen(outer, FIELDS);
-  levelsClear();
-  wrapped = false;
-  forgetInstrument();
-  const at = skipSpace(frame, end);
-  if (byteAt(at, end) != 0x7b) return notAnObject(at, end);
-  if (!frameEnds(scanMembers(at + 1, end, 1), end)) return decodeError(DECODE_SYNTAX);
-  if (fieldsDuplicate()) return decodeError(DECODE_DUPLICATE_FIELD);
-  if (!wrapped) {
-    firstLevel = 0;
-    lastLevel = levelsCount();
-    malformed = levelsMalformed();
-  }
-  fieldsSelect(wrapped ? inner : outer);
-  return FINE;
-}
-
-function scanMembers(at: usize, end: usize, depth: i32): usize {
-  if (objectEmpty(at, end)) return skipSpace(at, end) + 1;
-  while (true) {
-    at = readKey(at, end);
-    if (at == 0) return 0;
-    at = scanMember(fieldOf(keyAt(), keyBytes()), at, end, depth);
-    if (at == 0) return 0;
-    at = nextMember(at, end);
-    if (at == 0 || objectClosed()) return at;
-  }
-}
-
-function scanMember(field: usize, at: usize, end: usize, depth: i32): usize {
-  if (field == NONE) return skipValue(at, end, depth);
-  if (field == F_DATA && depth == 1 && byteAt(at, end) == 0x7b) return scanWrapped(at, end);
-  const levels = rest ? field == F_REST_BIDS || field == F_REST_ASKS : field == F_BIDS || field == F_ASKS;
-  if (!levels || !arrayStarts(at, end)) return fieldRead(field, at, end, depth);
-  fieldSet(field, at, at, TYPE_ARRAY, false);
-  return scanPairs(at, end, field == F_BIDS || field == F_REST_BIDS ? SIDE_BID : SIDE_ASK, depth + 1, false);
-}
-
-/** Reads the object under `data`; its fields and levels are the frame's. */
-function scanWrapped(at: usize, end: usize): usize {
-  fieldSet(F_DATA, at, at, TYPE_ARRAY, false);
-  wrapped = true;
-  fieldsOpen(inner, FIELDS);
-  malformedReset();
-  firstLevel = levelsCount();
-  at = scanMembers(at + 1, end, 2);
-  lastLevel = levelsCount();
-  malformed = levelsMalformed();
-  fieldsSelect(outer);
-  return at;
-}
-
-function fieldOf(key: usize, length: usize): usize {
-  if (length == 1) return letterField(<u32>load<u8>(key));
-  if (length == <usize>LAST_UPDATE_ID_LENGTH) return load<u64>(key) == LAST_UPDATE_ID && load<u64>(key + 4) == LAST_UPDATE_ID_TAIL ? F_LAST_UPDATE : NONE;
-  if (length == 0 || length > 6) return NONE;
-  const word = word8(key, length);
-  if (word == PU) return F_PREVIOUS;
-  if (word == PAYLOAD) return F_DATA;
-  if (word == RESULT) return F_RESULT;
-  if (word == ID) return F_ID;
-  if (word == ERROR) return F_ERROR;
-  if (word == CODE) return F_CODE;
-  if (word == BIDS) return F_REST_BIDS;
-  return word == ASKS ? F_REST_ASKS : NONE;
-}
-
-function letterField(letter: u32): usize {
-  switch (letter) {
-    case 0x65: return F_KIND;
-    case 0x45: return F_EVENT_TIME;
-    case 0x73: return F_SYMBOL;
-    case 0x55: return F_FIRST;
-    case 0x75: return F_LAST;
-    case 0x62: return F_BIDS;
-    case 0x61: return F_ASKS;
-    case 0x74: return F_TRADE;
-    case 0x70: return F_PRICE;
-    case 0x71: return F_QUANTITY;
-    case 0x54: return F_TRADE_TIME;
-    case 0x6d: return F_MAKER;
-    case 0x58: return F_EXECUTION;
-    case 0x42: return F_BEST_BID_QUANTITY;
-    case 0x41: return F_BEST_ASK_QUANTITY;
-    default: return NONE;
-  }
 }
 
 function has(field: usize): bool {
@@ -182,15 +141,20 @@ function applyKind(relative: f64): i32 {
   if (textIs(F_KIND, TRADE, 5)) return applyTrade(F_TRADE, relative);
   if (textIs(F_KIND, AGG_TRADE, 8)) return applyTrade(F_ASKS, relative);
   if (textIsLong(F_KIND, BOOK_TICKER, BOOK_TICKER_TAIL, BOOK_TICKER_LENGTH)) return finish(APPLY_TICKER, 0, 0);
-  if (textIsLong(F_KIND, SERVER_SHUTDOWN, SERVER_SHUTDOWN_TAIL, SERVER_SHUTDOWN_LENGTH)) return finish(APPLY_CONTROL, 0, 0);
+  if (textIsLong(F_KIND, SERVER_SHUTDOWN, SERVER_SHUTDOWN_TAIL, SERVER_SHUTDOWN_LENGTH))
+    return finish(APPLY_CONTROL, 0, 0);
   return finish(isUnused() ? APPLY_IGNORED : APPLY_UNKNOWN_KIND, 0, 0);
 }
 
 /** Known kinds that carry nothing for the book. */
 function isUnused(): bool {
   return (
-    textIs(F_KIND, KLINE, 5) || textIs(F_KIND, AVG_PRICE, 8) || textIs(F_KIND, N1H_TICKER, 8) || textIs(F_KIND, N4H_TICKER, 8) ||
-    textIs(F_KIND, N1D_TICKER, 8) || textIsLong(F_KIND, N24HR_TICKER, N24HR_TICKER_TAIL, N24HR_TICKER_LENGTH) ||
+    textIs(F_KIND, KLINE, 5) ||
+    textIs(F_KIND, AVG_PRICE, 8) ||
+    textIs(F_KIND, N1H_TICKER, 8) ||
+    textIs(F_KIND, N4H_TICKER, 8) ||
+    textIs(F_KIND, N1D_TICKER, 8) ||
+    textIsLong(F_KIND, N24HR_TICKER, N24HR_TICKER_TAIL, N24HR_TICKER_LENGTH) ||
     textIsLong(F_KIND, N24HR_MINI_TICKER, N24HR_MINI_TICKER_TAIL, N24HR_MINI_TICKER_LENGTH) ||
     textIsLong(F_KIND, MARK_PRICE_UPDATE, MARK_PRICE_UPDATE_TAIL, MARK_PRICE_UPDATE_LENGTH) ||
     textIsLong(F_KIND, FORCE_ORDER, FORCE_ORDER_TAIL, FORCE_ORDER_LENGTH)
@@ -198,7 +162,8 @@ function isUnused(): bool {
 }
 
 function applyNameless(): i32 {
-  const ticker = has(F_LAST) && has(F_SYMBOL) && has(F_BIDS) && has(F_ASKS) && has(F_BEST_BID_QUANTITY) && has(F_BEST_ASK_QUANTITY);
+  const ticker =
+    has(F_LAST) && has(F_SYMBOL) && has(F_BIDS) && has(F_ASKS) && has(F_BEST_BID_QUANTITY) && has(F_BEST_ASK_QUANTITY);
   if (ticker) return finish(APPLY_TICKER, 0, 0);
   if (has(F_LAST_UPDATE)) return finish(APPLY_IGNORED, 0, 0);
   const control = has(F_RESULT) || has(F_ERROR) || has(F_CODE) || has(F_ID);
@@ -233,7 +198,7 @@ function readDepth(): i32 {
   code = arrayProblem(F_BIDS);
   if (code == FINE) code = arrayProblem(F_ASKS);
   if (code == FINE) code = levelsProblem();
-  return code == FINE && malformed != 0 ? decodeError(malformed) : code;
+  return code == FINE && frameMalformed() != 0 ? decodeError(frameMalformed()) : code;
 }
 
 function applyDepth(relative: f64): i32 {
@@ -251,12 +216,12 @@ function applyDepth(relative: f64): i32 {
     instrumentUnsync(instrument, STATE_RESYNCING, REASON_GAP, relative);
     return finish(APPLY_GAP, instrument, REASON_GAP);
   }
-  const scale = scaleLevels(instrument, firstLevel, lastLevel);
+  const scale = scaleLevels(instrument, levelsFirst(), levelsLast());
   if (scale != SCALE_OK) return scaleProblem(instrument, scale, relative);
   clearFlag(instrument, INSTRUMENT_FLAG_SPLICING);
   store<u64>(instrument, updateLast, INSTRUMENT_LAST_SEQUENCE);
   expectNoChecksum();
-  return applyDelta(instrument, firstLevel, lastLevel, eventAt, updateLast, relative);
+  return applyDelta(instrument, levelsFirst(), levelsLast(), eventAt, updateLast, relative);
 }
 
 /** @returns FINE, APPLY_STALE or APPLY_GAP by the spot rule: the update holds the id after the last one */
@@ -294,7 +259,8 @@ function applyTrade(idField: usize, relative: f64): i32 {
   if (code != FINE) return code;
   tradeTimes(trade, fromEpochInteger(integerValue()), 0);
   const maker = fieldType(F_MAKER);
-  if (maker != TYPE_TRUE && maker != TYPE_FALSE) return decodeError(maker == TYPE_NONE ? DECODE_FIELD_MISSING : DECODE_FIELD_TYPE);
+  if (maker != TYPE_TRUE && maker != TYPE_FALSE)
+    return decodeError(maker == TYPE_NONE ? DECODE_FIELD_MISSING : DECODE_FIELD_TYPE);
   tradeSide(trade, maker == TYPE_TRUE ? AGGRESSOR_SELL : AGGRESSOR_BUY, 0);
   if (outOfService(instrument)) return notSynced(instrument);
   const scale = scaleTrade(0);
@@ -305,8 +271,7 @@ function applyTrade(idField: usize, relative: f64): i32 {
 
 /** Replaces a book by a REST depth body. @returns APPLY_* */
 export function binanceSnapshot(instrument: usize, body: usize, length: usize, relative: f64): i32 {
-  rest = true;
-  let code = scanFrame(body, body + length);
+  let code = scanFrame(body, body + length, true);
   if (code != FINE) return code;
   code = readIntegerField(F_LAST_UPDATE);
   if (code != FINE) return code;
@@ -314,15 +279,15 @@ export function binanceSnapshot(instrument: usize, body: usize, length: usize, r
   code = arrayProblem(F_REST_BIDS);
   if (code == FINE) code = arrayProblem(F_REST_ASKS);
   if (code == FINE) code = levelsProblem();
-  if (code == FINE && malformed != 0) code = decodeError(malformed);
+  if (code == FINE && frameMalformed() != 0) code = decodeError(frameMalformed());
   if (code != FINE) return code;
   if (outOfService(instrument)) return notSynced(instrument);
   let at: i64 = 0;
   if (has(F_EVENT_TIME) && readIntegerField(F_EVENT_TIME) == FINE) at = fromEpochInteger(integerValue());
-  const scale = scaleLevels(instrument, firstLevel, lastLevel);
+  const scale = scaleLevels(instrument, levelsFirst(), levelsLast());
   if (scale != SCALE_OK) return scaleProblem(instrument, scale, relative);
   store<u64>(instrument, lastUpdate, INSTRUMENT_LAST_SEQUENCE);
   setFlag(instrument, INSTRUMENT_FLAG_SPLICING);
   expectNoChecksum();
-  return applyFull(instrument, firstLevel, lastLevel, at, lastUpdate, false, relative);
+  return applyFull(instrument, levelsFirst(), levelsLast(), at, lastUpdate, false, relative);
 }

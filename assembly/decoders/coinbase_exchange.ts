@@ -7,30 +7,125 @@
 import { arenaAllocate } from "../arena";
 import { applyDelta, applyFull, expectNoChecksum } from "../event";
 import {
-  FIELD_BYTES, fieldRead, fieldsBegin, fieldsDuplicate, fieldSet, fieldsOpen, fieldType, isText, keyAt, keyBytes, nextMember, objectClosed,
-  objectEmpty, readKey, textIs, textIsLong, word8,
+  FIELD_BYTES,
+  fieldRead,
+  fieldsBegin,
+  fieldsDuplicate,
+  fieldSet,
+  fieldsOpen,
+  fieldType,
+  isText,
+  keyAt,
+  keyBytes,
+  nextMember,
+  objectClosed,
+  objectEmpty,
+  readKey,
+  textIs,
+  textIsLong,
+  word8,
 } from "../fields";
 import { instrumentUnsync } from "../instrument";
 import { byteAt, integerValue, skipSpace, skipValue, TYPE_ARRAY, TYPE_NONE } from "../json";
 import {
-  AGGRESSOR_BUY, AGGRESSOR_SELL, APPLY_CONTROL, APPLY_GAP, APPLY_HEARTBEAT, APPLY_IGNORED, APPLY_LIMIT, APPLY_STALE, APPLY_TRADES,
-  APPLY_UNKNOWN_KIND, COUNTER_TRADE_GAPS, DECODE_DUPLICATE_FIELD, DECODE_FIELD_MISSING, DECODE_FIELD_TYPE, DECODE_SYNTAX, INSTRUMENT_FLAG_TRADE_SEEN,
-  INSTRUMENT_FLAGS, INSTRUMENT_LAST_TRADE_ID, INSTRUMENT_STATE, LIMIT_FRAME_EVENTS, OUTCOME_FIRST_SEQUENCE, OUTCOME_LAST_SEQUENCE,
-  REASON_HEARTBEAT_AHEAD, REASON_TRADE_GAP, SIDE_ASK, SIDE_BID, STATE_RESYNCING, STATE_SYNCED, TRADE_FLAG_HISTORY,
+  AGGRESSOR_BUY,
+  AGGRESSOR_SELL,
+  APPLY_CONTROL,
+  APPLY_GAP,
+  APPLY_HEARTBEAT,
+  APPLY_IGNORED,
+  APPLY_LIMIT,
+  APPLY_STALE,
+  APPLY_TRADES,
+  APPLY_UNKNOWN_KIND,
+  COUNTER_TRADE_GAPS,
+  DECODE_DUPLICATE_FIELD,
+  DECODE_FIELD_MISSING,
+  DECODE_FIELD_TYPE,
+  DECODE_SYNTAX,
+  INSTRUMENT_FLAG_TRADE_SEEN,
+  INSTRUMENT_FLAGS,
+  INSTRUMENT_LAST_TRADE_ID,
+  INSTRUMENT_STATE,
+  LIMIT_FRAME_EVENTS,
+  OUTCOME_FIRST_SEQUENCE,
+  OUTCOME_LAST_SEQUENCE,
+  REASON_HEARTBEAT_AHEAD,
+  REASON_TRADE_GAP,
+  SIDE_ASK,
+  SIDE_BID,
+  STATE_RESYNCING,
+  STATE_SYNCED,
+  TRADE_FLAG_HISTORY,
 } from "../layout";
 import { levelsClear, levelsCount, scanChanges, scanPairs, scaleLevels, SCALE_OK } from "../levels";
 import { count, finish, outcomeAddress, unixTime } from "../producer";
 import {
-  scaleTrade, TRADE_DUPLICATE, TRADE_JUMPED, tradeId, tradeInstrument, tradeOpen, tradesClear, tradeSide, tradeTimes, tradeWrite,
+  scaleTrade,
+  TRADE_DUPLICATE,
+  TRADE_JUMPED,
+  tradeId,
+  tradeInstrument,
+  tradeOpen,
+  tradesClear,
+  tradeSide,
+  tradeTimes,
+  tradeWrite,
 } from "../trade";
 import {
-  ASKS, BIDS, BUY, CHANGES, ERROR, HEARTBEAT, HEARTBEAT_LENGTH, HEARTBEAT_TAIL, L2UPDATE, LAST_MATCH, LAST_MATCH_LENGTH, LAST_MATCH_TAIL,
-  LAST_TRADE_ID, LAST_TRADE_ID_LENGTH, LAST_TRADE_ID_TAIL, MATCH, PRICE, PRODUCT_ID, PRODUCT_ID_LENGTH, PRODUCT_ID_TAIL, SELL, SEQUENCE, SIDE,
-  SIZE, SNAPSHOT, STATUS, SUBSCRIPTIONS, SUBSCRIPTIONS_LENGTH, SUBSCRIPTIONS_TAIL, TICKER, TIME, TRADE_ID, TYPE,
+  ASKS,
+  BIDS,
+  BUY,
+  CHANGES,
+  ERROR,
+  HEARTBEAT,
+  HEARTBEAT_LENGTH,
+  HEARTBEAT_TAIL,
+  L2UPDATE,
+  LAST_MATCH,
+  LAST_MATCH_LENGTH,
+  LAST_MATCH_TAIL,
+  LAST_TRADE_ID,
+  LAST_TRADE_ID_LENGTH,
+  LAST_TRADE_ID_TAIL,
+  MATCH,
+  PRICE,
+  PRODUCT_ID,
+  PRODUCT_ID_TAIL,
+  SELL,
+  SEQUENCE,
+  SIDE,
+  SIZE,
+  SNAPSHOT,
+  STATUS,
+  SUBSCRIPTIONS,
+  SUBSCRIPTIONS_LENGTH,
+  SUBSCRIPTIONS_TAIL,
+  TICKER,
+  TIME,
+  TRADE_ID,
+  TYPE,
 } from "../words";
 import {
-  arrayStarts, decodeError, digitsLength, digitsStart, eventTimeValue, FINE, forgetInstrument, frameEnds, levelsProblem, notAnObject, notSynced,
-  optionalInteger, outOfService, readIntegerField, readTimeField, readTradeNumbers, resolved, resolveInstrument, scaleProblem,
+  arrayStarts,
+  decodeError,
+  digitsLength,
+  digitsStart,
+  eventTimeValue,
+  FINE,
+  forgetInstrument,
+  frameEnds,
+  levelsProblem,
+  notAnObject,
+  notSynced,
+  optionalInteger,
+  outOfService,
+  readIntegerField,
+  readTimeField,
+  readTradeNumbers,
+  resolved,
+  resolveInstrument,
+  scaleProblem,
 } from "./common";
 
 const F_TYPE: usize = 0;
@@ -87,7 +182,8 @@ function scanMember(field: usize, at: usize, end: usize): usize {
 
 function fieldOf(key: usize, length: usize): usize {
   if (length == 10) return load<u64>(key) == PRODUCT_ID && load<u64>(key + 2) == PRODUCT_ID_TAIL ? F_PRODUCT : NONE;
-  if (length == <usize>LAST_TRADE_ID_LENGTH) return load<u64>(key) == LAST_TRADE_ID && load<u64>(key + 5) == LAST_TRADE_ID_TAIL ? F_LAST_TRADE_ID : NONE;
+  if (length == <usize>LAST_TRADE_ID_LENGTH)
+    return load<u64>(key) == LAST_TRADE_ID && load<u64>(key + 5) == LAST_TRADE_ID_TAIL ? F_LAST_TRADE_ID : NONE;
   if (length < 4 || length > 8) return NONE;
   const word = word8(key, length);
   if (length == 4) {
@@ -110,7 +206,8 @@ function applyKind(relative: f64): i32 {
   if (textIs(F_TYPE, MATCH, 5)) return applyMatch(0, relative);
   if (textIsLong(F_TYPE, HEARTBEAT, HEARTBEAT_TAIL, HEARTBEAT_LENGTH)) return applyHeartbeat(relative);
   if (textIs(F_TYPE, SNAPSHOT, 8)) return applySnapshotFrame(relative);
-  if (textIsLong(F_TYPE, LAST_MATCH, LAST_MATCH_TAIL, LAST_MATCH_LENGTH)) return applyMatch(TRADE_FLAG_HISTORY, relative);
+  if (textIsLong(F_TYPE, LAST_MATCH, LAST_MATCH_TAIL, LAST_MATCH_LENGTH))
+    return applyMatch(TRADE_FLAG_HISTORY, relative);
   if (textIsLong(F_TYPE, SUBSCRIPTIONS, SUBSCRIPTIONS_TAIL, SUBSCRIPTIONS_LENGTH)) return finish(APPLY_CONTROL, 0, 0);
   if (textIs(F_TYPE, ERROR, 5)) return finish(APPLY_CONTROL, 0, 0);
   if (textIs(F_TYPE, TICKER, 6) || textIs(F_TYPE, STATUS, 6)) return finish(APPLY_IGNORED, 0, 0);

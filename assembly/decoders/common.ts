@@ -3,14 +3,39 @@
  * Bad case: judging a field before kind and instrument are known; a frame of an unknown kind must never be an error.
  */
 import {
-  fieldEnd, fieldEscaped, fieldStart, fieldType, integerProblem, isText, textLength, textStart,
+  fieldEnd,
+  fieldEscaped,
+  fieldStart,
+  fieldType,
+  integerProblem,
+  isText,
+  textLength,
+  textStart,
 } from "../fields";
 import { byteAt, integerValue, skipSpace, skipValue, TYPE_NONE, TYPE_NUMBER, TYPE_STRING } from "../json";
 import { instrumentFind, instrumentUnsync } from "../instrument";
 import {
-  APPLY_DECODE_ERROR, APPLY_LIMIT, APPLY_NOT_SYNCED, APPLY_OVERFLOW, APPLY_RESCALE, APPLY_UNKNOWN_INSTRUMENT, APPLY_UNKNOWN_KIND, DECODE_FIELD_MISSING,
-  DECODE_FIELD_TYPE, DECODE_NEGATIVE, DECODE_NUMBER, DECODE_RANGE, DECODE_SYNTAX, DECODE_TIME, INSTRUMENT_STATE, LIMIT_FRAME_LEVELS,
-  OUTCOME_SYMBOL_ADDRESS, OUTCOME_SYMBOL_LENGTH, REASON_OVERFLOW, STATE_OUT_OF_SERVICE, STATE_RETIRED,
+  APPLY_DECODE_ERROR,
+  APPLY_LIMIT,
+  APPLY_NOT_SYNCED,
+  APPLY_OVERFLOW,
+  APPLY_RESCALE,
+  APPLY_UNKNOWN_INSTRUMENT,
+  APPLY_UNKNOWN_KIND,
+  DECODE_FIELD_MISSING,
+  DECODE_FIELD_TYPE,
+  DECODE_NEGATIVE,
+  DECODE_NUMBER,
+  DECODE_RANGE,
+  DECODE_SYNTAX,
+  DECODE_TIME,
+  INSTRUMENT_STATE,
+  LIMIT_FRAME_LEVELS,
+  OUTCOME_SYMBOL_ADDRESS,
+  OUTCOME_SYMBOL_LENGTH,
+  REASON_OVERFLOW,
+  STATE_OUT_OF_SERVICE,
+  STATE_RETIRED,
 } from "../layout";
 import { levelsMalformed, levelsTooMany, SCALE_RESCALE } from "../levels";
 import { finish, outcomeAddress } from "../producer";
@@ -107,7 +132,8 @@ export function readIntegerField(field: usize): i32 {
 function readDecimalField(field: usize): i32 {
   const type = fieldType(field);
   if (type == TYPE_NONE) return decodeError(DECODE_FIELD_MISSING);
-  if (type == TYPE_NUMBER) return scanDecimal(fieldStart(field), fieldEnd(field)) == fieldEnd(field) ? FINE : decodeError(DECODE_NUMBER);
+  if (type == TYPE_NUMBER)
+    return scanDecimal(fieldStart(field), fieldEnd(field)) == fieldEnd(field) ? FINE : decodeError(DECODE_NUMBER);
   if (type != TYPE_STRING) return decodeError(DECODE_FIELD_TYPE);
   const stop = scanDecimal(textStart(field), fieldEnd(field));
   return stop != 0 && stop == fieldEnd(field) - 1 ? FINE : decodeError(DECODE_NUMBER);
@@ -121,8 +147,15 @@ export function readTradeNumbers(trade: usize, priceField: usize, quantityField:
   tradePrice(trade, decimalOverflow() ? 1 : decimalMantissa(), decimalDecimals(), decimalNeeded(), decimalOverflow());
   code = readDecimalField(quantityField);
   if (code != FINE) return code;
-  if (!decimalOverflow() && decimalMantissa() <= 0) return decodeError(decimalMantissa() < 0 ? DECODE_NEGATIVE : DECODE_RANGE);
-  tradeQuantity(trade, decimalOverflow() ? 1 : decimalMantissa(), decimalDecimals(), decimalNeeded(), decimalOverflow());
+  if (!decimalOverflow() && decimalMantissa() <= 0)
+    return decodeError(decimalMantissa() < 0 ? DECODE_NEGATIVE : DECODE_RANGE);
+  tradeQuantity(
+    trade,
+    decimalOverflow() ? 1 : decimalMantissa(),
+    decimalDecimals(),
+    decimalNeeded(),
+    decimalOverflow(),
+  );
   return FINE;
 }
 

@@ -8,33 +8,141 @@
 import { arenaAllocate } from "../arena";
 import { applyDelta, applyFull, expectChecksum } from "../event";
 import {
-  FIELD_BYTES, fieldRead, fieldsBegin, fieldsDuplicate, fieldSet, fieldsOpen, fieldsSelect, fieldStart, fieldType, isText, keyAt, keyBytes,
-  nextMember, objectClosed, objectEmpty, readKey, textIs, textIsLong, textIsLonger, word8,
+  FIELD_BYTES,
+  fieldRead,
+  fieldsBegin,
+  fieldsDuplicate,
+  fieldSet,
+  fieldsOpen,
+  fieldsSelect,
+  fieldStart,
+  fieldType,
+  isText,
+  keyAt,
+  keyBytes,
+  nextMember,
+  objectClosed,
+  objectEmpty,
+  readKey,
+  textIs,
+  textIsLong,
+  textIsLonger,
+  word8,
 } from "../fields";
 import { byteAt, integerValue, skipSpace, skipValue, TYPE_ARRAY, TYPE_NONE } from "../json";
 import {
-  AGGRESSOR_BUY, AGGRESSOR_SELL, APPLY_BOOK, APPLY_CONTROL, APPLY_HEARTBEAT, APPLY_IGNORED, APPLY_LIMIT, APPLY_SNAPSHOT, APPLY_STALE,
-  APPLY_TRADES, APPLY_UNKNOWN_KIND, DECODE_DUPLICATE_FIELD, DECODE_FIELD_MISSING, DECODE_FIELD_TYPE, DECODE_SYNTAX, FRAME_EVENTS_MAX, FRAME_TRADES_MAX,
-  INSTRUMENT_STATE, INSTRUMENT_WIRE_PRICE_DECIMALS, INSTRUMENT_WIRE_QUANTITY_DECIMALS, LIMIT_FRAME_EVENTS, SIDE_ASK, SIDE_BID, STATE_SUSPECT,
-  STATE_SYNCED, TRADE_FLAG_HISTORY,
+  AGGRESSOR_BUY,
+  AGGRESSOR_SELL,
+  APPLY_BOOK,
+  APPLY_CONTROL,
+  APPLY_HEARTBEAT,
+  APPLY_IGNORED,
+  APPLY_LIMIT,
+  APPLY_SNAPSHOT,
+  APPLY_STALE,
+  APPLY_TRADES,
+  APPLY_UNKNOWN_KIND,
+  DECODE_DUPLICATE_FIELD,
+  DECODE_FIELD_MISSING,
+  DECODE_FIELD_TYPE,
+  DECODE_SYNTAX,
+  FRAME_EVENTS_MAX,
+  FRAME_TRADES_MAX,
+  INSTRUMENT_STATE,
+  INSTRUMENT_WIRE_PRICE_DECIMALS,
+  INSTRUMENT_WIRE_QUANTITY_DECIMALS,
+  LIMIT_FRAME_EVENTS,
+  STATE_SUSPECT,
+  STATE_SYNCED,
+  TRADE_FLAG_HISTORY,
 } from "../layout";
-import {
-  levelsClear, levelsCount, levelsMalformed, malformedReset, scanObjects, scaleLevels, SCALE_OK, writtenPriceDecimals, writtenQuantityDecimals,
-} from "../levels";
+import { levelsClear, scaleLevels, SCALE_OK, writtenPriceDecimals, writtenQuantityDecimals } from "../levels";
 import { finish, outcomeDetail, unixTime } from "../producer";
 import {
-  scaleTrade, TRADE_DUPLICATE, tradeId, tradeInstrument, tradeOpen, tradesClear, tradesPending, tradeSide, tradeTimes, tradeWrite,
+  scaleTrade,
+  TRADE_DUPLICATE,
+  tradeId,
+  tradeInstrument,
+  tradeOpen,
+  tradesClear,
+  tradesPending,
+  tradeSide,
+  tradeTimes,
+  tradeWrite,
 } from "../trade";
 import {
-  ASKS, BIDS, BOOK, BUY, CHANNEL, CHECKSUM, ERROR, EVENT, HEARTBEAT, HEARTBEAT_LENGTH, HEARTBEAT_TAIL, INSTRUMENT, INSTRUMENT_LENGTH,
-  INSTRUMENT_TAIL, LEVEL3, METHOD, OHLC, PAYLOAD, PONG, PRICE, QTY, SELL, SIDE, SNAPSHOT, STATUS, SUBSCRIPTION_STATUS,
-  SUBSCRIPTION_STATUS_LENGTH, SUBSCRIPTION_STATUS_MIDDLE, SUBSCRIPTION_STATUS_TAIL, SYMBOL, SYSTEM_STATUS, SYSTEM_STATUS_LENGTH, SYSTEM_STATUS_TAIL, TICKER, TIMESTAMP,
-  TIMESTAMP_LENGTH, TIMESTAMP_TAIL, TRADE, TRADE_ID, TYPE, UPDATE, UPPER_ERROR,
+  BOOK,
+  BUY,
+  CHANNEL,
+  ERROR,
+  EVENT,
+  HEARTBEAT,
+  HEARTBEAT_LENGTH,
+  HEARTBEAT_TAIL,
+  INSTRUMENT,
+  INSTRUMENT_LENGTH,
+  INSTRUMENT_TAIL,
+  LEVEL3,
+  METHOD,
+  OHLC,
+  PAYLOAD,
+  PONG,
+  SELL,
+  SNAPSHOT,
+  STATUS,
+  SUBSCRIPTION_STATUS,
+  SUBSCRIPTION_STATUS_LENGTH,
+  SUBSCRIPTION_STATUS_MIDDLE,
+  SUBSCRIPTION_STATUS_TAIL,
+  SYSTEM_STATUS,
+  SYSTEM_STATUS_LENGTH,
+  SYSTEM_STATUS_TAIL,
+  TICKER,
+  TRADE,
+  TYPE,
+  UPDATE,
+  UPPER_ERROR,
 } from "../words";
 import {
-  arrayStarts, decodeError, digitsLength, digitsStart, eventTimeValue, FINE, forgetInstrument, frameEnds, levelsProblem, notAnObject,
-  notSynced, outOfService, readIntegerField, readTimeField, readTradeNumbers, resolved, resolveInstrument, scaleProblem,
+  arrayStarts,
+  decodeError,
+  digitsLength,
+  digitsStart,
+  eventTimeValue,
+  FINE,
+  forgetInstrument,
+  frameEnds,
+  levelsProblem,
+  notAnObject,
+  notSynced,
+  outOfService,
+  readIntegerField,
+  readTimeField,
+  readTradeNumbers,
+  resolved,
+  resolveInstrument,
+  scaleProblem,
 } from "./common";
+import {
+  E_ASKS,
+  E_BIDS,
+  E_CHECKSUM,
+  E_PRICE,
+  E_QTY,
+  E_SIDE,
+  E_SYMBOL,
+  E_TIMESTAMP,
+  E_TRADE_ID,
+  entriesClear,
+  entriesTooMany,
+  entriesTotal,
+  entryAt,
+  FIRST,
+  LAST,
+  MALFORMED,
+  scanEntries,
+  SHAPE,
+} from "./kraken_entries";
 import { krakenArrayApply } from "./kraken_array";
 
 const F_CHANNEL: usize = 0;
@@ -47,42 +155,19 @@ const F_EVENT: usize = 6;
 const FIELDS: usize = 7;
 const NONE: usize = 255;
 
-/** Fields of one entry of `data`. */
-const E_SYMBOL: usize = 0;
-const E_BIDS: usize = 1;
-const E_ASKS: usize = 2;
-const E_CHECKSUM: usize = 3;
-const E_TIMESTAMP: usize = 4;
-const E_SIDE: usize = 5;
-const E_PRICE: usize = 6;
-const E_QTY: usize = 7;
-const E_TRADE_ID: usize = 8;
-const ENTRY_FIELDS: usize = 9;
-/** Entry: its fields, then firstLevel u32 · lastLevel u32 · malformed i32 · shape u32 (0 = not an object). */
-const FIRST: usize = ENTRY_FIELDS * FIELD_BYTES;
-const LAST: usize = FIRST + 4;
-const MALFORMED: usize = FIRST + 8;
-const SHAPE: usize = FIRST + 12;
-const ENTRY_BYTES: usize = FIRST + 16;
-
 let table: usize = 0;
-let entries: usize = 0;
-let total: u32 = 0;
-let tooMany: bool = false;
 
 /** Decodes and applies one frame. @returns APPLY_* */
 export function krakenApply(frame: usize, length: usize, relative: f64): i32 {
   if (table == 0) {
     table = arenaAllocate(FIELDS * FIELD_BYTES);
-    entries = arenaAllocate(<usize>FRAME_TRADES_MAX * ENTRY_BYTES);
-    if (entries == 0) unreachable();
+    if (table == 0) unreachable();
   }
   const end = frame + length;
   fieldsBegin();
   fieldsOpen(table, FIELDS);
   levelsClear();
-  total = 0;
-  tooMany = false;
+  entriesClear();
   const at = skipSpace(frame, end);
   forgetInstrument();
   if (byteAt(at, end) == 0x5b) return krakenArrayApply(at, end, relative);
@@ -91,7 +176,7 @@ export function krakenApply(frame: usize, length: usize, relative: f64): i32 {
   fieldsSelect(table);
   const kind = classify();
   if (kind != FINE) return fieldsDuplicate() ? decodeError(DECODE_DUPLICATE_FIELD) : finish(kind, 0, 0);
-  if (fieldType(F_DATA) == TYPE_ARRAY && total == 0 && !tooMany) scanEntries(fieldStart(F_DATA), end);
+  if (fieldType(F_DATA) == TYPE_ARRAY && entriesTotal() == 0 && !entriesTooMany()) scanEntries(fieldStart(F_DATA), end);
   if (fieldsDuplicate()) return decodeError(DECODE_DUPLICATE_FIELD);
   fieldsSelect(table);
   return textIs(F_CHANNEL, BOOK, 4) ? applyBook(relative) : applyTrades(relative);
@@ -146,79 +231,18 @@ function classify(): i32 {
     if (textIsLong(F_EVENT, HEARTBEAT, HEARTBEAT_TAIL, HEARTBEAT_LENGTH)) return APPLY_HEARTBEAT;
     const control =
       textIsLong(F_EVENT, SYSTEM_STATUS, SYSTEM_STATUS_TAIL, SYSTEM_STATUS_LENGTH) ||
-      textIsLonger(F_EVENT, SUBSCRIPTION_STATUS, SUBSCRIPTION_STATUS_MIDDLE, SUBSCRIPTION_STATUS_TAIL, SUBSCRIPTION_STATUS_LENGTH) ||
-      textIs(F_EVENT, PONG, 4) || textIs(F_EVENT, ERROR, 5);
+      textIsLonger(
+        F_EVENT,
+        SUBSCRIPTION_STATUS,
+        SUBSCRIPTION_STATUS_MIDDLE,
+        SUBSCRIPTION_STATUS_TAIL,
+        SUBSCRIPTION_STATUS_LENGTH,
+      ) ||
+      textIs(F_EVENT, PONG, 4) ||
+      textIs(F_EVENT, ERROR, 5);
     return control ? APPLY_CONTROL : APPLY_UNKNOWN_KIND;
   }
   return fieldType(F_ERROR) != TYPE_NONE || fieldType(F_UPPER_ERROR) != TYPE_NONE ? APPLY_CONTROL : APPLY_UNKNOWN_KIND;
-}
-
-function entryAt(i: u32): usize {
-  return entries + <usize>i * ENTRY_BYTES;
-}
-
-/** Reads the array of entries. @returns the address after it, 0 for a syntax error */
-function scanEntries(at: usize, end: usize): usize {
-  at = skipSpace(at + 1, end);
-  if (byteAt(at, end) == 0x5d) return at + 1;
-  while (true) {
-    at = skipSpace(at, end);
-    if (total >= <u32>FRAME_TRADES_MAX) {
-      tooMany = true;
-      at = skipValue(at, end, 2);
-    } else at = scanEntry(at, end);
-    if (at == 0) return 0;
-    at = skipSpace(at, end);
-    const byte = byteAt(at, end);
-    if (byte == 0x5d) return at + 1;
-    if (byte != 0x2c) return 0;
-    at++;
-  }
-}
-
-function scanEntry(at: usize, end: usize): usize {
-  const entry = entryAt(total);
-  total++;
-  fieldsOpen(entry, ENTRY_FIELDS);
-  malformedReset();
-  store<u32>(entry, levelsCount(), FIRST);
-  const isObject = byteAt(at, end) == 0x7b;
-  store<u32>(entry, isObject ? 1 : 0, SHAPE);
-  at = isObject ? scanEntryMembers(at + 1, end) : skipValue(at, end, 2);
-  store<u32>(entry, levelsCount(), LAST);
-  store<i32>(entry, levelsMalformed(), MALFORMED);
-  return at;
-}
-
-function scanEntryMembers(at: usize, end: usize): usize {
-  if (objectEmpty(at, end)) return skipSpace(at, end) + 1;
-  while (true) {
-    at = readKey(at, end);
-    if (at == 0) return 0;
-    const field = entryFieldOf(keyAt(), keyBytes());
-    if (field == NONE) at = skipValue(at, end, 3);
-    else if ((field == E_BIDS || field == E_ASKS) && arrayStarts(at, end)) {
-      fieldSet(field, at, at, TYPE_ARRAY, false);
-      at = scanObjects(at, end, field == E_BIDS ? SIDE_BID : SIDE_ASK, 4);
-    } else at = fieldRead(field, at, end, 3);
-    if (at == 0) return 0;
-    at = nextMember(at, end);
-    if (at == 0 || objectClosed()) return at;
-  }
-}
-
-function entryFieldOf(key: usize, length: usize): usize {
-  if (length == <usize>TIMESTAMP_LENGTH) return load<u64>(key) == TIMESTAMP && load<u64>(key + 1) == TIMESTAMP_TAIL ? E_TIMESTAMP : NONE;
-  if (length < 3 || length > 8) return NONE;
-  const word = word8(key, length);
-  if (word == SYMBOL) return E_SYMBOL;
-  if (word == BIDS) return E_BIDS;
-  if (word == ASKS) return E_ASKS;
-  if (word == CHECKSUM) return E_CHECKSUM;
-  if (word == SIDE) return E_SIDE;
-  if (word == PRICE) return E_PRICE;
-  if (word == QTY) return E_QTY;
-  return word == TRADE_ID ? E_TRADE_ID : NONE;
 }
 
 /** 1 snapshot, 2 update, 0 neither. */
@@ -228,10 +252,11 @@ function messageType(): u32 {
 }
 
 function payloadProblem(limit: u32): i32 {
-  if (messageType() == 0) return decodeError(isText(F_TYPE) || fieldType(F_TYPE) != TYPE_NONE ? DECODE_FIELD_TYPE : DECODE_FIELD_MISSING);
+  if (messageType() == 0)
+    return decodeError(isText(F_TYPE) || fieldType(F_TYPE) != TYPE_NONE ? DECODE_FIELD_TYPE : DECODE_FIELD_MISSING);
   if (fieldType(F_DATA) == TYPE_NONE) return decodeError(DECODE_FIELD_MISSING);
   if (fieldType(F_DATA) != TYPE_ARRAY) return decodeError(DECODE_FIELD_TYPE);
-  return tooMany || total > limit ? finish(APPLY_LIMIT, 0, LIMIT_FRAME_EVENTS) : FINE;
+  return entriesTooMany() || entriesTotal() > limit ? finish(APPLY_LIMIT, 0, LIMIT_FRAME_EVENTS) : FINE;
 }
 
 /** Reads and judges one book entry without applying it. */
@@ -256,7 +281,7 @@ function applyBook(relative: f64): i32 {
   const problem = payloadProblem(FRAME_EVENTS_MAX);
   if (problem != FINE) return problem;
   const snapshot = messageType() == 1;
-  for (let i: u32 = 0; i < total; i++) {
+  for (let i: u32 = 0; i < entriesTotal(); i++) {
     const entry = entryAt(i);
     const code = readBookEntry(entry);
     if (code != FINE) return code;
@@ -269,7 +294,7 @@ function applyBook(relative: f64): i32 {
   let worst: i32 = snapshot ? APPLY_SNAPSHOT : APPLY_BOOK;
   let worstInstrument: usize = 0;
   let worstDetail: i32 = 0;
-  for (let i: u32 = 0; i < total; i++) {
+  for (let i: u32 = 0; i < entriesTotal(); i++) {
     const entry = entryAt(i);
     readBookEntry(entry);
     const instrument = resolved();
@@ -285,7 +310,7 @@ function applyBook(relative: f64): i32 {
       worstDetail = outcomeDetail();
     }
   }
-  return total == 0 ? finish(APPLY_IGNORED, 0, 0) : finish(worst, worstInstrument, worstDetail);
+  return entriesTotal() == 0 ? finish(APPLY_IGNORED, 0, 0) : finish(worst, worstInstrument, worstDetail);
 }
 
 function checksumValue(): u64 {
@@ -333,7 +358,7 @@ function applyTrades(relative: f64): i32 {
   if (problem != FINE) return problem;
   const flags: u32 = messageType() == 1 ? TRADE_FLAG_HISTORY : 0;
   tradesClear();
-  for (let i: u32 = 0; i < total; i++) {
+  for (let i: u32 = 0; i < entriesTotal(); i++) {
     const code = readTradeEntry(entryAt(i), flags);
     if (code != FINE) return code;
     if (outOfService(resolved())) return notSynced(resolved());
@@ -344,6 +369,6 @@ function applyTrades(relative: f64): i32 {
   for (let i: u32 = 0; i < tradesPending(); i++) {
     if (tradeWrite(i, unixTime(relative)) != TRADE_DUPLICATE) written++;
   }
-  if (total == 0) return finish(APPLY_IGNORED, 0, 0);
+  if (entriesTotal() == 0) return finish(APPLY_IGNORED, 0, 0);
   return finish(written > 0 ? APPLY_TRADES : APPLY_STALE, resolved(), 0);
 }

@@ -7,16 +7,48 @@
 import { arenaAllocate } from "../arena";
 import { applyDelta, applyFull, expectChecksum, expectNoChecksum } from "../event";
 import {
-  FIELD_BYTES, fieldRead, fieldsDuplicate, fieldSet, fieldsOpen, fieldsSelect, fieldType, isText, keyAt, keyBytes, nextMember, objectClosed,
-  objectEmpty, readKey, textLength, textStart,
+  FIELD_BYTES,
+  fieldRead,
+  fieldsDuplicate,
+  fieldSet,
+  fieldsOpen,
+  fieldsSelect,
+  fieldType,
+  isText,
+  keyAt,
+  keyBytes,
+  nextMember,
+  objectClosed,
+  objectEmpty,
+  readKey,
+  textLength,
+  textStart,
 } from "../fields";
 import { byteAt, integerValue, readInteger, skipSpace, skipValue, TYPE_ARRAY, TYPE_NONE } from "../json";
 import {
-  APPLY_IGNORED, APPLY_UNKNOWN_KIND, DECODE_DUPLICATE_FIELD, DECODE_FIELD_MISSING, DECODE_FIELD_TYPE, DECODE_SYNTAX, INSTRUMENT_DEPTH, SIDE_ASK, SIDE_BID,
+  APPLY_IGNORED,
+  APPLY_UNKNOWN_KIND,
+  DECODE_DUPLICATE_FIELD,
+  DECODE_FIELD_MISSING,
+  DECODE_FIELD_TYPE,
+  DECODE_SYNTAX,
+  INSTRUMENT_DEPTH,
+  SIDE_ASK,
+  SIDE_BID,
 } from "../layout";
 import { levelsCount, levelsLatest, scanPairs, scaleLevels, SCALE_OK } from "../levels";
 import { finish } from "../producer";
-import { decodeError, FINE, frameEnds, levelsProblem, notSynced, readIntegerField, resolved, resolveInstrument, scaleProblem } from "./common";
+import {
+  decodeError,
+  FINE,
+  frameEnds,
+  levelsProblem,
+  notSynced,
+  readIntegerField,
+  resolved,
+  resolveInstrument,
+  scaleProblem,
+} from "./common";
 import { acceptsBook, noteDecimals } from "./kraken";
 
 /** Fields of the frame: its last two elements, and what the payload objects held. */

@@ -18,7 +18,8 @@ export function crc32(bytes: Uint8Array, start: number, end: number): number {
   let crc = -1;
   let at = start;
   for (; end - at >= 8; at += 8) {
-    const low = crc ^ (byte(bytes, at) | (byte(bytes, at + 1) << 8) | (byte(bytes, at + 2) << 16) | (byte(bytes, at + 3) << 24));
+    const low =
+      crc ^ (byte(bytes, at) | (byte(bytes, at + 1) << 8) | (byte(bytes, at + 2) << 16) | (byte(bytes, at + 3) << 24));
     crc =
       entry(7, low & 255) ^
       entry(6, (low >>> 8) & 255) ^

@@ -99,6 +99,13 @@ export class Supervisor {
     return this.#posts.reduce((sum, post) => sum + post.restarts, 0);
   }
 
+  /** Ends a worker as if it had died; another takes its post. */
+  replace(exchange: ExchangeId): void {
+    for (const post of this.#posts) {
+      post.replace(exchange);
+    }
+  }
+
   /** Stops all workers within a second. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
@@ -169,6 +176,12 @@ class Post {
       this.#staleChecks = 0;
       this.#report("error", `The collector is stuck: no heartbeat for ${Math.round(age)} ms, ending it`);
       void this.#worker.terminate();
+    }
+  }
+
+  replace(exchange: ExchangeId): void {
+    if (exchange === this.#selected.id) {
+      void this.#worker?.terminate();
     }
   }
 

@@ -142,8 +142,7 @@ export interface KernelFrame {
 }
 
 /** A kernel instance over a memory. */
-export interface Kernel
-  extends KernelText, KernelArena, KernelBook, KernelProducer, KernelReader, KernelFrame {
+export interface Kernel extends KernelText, KernelArena, KernelBook, KernelProducer, KernelReader, KernelFrame {
   readonly name: KernelName;
   /** The linear memory: a SharedArrayBuffer between threads, a plain ArrayBuffer in clients. */
   readonly buffer: ArrayBufferLike;

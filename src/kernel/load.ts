@@ -20,8 +20,18 @@ export interface LoadOptions {
 
 /** Exports whose u32 results would else come out negative. */
 const UNSIGNED = [
-  "levelHash", "crc32", "bookHash", "bookCount", "arenaAllocate", "arenaUsed", "outcomeAddress", "instrumentCreate", "instrumentFind",
-  "bookCreate", "readerCreate", "replicaCreate",
+  "levelHash",
+  "crc32",
+  "bookHash",
+  "bookCount",
+  "arenaAllocate",
+  "arenaUsed",
+  "outcomeAddress",
+  "instrumentCreate",
+  "instrumentFind",
+  "bookCreate",
+  "readerCreate",
+  "replicaCreate",
 ] as const;
 
 /**
@@ -32,11 +42,14 @@ const UNSIGNED = [
  */
 export function loadKernel(options: LoadOptions): Kernel {
   if (options.name === "twin") return createTwin(options.memory.buffer);
-  if (options.wasmBytes === undefined) throw new TypeError("Cannot load the kernel: wasmBytes are missing, was undefined");
-  const module = options.wasmBytes instanceof WebAssembly.Module ? options.wasmBytes : new WebAssembly.Module(options.wasmBytes);
+  if (options.wasmBytes === undefined)
+    throw new TypeError("Cannot load the kernel: wasmBytes are missing, was undefined");
+  const module =
+    options.wasmBytes instanceof WebAssembly.Module ? options.wasmBytes : new WebAssembly.Module(options.wasmBytes);
   const { exports } = instantiateSync<Record<string, unknown>>(module, { env: { memory: options.memory } });
   const functions: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(exports)) if (typeof value === "function" && !name.startsWith("__")) functions[name] = value;
+  for (const [name, value] of Object.entries(exports))
+    if (typeof value === "function" && !name.startsWith("__")) functions[name] = value;
   for (const name of UNSIGNED) functions[name] = unsigned(functions[name]);
   return Object.assign(functions, { name: "wasm", buffer: options.memory.buffer }) as unknown as Kernel;
 }

@@ -55,5 +55,7 @@ export class BookTickerOracle {
 }
 
 function best(price: unknown, quantity: unknown): string | undefined {
-  return typeof price === "string" && typeof quantity === "string" ? `${plainDecimal(price)} ${plainDecimal(quantity)}` : undefined;
+  return typeof price === "string" && typeof quantity === "string"
+    ? `${plainDecimal(price)} ${plainDecimal(quantity)}`
+    : undefined;
 }

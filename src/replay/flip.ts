@@ -80,7 +80,9 @@ export class BitFlipper {
   /** @throws ConfigError when the run ended before the bit */
   finish(): void {
     if (this.#target !== undefined && !this.#isDone) {
-      throw new ConfigError(`Cannot flip a bit of the ${this.#target.where}: the run has ${this.#passed} of them, was bit ${this.#target.bit}`);
+      throw new ConfigError(
+        `Cannot flip a bit of the ${this.#target.where}: the run has ${this.#passed} of them, was bit ${this.#target.bit}`,
+      );
     }
   }
 }

@@ -177,7 +177,9 @@ export class Follower {
     const replica = gateway.replicaCreate();
     const remote = client.replicaCreate();
     if (replica === 0 || remote === 0 || gateway.frameBufferCreate(replica, WIRE_BUFFER_BYTES) !== 0) {
-      throw new RangeError(`Cannot follow ${entry.native}: the arena is exhausted, was ${gateway.arenaUsed()} bytes in use`);
+      throw new RangeError(
+        `Cannot follow ${entry.native}: the arena is exhausted, was ${gateway.arenaUsed()} bytes in use`,
+      );
     }
     const fields: [number, number][] = [
       [REPLICA_INSTRUMENT_ID, id],

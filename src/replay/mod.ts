@@ -49,10 +49,17 @@ export async function runReplay(options: ReplayOptions): Promise<number> {
       if (line.t === "header") {
         const found = exchangeOf(line.exchange, file);
         if (exchange !== undefined && exchange !== found) {
-          throw new ConfigError(`Cannot replay ${file}: all files must be of one exchange, was ${found.header.id} after ${exchange.header.id}`);
+          throw new ConfigError(
+            `Cannot replay ${file}: all files must be of one exchange, was ${found.header.id} after ${exchange.header.id}`,
+          );
         }
         exchange = found;
-        run ??= new ReplayRun({ exchange, kernelName: options.kernelName, flipper, ...(options.wasmBytes === undefined ? {} : { wasmBytes: options.wasmBytes }) });
+        run ??= new ReplayRun({
+          exchange,
+          kernelName: options.kernelName,
+          flipper,
+          ...(options.wasmBytes === undefined ? {} : { wasmBytes: options.wasmBytes }),
+        });
       }
       run?.line(line);
       if (number % PROGRESS_LINES === 0) {
@@ -88,7 +95,9 @@ function exchangeOf(name: string | undefined, file: string): Exchange {
   const id = name === undefined ? undefined : resolveExchangeId(name);
   const exchange = id === undefined ? undefined : EXCHANGES[id];
   if (exchange === undefined) {
-    throw new ConfigError(`Cannot replay ${file}: no decoder for its exchange, was ${name ?? "no name"} (known: ${Object.keys(EXCHANGES).join(", ")})`);
+    throw new ConfigError(
+      `Cannot replay ${file}: no decoder for its exchange, was ${name ?? "no name"} (known: ${Object.keys(EXCHANGES).join(", ")})`,
+    );
   }
   return exchange;
 }

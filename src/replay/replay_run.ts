@@ -40,7 +40,7 @@ import { ExchangeSync, SYNC_SETTINGS } from "../sync/mod.ts";
 import { BookTickerOracle } from "./book_ticker.ts";
 import { bookDigest, bookText } from "./decimal.ts";
 import type { BitFlipper } from "./flip.ts";
-import { Follower, type Followed } from "./follower.ts";
+import { type Followed, Follower } from "./follower.ts";
 import type { ReplayBook, ReplayResult } from "./report.ts";
 import { TradeFollower } from "./trade_follower.ts";
 
@@ -50,7 +50,12 @@ const PRODUCER_ARENA_BYTES = 160 * MIB;
 const GATEWAY_ARENA_BYTES = 256 * MIB;
 const CLIENT_ARENA_BYTES = 160 * MIB;
 const FRAME_BYTES = 32 * MIB;
-const SEGMENT: SegmentConfig = { instrumentCapacity: 1024, deltaCapacity: 65_536, tradeCapacity: 16_384, imageAreaBytes: 192 * MIB };
+const SEGMENT: SegmentConfig = {
+  instrumentCapacity: 1024,
+  deltaCapacity: 65_536,
+  tradeCapacity: 16_384,
+  imageAreaBytes: 192 * MIB,
+};
 const TOP_LEVELS = 10;
 const SCRATCH_LEVELS = 1024;
 
@@ -83,7 +88,11 @@ export class ReplayRun {
     const map = new MemoryMap(MEMORY_BYTES);
     const { memory } = map;
     const load = () =>
-      loadKernel({ name: options.kernelName, memory, ...(options.wasmBytes === undefined ? {} : { wasmBytes: options.wasmBytes }) });
+      loadKernel({
+        name: options.kernelName,
+        memory,
+        ...(options.wasmBytes === undefined ? {} : { wasmBytes: options.wasmBytes }),
+      });
     const arena = (kernel: Kernel, name: string, bytes: number) => {
       const range = map.reserve(name, { bytes });
       kernel.arenaInit(range.address, range.bytes);
@@ -93,7 +102,13 @@ export class ReplayRun {
     const gateway = arena(load(), "gateway", GATEWAY_ARENA_BYTES);
     this.#client = arena(load(), "client", CLIENT_ARENA_BYTES);
     const range = map.reserve("segment", { bytes: segmentBytes(SEGMENT) });
-    const identity = { exchange: options.exchange.header.id, epoch: 1n, pid: 0, wallAnchorNs: 0n, monotonicAnchorNs: 0n };
+    const identity = {
+      exchange: options.exchange.header.id,
+      epoch: 1n,
+      pid: 0,
+      wallAnchorNs: 0n,
+      monotonicAnchorNs: 0n,
+    };
     this.#segment = createSegment(memory.buffer, { address: range.address, config: SEGMENT, identity });
     this.#producer.producerAttach(range.address);
     this.#view = new SegmentView(memory.buffer, range.address);
@@ -108,7 +123,13 @@ export class ReplayRun {
       settings: SYNC_SETTINGS,
       opensUnknown: true,
     });
-    const ground = { gateway, client: this.#client, segment: this.#view, flipper: options.flipper, oracle: this.#oracle };
+    const ground = {
+      gateway,
+      client: this.#client,
+      segment: this.#view,
+      flipper: options.flipper,
+      oracle: this.#oracle,
+    };
     this.#follower = new Follower(ground);
     this.#trades = new TradeFollower({ gateway, client: this.#client }, this.#view);
     this.#sync.connection(0).opened(-1);
@@ -231,7 +252,8 @@ export class ReplayRun {
     const current = new Map<string, Followed>();
     for (const followed of this.#follower.followed) {
       const { entry } = followed;
-      const isBook = this.#word(followed.client, REPLICA_VERSION) + this.#word(followed.client, REPLICA_VERSION + 4) > 0;
+      const isBook =
+        this.#word(followed.client, REPLICA_VERSION) + this.#word(followed.client, REPLICA_VERSION + 4) > 0;
       if (isBook && this.#entry(entry.id)?.retiredTo === 0) {
         current.set(entry.native, followed);
       }
@@ -250,7 +272,9 @@ export class ReplayRun {
       scratch,
       scratchLevels: SCRATCH_LEVELS,
     });
-    const isSynced = this.#word(client, REPLICA_STATE) === REPLICA_STATE_FOLLOWING && (this.#follower.clientFlags(followed) & FLAG_NOT_SYNCED) === 0;
+    const isSynced =
+      this.#word(client, REPLICA_STATE) === REPLICA_STATE_FOLLOWING &&
+      (this.#follower.clientFlags(followed) & FLAG_NOT_SYNCED) === 0;
     const state = wordOf(STATE_WORDS, entry.state);
     return {
       state: state === "synced" && !isSynced ? "resyncing" : state,
@@ -267,7 +291,10 @@ export class ReplayRun {
 
   /** Instruments that never had a book. */
   #waiting(books: Record<string, ReplayBook>): string[] {
-    return this.#sync.instruments.map(({ block }) => block.native).filter((native) => !(native in books)).sort();
+    return this.#sync.instruments
+      .map(({ block }) => block.native)
+      .filter((native) => !(native in books))
+      .sort();
   }
 
   /** A table entry as it stands now. */

@@ -50,7 +50,9 @@ export function problems(result: ReplayResult): string[] {
   }
   const ticker = result.bookTicker;
   if (ticker !== undefined && ticker.equal !== ticker.atEqualUpdateId) {
-    found.push(`best prices differ from the exchange's ticker at ${ticker.atEqualUpdateId - ticker.equal} of ${ticker.atEqualUpdateId} update ids`);
+    found.push(
+      `best prices differ from the exchange's ticker at ${ticker.atEqualUpdateId - ticker.equal} of ${ticker.atEqualUpdateId} update ids`,
+    );
   }
   return found;
 }
@@ -58,7 +60,16 @@ export function problems(result: ReplayResult): string[] {
 /** The JSON object that other programs read. */
 export function toJson(result: ReplayResult, source: { exchange: string; files: readonly string[] }): string {
   const { kernel, counts, bookTicker, books, trades, bytes, nsPerFrame } = result;
-  return JSON.stringify({ ...source, kernel, counts, ...(bookTicker === undefined ? {} : { bookTicker }), books, trades, bytes, nsPerFrame });
+  return JSON.stringify({
+    ...source,
+    kernel,
+    counts,
+    ...(bookTicker === undefined ? {} : { bookTicker }),
+    books,
+    trades,
+    bytes,
+    nsPerFrame,
+  });
 }
 
 /** A report for people. */
@@ -68,15 +79,22 @@ export function toText(result: ReplayResult, source: { exchange: string; files: 
     lines.push(`  ${name.padEnd(14)} ${count.toLocaleString("en")}`);
   }
   const { frames, records, wire } = result.bytes;
-  lines.push(`  ${"bytes".padEnd(14)} ${frames.toLocaleString("en")} received → ${records.toLocaleString("en")} in records → ${wire.toLocaleString("en")} on the wire`);
+  lines.push(
+    `  ${"bytes".padEnd(14)} ${frames.toLocaleString("en")} received → ${records.toLocaleString("en")} in records → ${wire.toLocaleString("en")} on the wire`,
+  );
   lines.push(`  ${"ns per frame".padEnd(14)} ${result.nsPerFrame.toLocaleString("en")} (decode, sync, book, ring)`);
   if (result.bookTicker !== undefined) {
     lines.push(`  ${"bookTicker".padEnd(14)} ${result.bookTicker.equal} of ${result.bookTicker.atEqualUpdateId} equal`);
   }
-  lines.push("", `  ${"book".padEnd(14)} ${"state".padEnd(10)} ${"assurance".padEnd(10)} ${"bids".padStart(7)} ${"asks".padStart(7)}  best bid | best ask`);
+  lines.push(
+    "",
+    `  ${"book".padEnd(14)} ${"state".padEnd(10)} ${"assurance".padEnd(10)} ${"bids".padStart(7)} ${"asks".padStart(7)}  best bid | best ask`,
+  );
   for (const [native, book] of Object.entries(result.books)) {
     const best = `${book.bids[0]?.join(" × ") ?? "none"} | ${book.asks[0]?.join(" × ") ?? "none"}`;
-    lines.push(`  ${native.padEnd(14)} ${book.state.padEnd(10)} ${book.assurance.padEnd(10)} ${String(book.bidLevels).padStart(7)} ${String(book.askLevels).padStart(7)}  ${best}`);
+    lines.push(
+      `  ${native.padEnd(14)} ${book.state.padEnd(10)} ${book.assurance.padEnd(10)} ${String(book.bidLevels).padStart(7)} ${String(book.askLevels).padStart(7)}  ${best}`,
+    );
   }
   for (const native of result.waiting) {
     lines.push(`  ${native.padEnd(14)} waiting    (the capture holds no snapshot of it)`);
@@ -84,6 +102,9 @@ export function toText(result: ReplayResult, source: { exchange: string; files: 
   const trades = Object.values(result.trades).reduce((sum, { count }) => sum + count, 0);
   lines.push("", `  ${trades.toLocaleString("en")} trades of ${Object.keys(result.trades).length} instruments`);
   const found = problems(result);
-  lines.push("", found.length === 0 ? "Every integrity check held." : `FAILED:\n${found.map((text) => `  - ${text}`).join("\n")}`);
+  lines.push(
+    "",
+    found.length === 0 ? "Every integrity check held." : `FAILED:\n${found.map((text) => `  - ${text}`).join("\n")}`,
+  );
   return `${lines.join("\n")}\n`;
 }

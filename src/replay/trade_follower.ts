@@ -81,7 +81,9 @@ export class TradeFollower {
   /** Count and digest of every symbol that traded. */
   result(): Record<string, { count: number; digest: string }> {
     const sorted = [...this.#collected].sort(([a], [b]) => (a < b ? -1 : 1));
-    return Object.fromEntries(sorted.map(([native, { count, digest }]) => [native, { count, digest: digest.digest("hex") }]));
+    return Object.fromEntries(
+      sorted.map(([native, { count, digest }]) => [native, { count, digest: digest.digest("hex") }]),
+    );
   }
 
   #id(index: number): number {
@@ -120,7 +122,11 @@ export class TradeFollower {
       this.failures.push(`Trade version ${version} of instrument ${id} does not follow`);
     }
     this.#versions.set(id, version);
-    if (COMPARED_OFFSETS.some((at) => this.#view.getBigUint64(trade + at, true) !== this.#view.getBigUint64(original + at, true))) {
+    if (
+      COMPARED_OFFSETS.some(
+        (at) => this.#view.getBigUint64(trade + at, true) !== this.#view.getBigUint64(original + at, true),
+      )
+    ) {
       this.failures.push(`Trade version ${version} of instrument ${id} changed on the wire`);
     }
     if (entry === undefined || (this.#view.getUint16(trade + TRADE_FLAGS, true) & TRADE_FLAG_HISTORY) !== 0) {

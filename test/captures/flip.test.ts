@@ -12,7 +12,7 @@ import { SeededRandom } from "../support/seeded_random.ts";
 const CAPTURE = "kraken/v2_book10_trade_btcusd_ethusd_20260707_first1800.jsonl.gz";
 const wasmBytes = readAsset("kernel.wasm");
 
-async function flipped(flip: string, kernelName: "wasm" | "twin"): Promise<number> {
+function flipped(flip: string, kernelName: "wasm" | "twin"): Promise<number> {
   return runReplay({ files: [capturePath(CAPTURE)], isJson: true, kernelName, wasmBytes, flip, out: () => undefined });
 }
 
@@ -24,7 +24,12 @@ async function bitsOf(where: string): Promise<number> {
 }
 
 describe.runIf(capturesPresent())("a flipped bit", () => {
-  for (const [where, count, kernelName] of [["ring", 70, "wasm"], ["wire", 110, "wasm"], ["ring", 10, "twin"], ["wire", 20, "twin"]] as const) {
+  for (const [where, count, kernelName] of [
+    ["ring", 70, "wasm"],
+    ["wire", 110, "wasm"],
+    ["ring", 10, "twin"],
+    ["wire", 20, "twin"],
+  ] as const) {
     it(`ends in a failure when it is one of ${count} random bits of the ${where} (${kernelName})`, async () => {
       const bits = await bitsOf(where);
       const random = new SeededRandom(20_260_707 + count);

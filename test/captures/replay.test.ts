@@ -19,7 +19,10 @@ type Replayed = {
   nsPerFrame: number;
 };
 
-async function replay(files: readonly string[], kernelName: "wasm" | "twin"): Promise<{ status: number; result: Replayed }> {
+async function replay(
+  files: readonly string[],
+  kernelName: "wasm" | "twin",
+): Promise<{ status: number; result: Replayed }> {
   let text = "";
   const status = await runReplay({
     files: files.map(capturePath),
@@ -34,7 +37,9 @@ async function replay(files: readonly string[], kernelName: "wasm" | "twin"): Pr
 }
 
 describe.runIf(capturesPresent())("replay of captures", () => {
-  const ours = Object.entries(capturesPresent() ? expected() : {}).filter(([, { exchange }]) => EXCHANGE_IDS.some((id) => id === exchange));
+  const ours = Object.entries(capturesPresent() ? expected() : {}).filter(([, { exchange }]) =>
+    EXCHANGE_IDS.some((id) => id === exchange),
+  );
 
   for (const kernelName of ["wasm", "twin"] as const) {
     for (const [name, entry] of ours) {
@@ -48,12 +53,19 @@ describe.runIf(capturesPresent())("replay of captures", () => {
           expect(result.books[native], native).toMatchObject({ ...book, state: "synced" });
         }
         expect(result.trades).toEqual(entry.trades);
-        expect({ kernel: result.kernel, exchange: result.exchange, status }).toEqual({ kernel: kernelName, exchange: entry.exchange, status: 0 });
+        expect({ kernel: result.kernel, exchange: result.exchange, status }).toEqual({
+          kernel: kernelName,
+          exchange: entry.exchange,
+          status: 0,
+        });
       });
     }
 
     it(`replay counts trades and waits for books when a Binance capture has no snapshot (${kernelName})`, async () => {
-      const { status, result } = await replay(["binance/spot_btcusdt_ethusdt_20260707_nosnapshot.jsonl.gz"], kernelName);
+      const { status, result } = await replay(
+        ["binance/spot_btcusdt_ethusdt_20260707_nosnapshot.jsonl.gz"],
+        kernelName,
+      );
       expect(status).toBe(0);
       expect(result.books).toEqual({});
       expect(result.counts).toMatchObject({ frames: 2063, bookUpdates: 0, decodeErrors: 0, gaps: 0 });
@@ -62,9 +74,16 @@ describe.runIf(capturesPresent())("replay of captures", () => {
     });
 
     it(`replay counts and does not publish Kraken v1 trades and tickers (${kernelName})`, async () => {
-      for (const [file, frames] of [["kraken/v1_trade_10pairs_20210405.jsonl.gz", 142], ["kraken/v1_ticker_10pairs_20210405.jsonl.gz", 152]] as const) {
+      for (const [file, frames] of [
+        ["kraken/v1_trade_10pairs_20210405.jsonl.gz", 142],
+        ["kraken/v1_ticker_10pairs_20210405.jsonl.gz", 152],
+      ] as const) {
         const { status, result } = await replay([file], kernelName);
-        expect({ status, frames: result.counts.frames, decodeErrors: result.counts.decodeErrors }).toEqual({ status: 0, frames, decodeErrors: 0 });
+        expect({ status, frames: result.counts.frames, decodeErrors: result.counts.decodeErrors }).toEqual({
+          status: 0,
+          frames,
+          decodeErrors: 0,
+        });
         expect({ books: result.books, trades: result.trades }).toEqual({ books: {}, trades: {} });
       }
     });

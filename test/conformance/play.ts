@@ -34,7 +34,7 @@ export class Play {
   restBody: string | undefined;
   readonly #acknowledged = new WeakMap<object, number>();
 
-  private constructor(fixture: Fixture, options: { exchange: Exchange; rig: Rig }) {
+  constructor(fixture: Fixture, options: { exchange: Exchange; rig: Rig }) {
     this.fixture = fixture;
     this.exchange = options.exchange;
     this.rig = options.rig;

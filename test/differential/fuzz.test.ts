@@ -13,7 +13,10 @@ const FRAMES = 20_000;
 describe("decoders on mutated frames", () => {
   for (const exchange of ["coinbase_exchange", "kraken", "binance"] as const) {
     it(`${exchange} gives the same records on both kernels and the oracle's books when ${FRAMES} frames are damaged`, () => {
-      const { frames, applied, codes } = fuzz(corpusOf(exchange, capturesPresent()), { count: FRAMES, seed: 20_261_122 });
+      const { frames, applied, codes } = fuzz(corpusOf(exchange, capturesPresent()), {
+        count: FRAMES,
+        seed: 20_261_122,
+      });
       expect(frames).toBe(FRAMES);
       expect(applied).toBeGreaterThan(FRAMES / 100);
       expect(codes[APPLY_DECODE_ERROR] ?? 0).toBeGreaterThan(FRAMES / 10);

@@ -5,7 +5,16 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { APPLY_BOOK, APPLY_SNAPSHOT, REPLICA_BOOK, REPLICA_HASH, REPLICA_OK, REPLICA_VERSION, SIDE_ASK, SIDE_BID } from "../../assembly/layout.ts";
+import {
+  APPLY_BOOK,
+  APPLY_SNAPSHOT,
+  REPLICA_BOOK,
+  REPLICA_HASH,
+  REPLICA_OK,
+  REPLICA_VERSION,
+  SIDE_ASK,
+  SIDE_BID,
+} from "../../assembly/layout.ts";
 import type { Kernel, KernelName } from "../../src/kernel/kernel.ts";
 import { Oracle } from "../support/oracle.ts";
 import { firstDifference, freshKernel, Rig } from "../support/rig.ts";
@@ -14,7 +23,10 @@ import { Tap, type TappedFrame } from "../support/tap.ts";
 const SEED = 1122;
 const price = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 1, max: 400 }).map((ticks) => (100 + ticks / 4).toFixed(2)) },
-  { weight: 1, arbitrary: fc.constantFrom("129034888.00", "0.01", "92233720368547758", "1e-4", "4.9e-7", "0.00000001") },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("129034888.00", "0.01", "92233720368547758", "1e-4", "4.9e-7", "0.00000001"),
+  },
 );
 const quantity = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom("0", "0.00000000", "0.0") },
@@ -22,11 +34,20 @@ const quantity = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom("1", "10", "0.00000001", "900000000", "2.50") },
 );
 const levels = (most: number) => fc.array(fc.tuple(price, quantity), { maxLength: most });
-const snapshot = fc.record({ bids: levels(200), asks: levels(200) }).map((book) => JSON.stringify({ type: "snapshot", product_id: "X-Y", ...book, time: "2026-07-07T22:58:17.050195Z" }));
+const snapshot = fc
+  .record({ bids: levels(200), asks: levels(200) })
+  .map((book) => JSON.stringify({ type: "snapshot", product_id: "X-Y", ...book, time: "2026-07-07T22:58:17.050195Z" }));
 const side = fc.constantFrom("buy", "sell");
 const update = fc
   .tuple(fc.array(fc.tuple(side, price, quantity), { maxLength: 60 }), fc.integer({ min: 0, max: 999_999 }))
-  .map(([changes, micros]) => JSON.stringify({ type: "l2update", product_id: "X-Y", changes, time: `2026-07-07T22:58:18.${String(micros).padStart(6, "0")}Z` }));
+  .map(([changes, micros]) =>
+    JSON.stringify({
+      type: "l2update",
+      product_id: "X-Y",
+      changes,
+      time: `2026-07-07T22:58:18.${String(micros).padStart(6, "0")}Z`,
+    }),
+  );
 const frame = fc.oneof({ weight: 1, arbitrary: snapshot }, { weight: 9, arbitrary: update });
 const stream = fc.array(frame, { minLength: 1, maxLength: 30 });
 
@@ -119,6 +140,8 @@ function compareReplicas(a: Client, replicaA: number, b: Client, replicaB: numbe
     expect(a.view.getUint32(replicaA + offset, true)).toBe(b.view.getUint32(replicaB + offset, true));
   }
   for (const which of [SIDE_BID, SIDE_ASK]) {
-    expect(a.kernel.bookCount(a.view.getUint32(replicaA + REPLICA_BOOK, true), which)).toBe(b.kernel.bookCount(b.view.getUint32(replicaB + REPLICA_BOOK, true), which));
+    expect(a.kernel.bookCount(a.view.getUint32(replicaA + REPLICA_BOOK, true), which)).toBe(
+      b.kernel.bookCount(b.view.getUint32(replicaB + REPLICA_BOOK, true), which),
+    );
   }
 }

@@ -19,7 +19,7 @@ const POLL_MS = 250;
 /** Kraken v1 and futures are read by replay only. */
 const NOT_SERVED = /kraken\/v1|usdm/;
 
-const closers: (() => Promise<unknown> | void)[] = [];
+const closers: (() => unknown)[] = [];
 
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) {
@@ -28,11 +28,13 @@ afterEach(async () => {
 });
 
 /** Starts `serve` against an emulator. @returns the address of its stream */
-async function serve(exchange: ExchangeId, emulator: Emulator, symbols: readonly string[]): Promise<string> {
+function serve(exchange: ExchangeId, emulator: Emulator, symbols: readonly string[]): Promise<string> {
   const { websocket, rest } = emulator.endpoints[exchange];
   const settings = [`exchanges.${exchange}.websocket_urls=${websocket}`, `exchanges.${exchange}.rest_url=${rest}`];
   const args = ["serve", "--port", "0", "--exchange", exchange, "--symbols", symbols.join(","), "--log-level", "error"];
-  const child = spawn(process.execPath, [assetPath("main.js"), ...args, ...settings.flatMap((one) => ["--set", one])], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [assetPath("main.js"), ...args, ...settings.flatMap((one) => ["--set", one])], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   closers.push(() => stop(child));
   let output = "";
   return new Promise((resolve, reject) => {
@@ -82,11 +84,20 @@ function digest(client: StreamClient, instrument: string): string {
 
 async function follow(entry: ExpectedCapture): Promise<{ ours: Record<string, string>; client: StreamClient }> {
   const exchange = resolveExchangeId(entry.exchange) ?? "kraken";
-  const emulator = await startEmulator({ exchanges: [exchange], source: { kind: "capture", files: entry.files.map(capturePath), speed: 0, exchange } });
+  const emulator = await startEmulator({
+    exchanges: [exchange],
+    source: { kind: "capture", files: entry.files.map(capturePath), speed: 0, exchange },
+  });
   closers.push(() => emulator.close());
   const names = await namesOf(exchange, emulator);
-  const instruments = Object.keys(entry.books).map((native) => [native, `${exchange}:${names.get(native) ?? native}`] as const);
-  const stream = await serve(exchange, emulator, instruments.map(([, instrument]) => instrument));
+  const instruments = Object.keys(entry.books).map(
+    (native) => [native, `${exchange}:${names.get(native) ?? native}`] as const,
+  );
+  const stream = await serve(
+    exchange,
+    emulator,
+    instruments.map(([, instrument]) => instrument),
+  );
   const client = connect(stream, { WebSocket: WebSocket as unknown as WebSocketClass, memoryBytes: 64 << 20 });
   closers.push(() => client.close());
   client.subscribe({ channels: ["book", "trades"], instruments: instruments.map(([, instrument]) => instrument) });
@@ -106,10 +117,17 @@ describe.runIf(capturesPresent())("captures served over real sockets", () => {
   const entries = Object.entries(capturesPresent() ? expected() : {}).filter(
     ([name, { exchange }]) => resolveExchangeId(exchange) !== undefined && !NOT_SERVED.test(name),
   );
-  it.each(entries)("end in the recorded books in a stream client when %s is played", async (_name, entry) => {
-    const { ours, client } = await follow(entry);
-    const wanted = Object.fromEntries(Object.entries(entry.books).map(([native, book]) => [native, book.digest]));
-    expect(ours).toEqual(wanted);
-    expect({ resyncs: client.counts.resyncs, malformed: client.counts.malformed }).toEqual({ resyncs: 0, malformed: 0 });
-  }, DEADLINE_MS + 60_000);
+  it.each(entries)(
+    "end in the recorded books in a stream client when %s is played",
+    async (_name, entry) => {
+      const { ours, client } = await follow(entry);
+      const wanted = Object.fromEntries(Object.entries(entry.books).map(([native, book]) => [native, book.digest]));
+      expect(ours).toEqual(wanted);
+      expect({ resyncs: client.counts.resyncs, malformed: client.counts.malformed }).toEqual({
+        resyncs: 0,
+        malformed: 0,
+      });
+    },
+    DEADLINE_MS + 60_000,
+  );
 });

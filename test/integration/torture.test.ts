@@ -10,13 +10,22 @@ import { Worker } from "node:worker_threads";
 import { buildSync } from "esbuild";
 import { describe, expect, it } from "vitest";
 import {
-  ASSURANCE_INFERRED, INSTRUMENT_CELL_ADDRESS, INSTRUMENT_ID, INSTRUMENT_IMAGE_ADDRESS, INSTRUMENT_IMAGE_BYTES, INSTRUMENT_IMAGE_CAPACITY,
-  INSTRUMENT_IMAGE_EVERY, INSTRUMENT_PRICE_EXPONENT, INSTRUMENT_QUANTITY_EXPONENT, INSTRUMENT_TABLE_ADDRESS, TRADING_OPEN,
+  ASSURANCE_INFERRED,
+  INSTRUMENT_CELL_ADDRESS,
+  INSTRUMENT_ID,
+  INSTRUMENT_IMAGE_ADDRESS,
+  INSTRUMENT_IMAGE_BYTES,
+  INSTRUMENT_IMAGE_CAPACITY,
+  INSTRUMENT_IMAGE_EVERY,
+  INSTRUMENT_PRICE_EXPONENT,
+  INSTRUMENT_QUANTITY_EXPONENT,
+  INSTRUMENT_TABLE_ADDRESS,
+  TRADING_OPEN,
 } from "../../assembly/layout.ts";
 import { packageFolder, readAsset } from "../../src/assets.ts";
 import type { KernelName } from "../../src/kernel/kernel.ts";
 import { createSegment, type SegmentConfig, segmentBytes } from "../../src/segment/writer.ts";
-import type { TortureData, TortureReport } from "../support/torture_worker.ts";
+import type { TortureReport, TortureStart } from "../support/torture_worker.ts";
 
 const MIB = 1 << 20;
 const CONFIG: SegmentConfig = { instrumentCapacity: 4, deltaCapacity: 128, tradeCapacity: 64, imageAreaBytes: MIB };
@@ -25,20 +34,33 @@ const READERS = 2;
 
 function buildWorker(): string {
   const outfile = join(mkdtempSync(join(tmpdir(), "alphapulse-torture-")), "worker.mjs");
-  buildSync({ entryPoints: [join(packageFolder(), "test/support/torture_worker.ts")], bundle: true, platform: "node", format: "esm", outfile });
+  buildSync({
+    entryPoints: [join(packageFolder(), "test/support/torture_worker.ts")],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    outfile,
+  });
   return outfile;
 }
 
 /** Memory with a segment, one instrument in it, and a template of its block. */
-function layOut(): Omit<TortureData, "role" | "kernel" | "arena" | "seed"> & { arenas: number } {
+function layOut(): Omit<TortureStart, "role" | "kernel" | "arena" | "seed"> & { arenas: number } {
   const pages = (256 * MIB) / 65_536;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const segment = 65_536;
   const identity = { exchange: "coinbase_exchange", epoch: 1n, pid: 0, wallAnchorNs: 1n, monotonicAnchorNs: 0n };
   const writer = createSegment(memory.buffer, { address: segment, config: CONFIG, identity });
   const entry = writer.addInstrument({
-    canonical: "X-Y", native: "X-Y", assurance: ASSURANCE_INFERRED, depth: 0, priceExponent: 0, quantityExponent: 0, tradingStatus: TRADING_OPEN,
-    imageLevels: 2048, sinceNs: 0n,
+    canonical: "X-Y",
+    native: "X-Y",
+    assurance: ASSURANCE_INFERRED,
+    depth: 0,
+    priceExponent: 0,
+    quantityExponent: 0,
+    tradingStatus: TRADING_OPEN,
+    imageLevels: 2048,
+    sinceNs: 0n,
   });
   if (entry === undefined) {
     throw new Error("Cannot lay out the torture: the segment takes no instrument");
@@ -46,19 +68,34 @@ function layOut(): Omit<TortureData, "role" | "kernel" | "arena" | "seed"> & { a
   const instrument = segment + segmentBytes(CONFIG);
   const view = new DataView(memory.buffer);
   const fields: [number, number][] = [
-    [INSTRUMENT_ID, entry.id], [INSTRUMENT_PRICE_EXPONENT, 0], [INSTRUMENT_QUANTITY_EXPONENT, 0], [INSTRUMENT_TABLE_ADDRESS, entry.entryAddress],
-    [INSTRUMENT_CELL_ADDRESS, entry.cellAddress], [INSTRUMENT_IMAGE_ADDRESS, entry.imageAddress], [INSTRUMENT_IMAGE_BYTES, entry.imageBytes],
-    [INSTRUMENT_IMAGE_CAPACITY, entry.imageCapacity], [INSTRUMENT_IMAGE_EVERY, 8],
+    [INSTRUMENT_ID, entry.id],
+    [INSTRUMENT_PRICE_EXPONENT, 0],
+    [INSTRUMENT_QUANTITY_EXPONENT, 0],
+    [INSTRUMENT_TABLE_ADDRESS, entry.entryAddress],
+    [INSTRUMENT_CELL_ADDRESS, entry.cellAddress],
+    [INSTRUMENT_IMAGE_ADDRESS, entry.imageAddress],
+    [INSTRUMENT_IMAGE_BYTES, entry.imageBytes],
+    [INSTRUMENT_IMAGE_CAPACITY, entry.imageCapacity],
+    [INSTRUMENT_IMAGE_EVERY, 8],
   ];
   for (const [offset, value] of fields) {
     view.setUint32(instrument + offset, value, true);
   }
   const done = instrument + 4096;
   const frame = instrument + 65_536;
-  return { memory, wasm: new WebAssembly.Module(readAsset("kernel.wasm")), segment, instrument, done, frame, frames: FRAMES, arenas: 16 * MIB };
+  return {
+    memory,
+    wasm: new WebAssembly.Module(readAsset("kernel.wasm")),
+    segment,
+    instrument,
+    done,
+    frame,
+    frames: FRAMES,
+    arenas: 16 * MIB,
+  };
 }
 
-function start(file: string, workerData: TortureData): Promise<TortureReport> {
+function start(file: string, workerData: TortureStart): Promise<TortureReport> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(file, { workerData });
     worker.once("message", (report: TortureReport) => resolve(report));
@@ -75,7 +112,13 @@ describe("ring and images", () => {
       const reports = await Promise.all(
         roles.map((role, index) => {
           const arena = { address: arenas + index * 64 * MIB, bytes: 60 * MIB };
-          return start(file, { ...ground, role: role === "producer" ? "producer" : "reader", kernel, arena, seed: 77 + index });
+          return start(file, {
+            ...ground,
+            role: role === "producer" ? "producer" : "reader",
+            kernel,
+            arena,
+            seed: 77 + index,
+          });
         }),
       );
       const producer = reports.find((report) => report.role === "producer");
@@ -84,10 +127,16 @@ describe("ring and images", () => {
       for (const reader of readers) {
         expect(reader.errors).toEqual([]);
         expect(reader.received + reader.lost).toBe(reader.cursor);
-        expect({ version: reader.version, hash: reader.hash >>> 0 }).toEqual({ version: producer?.version, hash: (producer?.hash ?? 0) >>> 0 });
+        expect({ version: reader.version, hash: reader.hash >>> 0 }).toEqual({
+          version: producer?.version,
+          hash: (producer?.hash ?? 0) >>> 0,
+        });
         expect(reader.joins).toBeGreaterThan(0);
       }
-      expect(readers.reduce((laps, reader) => laps + reader.laps, 0), "nobody was lapped").toBeGreaterThan(0);
+      expect(
+        readers.reduce((laps, reader) => laps + reader.laps, 0),
+        "nobody was lapped",
+      ).toBeGreaterThan(0);
     });
   }
 });

@@ -53,7 +53,9 @@ function run(exchange: (typeof EXCHANGES)[number]): Row {
     for (const [code, count] of Object.entries(part.codes)) {
       codes[Number(code)] = (codes[Number(code)] ?? 0) + count;
     }
-    process.stderr.write(`\r${exchange}: ${(done + SLICE).toLocaleString("en")} of ${frames.toLocaleString("en")} frames`);
+    process.stderr.write(
+      `\r${exchange}: ${(done + SLICE).toLocaleString("en")} of ${frames.toLocaleString("en")} frames`,
+    );
   }
   process.stderr.write("\n");
   return { exchange, frames, applied, seconds: Math.round((performance.now() - start) / 1000), codes };

@@ -59,7 +59,8 @@ const KRAKEN: Corpus = {
 };
 
 function binanceCorpus(exchange: "binance" | "binance_us"): Corpus {
-  const body = '{"lastUpdateId":100,"bids":[["101.00","2.00"],["100.50","0.10"]],"asks":[["101.50","1.00"],["102.00","0.50"]]}';
+  const body =
+    '{"lastUpdateId":100,"bids":[["101.00","2.00"],["100.50","0.10"]],"asks":[["101.50","1.00"],["102.00","0.50"]]}';
   return {
     exchange,
     natives: ["BTCUSDT", "ETHUSDT"],
@@ -85,7 +86,9 @@ export function corpusOf(exchange: ExchangeId, withCaptures: boolean): Corpus {
   }
   const frames = [...corpus.frames];
   for (const file of captureFiles(exchange === "binance_us" ? "binance_us/" : `${exchange}/`)) {
-    const fitting = readCapture(file).filter((line) => line.t === "recv" && (line.data?.length ?? 0) < FRAME_CHARACTERS_MAX);
+    const fitting = readCapture(file).filter(
+      (line) => line.t === "recv" && (line.data?.length ?? 0) < FRAME_CHARACTERS_MAX,
+    );
     const step = Math.max(1, Math.floor(fitting.length / FRAMES_PER_FILE));
     frames.push(...fitting.filter((_, index) => index % step === 0).map((line) => renamed(line.data ?? "", exchange)));
   }

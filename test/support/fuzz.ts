@@ -12,7 +12,11 @@ import { firstDifference, Rig } from "./rig.ts";
 import { SeededRandom } from "./seeded_random.ts";
 
 /** What a run did; `applied` frames changed a book. */
-export type FuzzResult = { readonly frames: number; readonly applied: number; readonly codes: Readonly<Record<number, number>> };
+export type FuzzResult = {
+  readonly frames: number;
+  readonly applied: number;
+  readonly codes: Readonly<Record<number, number>>;
+};
 
 const RESYNC_EVERY = 12;
 const COMPARE_EVERY = 64;
@@ -138,12 +142,20 @@ class FuzzRun {
   compare(index: number): void {
     const head = firstDifference(this.#wasm.head(), this.#twin.head());
     if (head >= 0) {
-      throw new Error(this.#where(index, `counters, table or cells differ at byte ${head} behind the counters`, new Uint8Array()));
+      throw new Error(
+        this.#where(index, `counters, table or cells differ at byte ${head} behind the counters`, new Uint8Array()),
+      );
     }
     const tail = this.#view.deltaTail;
     const ring = firstDifference(this.#wasm.deltas(this.#compared, tail), this.#twin.deltas(this.#compared, tail));
     if (ring >= 0) {
-      throw new Error(this.#where(index, `record ${this.#compared + Math.floor(ring / DELTA_BYTES)} differs at byte ${ring % DELTA_BYTES}`, new Uint8Array()));
+      throw new Error(
+        this.#where(
+          index,
+          `record ${this.#compared + Math.floor(ring / DELTA_BYTES)} differs at byte ${ring % DELTA_BYTES}`,
+          new Uint8Array(),
+        ),
+      );
     }
     this.#compared = tail;
   }

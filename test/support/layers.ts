@@ -34,7 +34,8 @@ export const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   client: [...KERNEL, "book", "client", "wire"],
   dashboard: [...KERNEL, "book", "client", "dashboard", "wire"],
   replay: [...HOST, "capture", "client", "replay"],
-  main: [...HOST, "capture", "client", "emulator", "feed", "gateway", "main", "replay"],
+  commands: [...HOST, "capture", "client", "commands", "emulator", "feed", "gateway", "replay"],
+  main: ["commands", "config", "errors", "main", "assets"],
 };
 
 const SINGLE_FILES: Part[] = ["assets", "errors", "layout", "main"];

@@ -6,8 +6,40 @@
 import type { SeededRandom } from "./seeded_random.ts";
 
 const TOKENS = [
-  "0", "-1", "1e400", "1e-400", "9223372036854775807", "9223372036854775808", "00", "0.0", "-0", "1.", "4.9e-7", "123456789012345678901234567890",
-  '"', "[", "]", "{", "}", ",", ":", "null", "true", "false", "[]", "{}", '""', "\\", "\\u0041", "\u0000", "\u007f", "\u00ff", " ", "\n", '"0.000000000000000001"', '"1e18"',
+  "0",
+  "-1",
+  "1e400",
+  "1e-400",
+  "9223372036854775807",
+  "9223372036854775808",
+  "00",
+  "0.0",
+  "-0",
+  "1.",
+  "4.9e-7",
+  "123456789012345678901234567890",
+  '"',
+  "[",
+  "]",
+  "{",
+  "}",
+  ",",
+  ":",
+  "null",
+  "true",
+  "false",
+  "[]",
+  "{}",
+  '""',
+  "\\",
+  "\\u0041",
+  "\u0000",
+  "\u007f",
+  "\u00ff",
+  " ",
+  "\n",
+  '"0.000000000000000001"',
+  '"1e18"',
 ];
 const NEST = "[".repeat(40);
 
@@ -45,7 +77,9 @@ function once(bytes: Buffer, random: SeededRandom, others: readonly Uint8Array[]
     case 7:
       return digitChanged(bytes, random);
     case 8:
-      return random.below(20) === 0 ? Buffer.concat([bytes.subarray(0, at), Buffer.from(NEST), bytes.subarray(at)]) : swapped(bytes, random);
+      return random.below(20) === 0
+        ? Buffer.concat([bytes.subarray(0, at), Buffer.from(NEST), bytes.subarray(at)])
+        : swapped(bytes, random);
     default:
       return digitChanged(digitChanged(bytes, random), random);
   }

@@ -12,7 +12,12 @@ export type OracleBook = { bids: Map<bigint, bigint>; asks: Map<bigint, bigint> 
 type Level = readonly [side: "bids" | "asks", price: bigint, quantity: bigint];
 
 /** A book event of a frame. */
-export type OracleEvent = { readonly native: string; readonly isSnapshot: boolean; readonly depth: number; readonly levels: readonly Level[] };
+export type OracleEvent = {
+  readonly native: string;
+  readonly isSnapshot: boolean;
+  readonly depth: number;
+  readonly levels: readonly Level[];
+};
 
 /** Books of one exchange. */
 export class Oracle {
@@ -34,7 +39,12 @@ export class Oracle {
   /** Replaces a book by a REST body. */
   rest(native: string, text: string): void {
     const body = parseExact(text) as { bids: string[][]; asks: string[][] };
-    this.#apply({ native, isSnapshot: true, depth: 0, levels: [...pairs("bids", body.bids), ...pairs("asks", body.asks)] });
+    this.#apply({
+      native,
+      isSnapshot: true,
+      depth: 0,
+      levels: [...pairs("bids", body.bids), ...pairs("asks", body.asks)],
+    });
   }
 
   #apply(event: OracleEvent): void {
@@ -66,7 +76,11 @@ function cut(side: Map<bigint, bigint>, depth: number, order: (a: bigint, b: big
 
 /** Quotes every bare number, so that JSON.parse keeps its text. Strings are left alone. */
 export function parseExact(text: string): unknown {
-  return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) => (token.startsWith('"') ? token : `"${token}"`)));
+  return JSON.parse(
+    text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
+      token.startsWith('"') ? token : `"${token}"`,
+    ),
+  );
 }
 
 /** A decimal as an integer of 10^-18. */
@@ -78,6 +92,9 @@ export function exact(token: string): bigint {
   const [, sign, whole = "", fraction = "", power = "0"] = match;
   const shift = 18 - fraction.length + Number(power);
   const digits = BigInt(whole + fraction);
+  if (digits === 0n) {
+    return 0n;
+  }
   const value = shift >= 0 ? digits * 10n ** BigInt(shift) : digits / 10n ** BigInt(-shift);
   return sign === "-" ? -value : value;
 }
@@ -95,17 +112,32 @@ export function eventsOf(exchange: ExchangeId, text: string): OracleEvent[] {
   return exchange === "kraken" ? kraken(frame as KrakenFrame) : binance(frame as BinanceFrame);
 }
 
-type CoinbaseFrame = { type?: string; product_id?: string; bids?: string[][]; asks?: string[][]; changes?: [string, string, string][] };
+type CoinbaseFrame = {
+  type?: string;
+  product_id?: string;
+  bids?: string[][];
+  asks?: string[][];
+  changes?: [string, string, string][];
+};
 
 function coinbase(frame: CoinbaseFrame): OracleEvent[] {
   const native = frame.product_id ?? "";
   if (frame.type === "snapshot") {
-    return [{ native, isSnapshot: true, depth: 0, levels: [...pairs("bids", frame.bids ?? []), ...pairs("asks", frame.asks ?? [])] }];
+    return [
+      {
+        native,
+        isSnapshot: true,
+        depth: 0,
+        levels: [...pairs("bids", frame.bids ?? []), ...pairs("asks", frame.asks ?? [])],
+      },
+    ];
   }
   if (frame.type !== "l2update") {
     return [];
   }
-  const levels = (frame.changes ?? []).map(([side, price, size]) => [side === "buy" ? "bids" : "asks", exact(price), exact(size)] as const);
+  const levels = (frame.changes ?? []).map(
+    ([side, price, size]) => [side === "buy" ? "bids" : "asks", exact(price), exact(size)] as const,
+  );
   return [{ native, isSnapshot: false, depth: 0, levels }];
 }
 
@@ -121,7 +153,8 @@ function kraken(frame: KrakenFrame): OracleEvent[] {
   if (frame.channel !== "book") {
     return [];
   }
-  const side = (name: "bids" | "asks", levels: KrakenLevel[]) => levels.map(({ price, qty }) => [name, exact(price), exact(qty)] as const);
+  const side = (name: "bids" | "asks", levels: KrakenLevel[]) =>
+    levels.map(({ price, qty }) => [name, exact(price), exact(qty)] as const);
   return (frame.data ?? []).map((entry) => ({
     native: entry.symbol,
     isSnapshot: frame.type === "snapshot",
@@ -153,5 +186,12 @@ function binance(outer: BinanceFrame): OracleEvent[] {
   if (frame.e !== "depthUpdate") {
     return [];
   }
-  return [{ native: frame.s ?? "", isSnapshot: false, depth: 0, levels: [...pairs("bids", frame.b ?? []), ...pairs("asks", frame.a ?? [])] }];
+  return [
+    {
+      native: frame.s ?? "",
+      isSnapshot: false,
+      depth: 0,
+      levels: [...pairs("bids", frame.b ?? []), ...pairs("asks", frame.a ?? [])],
+    },
+  ];
 }

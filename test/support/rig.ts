@@ -4,8 +4,17 @@
  * Bad case: a rig whose rings lap between comparisons; compare at least every quarter of the ring.
  */
 import {
-  DELTA_BYTES, HEADER_BYTES, HEADER_COUNTERS, HEADER_DELTA_RING_OFFSET, LEVEL_BYTES, REASON_WAITING_SNAPSHOT, SIDE_ASK, SIDE_BID,
-  STATE_OUT_OF_SERVICE, STATE_WAITING, TRADING_UNKNOWN,
+  DELTA_BYTES,
+  HEADER_BYTES,
+  HEADER_COUNTERS,
+  HEADER_DELTA_RING_OFFSET,
+  LEVEL_BYTES,
+  REASON_WAITING_SNAPSHOT,
+  SIDE_ASK,
+  SIDE_BID,
+  STATE_OUT_OF_SERVICE,
+  STATE_WAITING,
+  TRADING_UNKNOWN,
 } from "../../assembly/layout.ts";
 import { readAsset } from "../../src/assets.ts";
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
@@ -147,7 +156,8 @@ export class Rig {
   /** The ring's bytes between two positions. */
   deltas(from: number, to: number): Uint8Array {
     const view = new DataView(this.buffer);
-    const ring = this.segment.address + Number(view.getBigUint64(this.segment.address + HEADER_DELTA_RING_OFFSET, true));
+    const ring =
+      this.segment.address + Number(view.getBigUint64(this.segment.address + HEADER_DELTA_RING_OFFSET, true));
     const bytes = new Uint8Array((to - from) * DELTA_BYTES);
     for (let position = from; position < to; position++) {
       const slot = ring + (position % RIG_SEGMENT.deltaCapacity) * DELTA_BYTES;
@@ -162,7 +172,10 @@ export class Rig {
     if (block === undefined || block.priceExponent < 0) {
       return undefined;
     }
-    const scales = { price: 10n ** BigInt(18 - block.priceExponent), quantity: 10n ** BigInt(18 - block.quantityExponent) };
+    const scales = {
+      price: 10n ** BigInt(18 - block.priceExponent),
+      quantity: 10n ** BigInt(18 - block.quantityExponent),
+    };
     return { bids: this.#side(block.book, SIDE_BID, scales), asks: this.#side(block.book, SIDE_ASK, scales) };
   }
 
@@ -183,7 +196,9 @@ export class Rig {
 
 /** First offset at which two byte ranges differ, −1 when they are equal. Cost: a native comparison when they are equal. */
 export function firstDifference(a: Uint8Array, b: Uint8Array): number {
-  if (Buffer.compare(Buffer.from(a.buffer, a.byteOffset, a.length), Buffer.from(b.buffer, b.byteOffset, b.length)) === 0) {
+  if (
+    Buffer.compare(Buffer.from(a.buffer, a.byteOffset, a.length), Buffer.from(b.buffer, b.byteOffset, b.length)) === 0
+  ) {
     return -1;
   }
   const at = a.findIndex((byte, index) => byte !== b[index]);

@@ -4,8 +4,22 @@
  * Bad case: a check that fails; it throws at once, because here nothing was damaged.
  */
 import {
-  DELTA_BYTES, DELTA_INSTRUMENT_ID, IMAGE_OK, REPLICA_ALIAS, REPLICA_FRAME_ADDRESS, REPLICA_INSTRUMENT_ID, REPLICA_NEXT_LEVEL, REPLICA_OK,
-  REPLICA_PRICE_EXPONENT, REPLICA_QUANTITY_EXPONENT, REPLICA_RESET, REPLICA_STALE, REPLICA_TIME_UNIT, RING_DELTAS, RING_TRADES, TRADE_BYTES,
+  DELTA_BYTES,
+  DELTA_INSTRUMENT_ID,
+  IMAGE_OK,
+  REPLICA_ALIAS,
+  REPLICA_FRAME_ADDRESS,
+  REPLICA_INSTRUMENT_ID,
+  REPLICA_NEXT_LEVEL,
+  REPLICA_OK,
+  REPLICA_PRICE_EXPONENT,
+  REPLICA_QUANTITY_EXPONENT,
+  REPLICA_RESET,
+  REPLICA_STALE,
+  REPLICA_TIME_UNIT,
+  RING_DELTAS,
+  RING_TRADES,
+  TRADE_BYTES,
 } from "../../assembly/layout.ts";
 import { SegmentView } from "../../src/segment/view.ts";
 import type { Rig } from "./rig.ts";
@@ -17,7 +31,11 @@ const FRAME_BYTES = 1 << 17;
 const FINISHED = 0xffffffff;
 
 /** A frame as it would go over the wire. */
-export type TappedFrame = { readonly id: number; readonly kind: "deltas" | "snapshot" | "bbo" | "trades"; readonly bytes: Uint8Array };
+export type TappedFrame = {
+  readonly id: number;
+  readonly kind: "deltas" | "snapshot" | "bbo" | "trades";
+  readonly bytes: Uint8Array;
+};
 
 /** Taps one rig. */
 export class Tap {
@@ -103,8 +121,11 @@ export class Tap {
       throw new Error(`Cannot open a replica of ${id}`);
     }
     const fields: [number, number][] = [
-      [REPLICA_INSTRUMENT_ID, id], [REPLICA_ALIAS, id * 77], [REPLICA_TIME_UNIT, 1000],
-      [REPLICA_PRICE_EXPONENT, entry.priceExponent], [REPLICA_QUANTITY_EXPONENT, entry.quantityExponent],
+      [REPLICA_INSTRUMENT_ID, id],
+      [REPLICA_ALIAS, id * 77],
+      [REPLICA_TIME_UNIT, 1000],
+      [REPLICA_PRICE_EXPONENT, entry.priceExponent],
+      [REPLICA_QUANTITY_EXPONENT, entry.quantityExponent],
     ];
     for (const [offset, value] of fields) {
       this.#view.setUint32(replica + offset, value, true);
@@ -119,7 +140,11 @@ export class Tap {
     const replica = this.#replicas.get(id) ?? 0;
     const bytes = kernel.frameTake(replica, check);
     if (bytes > 0) {
-      frames.push({ id, kind: "deltas", bytes: this.#copy(this.#view.getUint32(replica + REPLICA_FRAME_ADDRESS, true), bytes) });
+      frames.push({
+        id,
+        kind: "deltas",
+        bytes: this.#copy(this.#view.getUint32(replica + REPLICA_FRAME_ADDRESS, true), bytes),
+      });
     }
     frames.push({ id, kind: "bbo", bytes: this.#copy(this.#out, kernel.bboEncode(replica, this.#out)) });
   }

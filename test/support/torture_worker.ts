@@ -5,9 +5,25 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import {
-  DECODER_COINBASE_EXCHANGE, DELTA_BYTES, IMAGE_OK, INSTRUMENT_BOOK, INSTRUMENT_VERSION, POLL_LAPPED, READER_CURSOR, READER_LAPS, READER_LOST,
-  REPLICA_EMPTY, REPLICA_HASH, REPLICA_INSTRUMENT_ID, REPLICA_OK, REPLICA_RESET, REPLICA_STALE, REPLICA_STATE, REPLICA_STATE_FOLLOWING,
-  REPLICA_VERSION, RING_DELTAS,
+  DECODER_COINBASE_EXCHANGE,
+  DELTA_BYTES,
+  IMAGE_OK,
+  INSTRUMENT_BOOK,
+  INSTRUMENT_VERSION,
+  POLL_LAPPED,
+  READER_CURSOR,
+  READER_LAPS,
+  READER_LOST,
+  REPLICA_EMPTY,
+  REPLICA_HASH,
+  REPLICA_INSTRUMENT_ID,
+  REPLICA_OK,
+  REPLICA_RESET,
+  REPLICA_STALE,
+  REPLICA_STATE,
+  REPLICA_STATE_FOLLOWING,
+  REPLICA_VERSION,
+  RING_DELTAS,
 } from "../../assembly/layout.ts";
 import type { Kernel, KernelName } from "../../src/kernel/kernel.ts";
 import { loadKernel } from "../../src/kernel/load.ts";
@@ -16,7 +32,7 @@ import { SegmentView } from "../../src/segment/view.ts";
 import { SeededRandom } from "./seeded_random.ts";
 
 /** What a worker is started with. */
-export type TortureData = {
+export type TortureStart = {
   readonly role: "producer" | "reader";
   readonly kernel: KernelName;
   readonly memory: WebAssembly.Memory;
@@ -49,7 +65,7 @@ export type TortureReport =
 
 const POLL_RECORDS = 32;
 
-const options = workerData as TortureData;
+const options = workerData as TortureStart;
 const kernel = loadKernel({ name: options.kernel, memory: options.memory, wasmBytes: options.wasm });
 kernel.arenaInit(options.arena.address, options.arena.bytes);
 const view = new DataView(options.memory.buffer);
@@ -97,7 +113,14 @@ function level(): [string, string] {
 
 function snapshot(): string {
   const side = () => Array.from({ length: 300 }, () => level());
-  return JSON.stringify({ type: "snapshot", product_id: "X-Y", bids: side().map(([price, lots]) => [String(Number(price) - 100), lots]).filter(([price]) => price !== "0"), asks: side().map(([price, lots]) => [String(Number(price) + 1000), lots]) });
+  return JSON.stringify({
+    type: "snapshot",
+    product_id: "X-Y",
+    bids: side()
+      .map(([price, lots]) => [String(Number(price) - 100), lots])
+      .filter(([price]) => price !== "0"),
+    asks: side().map(([price, lots]) => [String(Number(price) + 1000), lots]),
+  });
 }
 
 function update(): string {
@@ -152,7 +175,9 @@ class Follower {
 
   #isCurrent(): boolean {
     const isFollowing = view.getUint32(this.#replica + REPLICA_STATE, true) === REPLICA_STATE_FOLLOWING;
-    return this.#errors.length > 20 || (isFollowing && this.#u64(this.#reader + READER_CURSOR) === this.#segment.deltaTail);
+    return (
+      this.#errors.length > 20 || (isFollowing && this.#u64(this.#reader + READER_CURSOR) === this.#segment.deltaTail)
+    );
   }
 
   #apply(record: number): void {

@@ -31,6 +31,8 @@ class FakeConnection implements Connection {
   readonly frames: Uint8Array[] = [];
   readonly topics = new Set<string>();
   buffered = 0;
+  /** It reads nothing: what is sent stays in the buffer. */
+  isStuck = false;
   closed: { code: number; reason: string } | undefined;
 
   constructor(protocol = "alphapulse.v1.bin") {
@@ -39,6 +41,7 @@ class FakeConnection implements Connection {
 
   send(payload: Payload): void {
     this.got.push(nameOf(payload));
+    this.buffered += this.isStuck ? payload.length : 0;
     if (typeof payload !== "string") {
       this.frames.push(payload.slice());
     }
@@ -124,7 +127,7 @@ class Scene {
   }
 
   /** Lets the gateway take its turns: long enough for every timer of the loop. */
-  async settle(ms = 60): Promise<void> {
+  async settle(ms = 130): Promise<void> {
     this.nowMs += 200;
     await new Promise((resume) => setTimeout(resume, ms));
   }
@@ -164,7 +167,7 @@ describe("Clients of the gateway", () => {
   it("get the next snapshot only when they have read the one before", async () => {
     const scene = await started();
     const connection = scene.connect();
-    connection.buffered = scene.core.pageParts() === undefined ? 0 : 300_000;
+    connection.buffered = 300_000;
     scene.follow(connection, ["*:*"]);
     await scene.settle();
     expect(connection.got.filter((name) => name === "snapshot")).toHaveLength(0);
@@ -202,12 +205,12 @@ describe("Clients of the gateway", () => {
   it("are not reset for a snapshot that is larger than the limit by itself", async () => {
     const scene = await started({ backlogBytesMax: 1000, snapshotWindowBytes: 500 });
     const connection = scene.connect("alphapulse.v1.json");
+    connection.isStuck = true;
     scene.follow(connection, [BTC]);
     await scene.settle();
-    connection.buffered = 2000;
-    await scene.settle();
+    expect(connection.buffered).toBeGreaterThan(2000);
     expect(connection.topics.has("book.json.1")).toBe(true);
-    connection.buffered = 20_000;
+    stir(scene.producer, "BTC-USD", { events: 20 });
     await scene.settle();
     expect(connection.topics.has("book.json.1")).toBe(false);
     expect(scene.core.sessions.resets()).toBe(1);
@@ -327,5 +330,24 @@ describe("Frames of a book", () => {
     const fields = dissectFrame(connection.frames[1] ?? new Uint8Array()) ?? [];
     expect(fields.filter(({ name }) => name === "price")).toHaveLength(3000);
     expect(scene.core.book(BTC)).toMatchObject({ synced: true, bidLevels: 3050 });
+  });
+
+  it("come whole, and nobody joins in between, when one event takes many turns to read", async () => {
+    const scene = await started({ batchRecords: 16 });
+    const [binary, json, late] = [scene.connect(), scene.connect("alphapulse.v1.json"), scene.connect()];
+    scene.follow(binary, [BTC]);
+    scene.follow(json, [BTC]);
+    await scene.settle();
+    const changes = Array.from({ length: 3000 }, (_, index) => ["buy", (500 + index / 100).toFixed(2), "3"] as const);
+    scene.producer.update("BTC-USD", changes);
+    scene.follow(late, [BTC]);
+    await until("everybody", () => binary.frames.length === 2 && late.frames.length > 0);
+    await scene.settle();
+    const fields = dissectFrame(binary.frames[1] ?? new Uint8Array()) ?? [];
+    expect(fields.filter(({ name }) => name === "eventHead")).toHaveLength(1);
+    expect(fields.filter(({ name }) => name === "price")).toHaveLength(3000);
+    expect(json.got.filter((name) => name === "orderbook_delta")).toHaveLength(1);
+    const held = (dissectFrame(late.frames[0] ?? new Uint8Array()) ?? []).filter(({ name }) => name === "price").length;
+    expect([held, late.frames.length]).toEqual(held === 100 ? [100, 2] : [3100, 1]);
   });
 });

@@ -10,7 +10,9 @@ import { UNPROVEN_FRAME_KINDS } from "../../src/emulator/unproven.ts";
 
 function between(marker: string): string {
   const text = readFileSync(join(packageFolder(), "README.md"), "utf8");
-  return new RegExp(`<!-- ${marker} -->\\n([\\s\\S]*?)<!-- /${marker} -->`).exec(text)?.[1]?.trim() ?? `no markers ${marker}`;
+  return (
+    new RegExp(`<!-- ${marker} -->\\n([\\s\\S]*?)<!-- /${marker} -->`).exec(text)?.[1]?.trim() ?? `no markers ${marker}`
+  );
 }
 
 it("README lists the unproven frame kinds when the emulator sends them", () => {

@@ -47,7 +47,7 @@ import {
   TRADE_QUANTITY,
 } from "../../assembly/layout.ts";
 import { createClientKernel, createTwin } from "../../src/kernel/twin/mod.ts";
-import { type CaptureLine, type ExpectedCapture, capturesPresent, expected, readCapture } from "../support/captures.ts";
+import { type CaptureLine, capturesPresent, type ExpectedCapture, expected, readCapture } from "../support/captures.ts";
 import { Rig, SEGMENT } from "./twin_rig.ts";
 
 const DECODERS: Record<string, number> = {
@@ -256,7 +256,10 @@ function check(want: ExpectedCapture): void {
     expect(digestOf(held)).toBe(book.digest);
     expect(follower.clientHash(rig.current(block).id)).toBe(rig.kernel.bookHash(rig.word(block, INSTRUMENT_BOOK)));
   }
-  const trades = [...follower.trades].map(([symbol, { count, hash }]) => [symbol, { count, digest: hash.digest("hex") }]);
+  const trades = [...follower.trades].map(([symbol, { count, hash }]) => [
+    symbol,
+    { count, digest: hash.digest("hex") },
+  ]);
   expect(Object.fromEntries(trades)).toEqual(want.trades);
 }
 

@@ -1,0 +1,217 @@
+/**
+ * Delta frames of the stream: records → frame → client's book. Encoding and decoding happen while both books are applied
+ * and proved by hash, so that work is in our time, but not in the time of JSON.stringify and JSON.parse, which only turn
+ * a ready object into text and back. The baseline is a plain binary message with a typed-array book at both ends.
+ * Bad case: an event that is encoded into fresh memory; bytes allocated on the heap per event are counted and must be 0.
+ */
+
+import { BinaryWire } from "./baseline/binary_wire.ts";
+import { BaselineBook } from "./baseline/book.ts";
+import type { Bench, BenchContext } from "./context.ts";
+import { Engine } from "./engine.ts";
+import { type Case, mustEqual, type Side } from "./harness.ts";
+import { RecordedRun } from "./recorded_run.ts";
+import type { CaseResult } from "./results.ts";
+
+/** The benchmark. */
+export const FRAME: Bench = {
+  name: "frame",
+  about: "records → frame → client's book, against JSON.stringify + JSON.parse of the same deltas",
+  run: async (context) => {
+    const results: CaseResult[] = [];
+    for (const id of context.streamIds.filter(isMeasured)) {
+      results.push(...(await measureStream(context, id)));
+    }
+    return results;
+  },
+};
+
+const ALLOCATION_PASSES = 5;
+
+function isMeasured(id: string): boolean {
+  return id.startsWith("coinbase") || id === "kraken_v2" || id === "kraken" || id.startsWith("binance");
+}
+
+async function measureStream(context: BenchContext, id: string): Promise<CaseResult[]> {
+  const stream = await context.stream(id);
+  const runs = context.kernels.map((name) => new RecordedRun(new Engine(name, stream)));
+  const [first] = runs;
+  if (first === undefined) {
+    throw new RangeError("Cannot measure frames: no kernel was asked for");
+  }
+  return [
+    await context.measure(bothCase(runs, first)),
+    await context.measure(encodeCase(runs, first)),
+    await context.measure(decodeCase(runs, first)),
+  ];
+}
+
+function bothCase(runs: readonly RecordedRun[], first: RecordedRun): Case {
+  const { messages } = first;
+  const changes = messages.reduce((sum, message) => sum + message.changes.length, 0);
+  const wire = new BinaryWire(messages, startBooks(first));
+  const bytes = total(first.frameLengths);
+  const sides: Side[] = [
+    ...runs.map((run) => ({
+      name: run.engine.bench.name,
+      prepare: () => run.rewind(),
+      work: () => run.encodeAndDecode(),
+      verify: (coded: number) => {
+        mustEqual("bytes of frames", coded, bytes);
+        run.verify("gateway");
+        run.verify("client");
+      },
+    })),
+    {
+      name: "JSON",
+      work: () => {
+        let parsed = 0;
+        for (let index = 0; index < messages.length; index++) {
+          const message = JSON.parse(JSON.stringify(messages[index])) as { changes: unknown[] };
+          parsed += message.changes.length;
+        }
+        return parsed;
+      },
+      verify: (parsed) => mustEqual("changes through JSON", parsed, changes),
+    },
+    {
+      name: "baseline",
+      prepare: () => wire.rewind(),
+      work: () => wire.run(),
+      verify: (arrived) => verifyWire({ arrived, changes }, wire, first),
+    },
+  ];
+  return {
+    ...head(first, "encode and decode"),
+    sides,
+    ratios: [{ other: "JSON", goal: "P11" }, { other: "baseline" }, ...twinWish(runs)],
+    facts: { events: messages.length, changes, bytesPerEvent: bytes / messages.length, ...heapFacts(runs) },
+    notes: ["ours applies both books and verifies their hashes; JSON does not hold a book"],
+  };
+}
+
+function encodeCase(runs: readonly RecordedRun[], first: RecordedRun): Case {
+  const { messages } = first;
+  const characters = messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
+  const bytes = total(first.frameLengths);
+  const sides: Side[] = [
+    ...runs.map((run) => ({
+      name: run.engine.bench.name,
+      prepare: () => run.rewind(),
+      work: () => run.encode(),
+      verify: (coded: number) => {
+        mustEqual("bytes of frames", coded, bytes);
+        run.verify("gateway");
+      },
+    })),
+    {
+      name: "wasm, book only",
+      prepare: () => first.rewind(),
+      work: () => first.follow(),
+      verify: (failures) => {
+        mustEqual("records refused", failures, 0);
+        first.verify("plain");
+      },
+    },
+    {
+      name: "JSON",
+      work: () => {
+        let written = 0;
+        for (let index = 0; index < messages.length; index++) {
+          written += JSON.stringify(messages[index]).length;
+        }
+        return written;
+      },
+      verify: (written) => mustEqual("characters of JSON", written, characters),
+    },
+  ];
+  const ratios = [{ other: "JSON" }, ...twinWish(runs)];
+  return { ...head(first, "encode"), sides, ratios, notes: ["book only: the same records without an encoder"] };
+}
+
+function decodeCase(runs: readonly RecordedRun[], first: RecordedRun): Case {
+  const texts = first.messages.map((message) => JSON.stringify(message));
+  const changes = first.messages.reduce((sum, message) => sum + message.changes.length, 0);
+  const bytes = total(first.frameLengths);
+  const sides: Side[] = [
+    ...runs.map((run) => {
+      run.keepFrames();
+      return {
+        name: run.engine.bench.name,
+        prepare: () => run.rewind(),
+        work: () => run.decode(),
+        verify: (decoded: number) => {
+          mustEqual("bytes of frames", decoded, bytes);
+          run.verify("client");
+        },
+      };
+    }),
+    {
+      name: "JSON",
+      work: () => {
+        let parsed = 0;
+        for (let index = 0; index < texts.length; index++) {
+          parsed += (JSON.parse(texts[index] ?? "") as { changes: unknown[] }).changes.length;
+        }
+        return parsed;
+      },
+      verify: (parsed) => mustEqual("changes through JSON", parsed, changes),
+    },
+  ];
+  return { ...head(first, "decode"), sides, ratios: [{ other: "JSON" }, ...twinWish(runs)] };
+}
+
+function head(run: RecordedRun, what: string) {
+  return { bench: FRAME.name, name: `${run.engine.stream.title}: ${what}`, unit: "ns/event", units: run.events };
+}
+
+/** The books that the records follow, as doubles. */
+function startBooks({ engine }: RecordedRun): Map<string, BaselineBook> {
+  engine.reset();
+  const books = new Map<string, BaselineBook>();
+  for (const followed of engine.check.followed) {
+    const book = new BaselineBook();
+    for (const side of ["bids", "asks"] as const) {
+      for (const { price, quantity } of engine.check.levels(followed, side).reverse()) {
+        book[side].set(price, quantity);
+      }
+    }
+    books.set(followed.block.canonical, book);
+  }
+  engine.verify("book", engine.run("book"));
+  return books;
+}
+
+function verifyWire(counts: { arrived: number; changes: number }, wire: BinaryWire, { engine }: RecordedRun): void {
+  mustEqual("changes through the plain binary", counts.arrived, counts.changes);
+  for (const block of engine.blocks) {
+    const { bids, asks } = engine.levels(block);
+    mustEqual(`the plain binary's bids of ${block.native}`, wire.count(block.canonical, "bids"), bids);
+    mustEqual(`the plain binary's asks of ${block.native}`, wire.count(block.canonical, "asks"), asks);
+  }
+}
+
+/** Bytes that the heap grew by per encoded event: 0 when nothing is allocated. */
+function heapFacts(runs: readonly RecordedRun[]): Record<string, number> {
+  const facts: Record<string, number> = {};
+  for (const run of runs) {
+    const passes = Array.from({ length: ALLOCATION_PASSES }, () => {
+      run.rewind();
+      globalThis.gc?.();
+      const before = process.memoryUsage().heapUsed;
+      run.encode();
+      return process.memoryUsage().heapUsed - before;
+    });
+    const least = Math.min(...passes.filter((bytes) => bytes >= 0), Number.POSITIVE_INFINITY);
+    facts[`heapBytesPerEncode ${run.engine.bench.name}`] = Number.isFinite(least) ? least / run.events : 0;
+  }
+  return facts;
+}
+
+function total(lengths: Int32Array): number {
+  return lengths.reduce((sum, length) => sum + length, 0);
+}
+
+function twinWish(runs: readonly RecordedRun[]) {
+  return runs.some(({ engine }) => engine.bench.name === "twin") ? [{ other: "twin" }] : [];
+}
