@@ -41,7 +41,7 @@ export const TICKER: u64 = 0x72656b636974;
 export const ERROR: u64 = 0x726f727265;
 /** channel */
 export const CHANNEL: u64 = 0x6c656e6e616863;
-/** data (the payload key) */
+/** data: the key of a payload */
 export const PAYLOAD: u64 = 0x61746164;
 /** method */
 export const METHOD: u64 = 0x646f6874656d;

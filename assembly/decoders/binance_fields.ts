@@ -58,7 +58,7 @@ export const F_RESULT: usize = 17;
 export const F_ID: usize = 18;
 export const F_ERROR: usize = 19;
 export const F_CODE: usize = 20;
-export const F_DATA: usize = 21;
+export const F_PAYLOAD: usize = 21;
 export const F_REST_BIDS: usize = 22;
 export const F_REST_ASKS: usize = 23;
 const FIELDS: usize = 24;
@@ -124,7 +124,7 @@ function scanMembers(at: usize, end: usize, depth: i32): usize {
 
 function scanMember(field: usize, at: usize, end: usize, depth: i32): usize {
   if (field == NONE) return skipValue(at, end, depth);
-  if (field == F_DATA && depth == 1 && byteAt(at, end) == 0x7b) return scanWrapped(at, end);
+  if (field == F_PAYLOAD && depth == 1 && byteAt(at, end) == 0x7b) return scanWrapped(at, end);
   const levels = rest ? field == F_REST_BIDS || field == F_REST_ASKS : field == F_BIDS || field == F_ASKS;
   if (!levels || !arrayStarts(at, end)) return fieldRead(field, at, end, depth);
   fieldSet(field, at, at, TYPE_ARRAY, false);
@@ -133,7 +133,7 @@ function scanMember(field: usize, at: usize, end: usize, depth: i32): usize {
 
 /** Reads the object under `data`; its fields and levels are the frame's. */
 function scanWrapped(at: usize, end: usize): usize {
-  fieldSet(F_DATA, at, at, TYPE_ARRAY, false);
+  fieldSet(F_PAYLOAD, at, at, TYPE_ARRAY, false);
   wrapped = true;
   fieldsOpen(inner, FIELDS);
   malformedReset();
@@ -152,7 +152,7 @@ function fieldOf(key: usize, length: usize): usize {
   if (length == 0 || length > 6) return NONE;
   const word = word8(key, length);
   if (word == PU) return F_PREVIOUS;
-  if (word == PAYLOAD) return F_DATA;
+  if (word == PAYLOAD) return F_PAYLOAD;
   if (word == RESULT) return F_RESULT;
   if (word == ID) return F_ID;
   if (word == ERROR) return F_ERROR;

@@ -147,7 +147,7 @@ import { krakenArrayApply } from "./kraken_array";
 
 const F_CHANNEL: usize = 0;
 const F_TYPE: usize = 1;
-const F_DATA: usize = 2;
+const F_PAYLOAD: usize = 2;
 const F_METHOD: usize = 3;
 const F_ERROR: usize = 4;
 const F_UPPER_ERROR: usize = 5;
@@ -176,7 +176,7 @@ export function krakenApply(frame: usize, length: usize, relative: f64): i32 {
   fieldsSelect(table);
   const kind = classify();
   if (kind != FINE) return fieldsDuplicate() ? decodeError(DECODE_DUPLICATE_FIELD) : finish(kind, 0, 0);
-  if (fieldType(F_DATA) == TYPE_ARRAY && entriesTotal() == 0 && !entriesTooMany()) scanEntries(fieldStart(F_DATA), end);
+  if (fieldType(F_PAYLOAD) == TYPE_ARRAY && entriesTotal() == 0 && !entriesTooMany()) scanEntries(fieldStart(F_PAYLOAD), end);
   if (fieldsDuplicate()) return decodeError(DECODE_DUPLICATE_FIELD);
   fieldsSelect(table);
   return textIs(F_CHANNEL, BOOK, 4) ? applyBook(relative) : applyTrades(relative);
@@ -198,7 +198,7 @@ function scanMembers(at: usize, end: usize): usize {
 /** `data` is read at once when the channel is known already, else it is skipped and read later. */
 function scanMember(field: usize, at: usize, end: usize): usize {
   if (field == NONE) return skipValue(at, end, 1);
-  const marked = field == F_DATA && arrayStarts(at, end) && (textIs(F_CHANNEL, BOOK, 4) || textIs(F_CHANNEL, TRADE, 5));
+  const marked = field == F_PAYLOAD && arrayStarts(at, end) && (textIs(F_CHANNEL, BOOK, 4) || textIs(F_CHANNEL, TRADE, 5));
   if (!marked) return fieldRead(field, at, end, 1);
   fieldSet(field, at, at, TYPE_ARRAY, false);
   return scanEntries(at, end);
@@ -209,7 +209,7 @@ function fieldOf(key: usize, length: usize): usize {
   const word = word8(key, length);
   if (word == CHANNEL) return F_CHANNEL;
   if (word == TYPE) return F_TYPE;
-  if (word == PAYLOAD) return F_DATA;
+  if (word == PAYLOAD) return F_PAYLOAD;
   if (word == METHOD) return F_METHOD;
   if (word == ERROR) return F_ERROR;
   if (word == UPPER_ERROR) return F_UPPER_ERROR;
@@ -254,8 +254,8 @@ function messageType(): u32 {
 function payloadProblem(limit: u32): i32 {
   if (messageType() == 0)
     return decodeError(isText(F_TYPE) || fieldType(F_TYPE) != TYPE_NONE ? DECODE_FIELD_TYPE : DECODE_FIELD_MISSING);
-  if (fieldType(F_DATA) == TYPE_NONE) return decodeError(DECODE_FIELD_MISSING);
-  if (fieldType(F_DATA) != TYPE_ARRAY) return decodeError(DECODE_FIELD_TYPE);
+  if (fieldType(F_PAYLOAD) == TYPE_NONE) return decodeError(DECODE_FIELD_MISSING);
+  if (fieldType(F_PAYLOAD) != TYPE_ARRAY) return decodeError(DECODE_FIELD_TYPE);
   return entriesTooMany() || entriesTotal() > limit ? finish(APPLY_LIMIT, 0, LIMIT_FRAME_EVENTS) : FINE;
 }
 
