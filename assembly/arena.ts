@@ -11,18 +11,25 @@ let powers: usize = 0;
 
 /** Powers of ten that fit i64: 10^0 … 10^18. */
 const POWERS: usize = 19;
+const POWER_BYTES: usize = 32;
+/** 5 × this = 1 modulo 2^64: a number that 5 divides is divided by multiplying. */
+const INVERSE_OF_FIVE: u64 = 0xcccccccccccccccd;
 
 export function arenaInit(base: usize, bytes: usize): void {
   origin = base;
   top = base;
   limit = base + bytes;
-  powers = arenaAllocate(POWERS * 16);
+  powers = arenaAllocate(POWERS * POWER_BYTES);
   if (powers == 0) unreachable();
   let value: i64 = 1;
+  let inverse: u64 = 1;
   for (let k: usize = 0; k < POWERS; k++) {
-    store<i64>(powers + k * 16, value);
-    store<i64>(powers + k * 16 + 8, i64.MAX_VALUE / value);
+    const at = powers + k * POWER_BYTES;
+    store<i64>(at, value);
+    store<i64>(at, i64.MAX_VALUE / value, 8);
+    store<u64>(at, inverse, 16);
     value *= 10;
+    inverse *= INVERSE_OF_FIVE;
   }
 }
 
@@ -40,10 +47,15 @@ export function arenaUsed(): usize {
 
 /** 10^k for k in 0 … 18. */
 export function powerOfTen(k: i32): i64 {
-  return load<i64>(powers + ((<usize>k) << 4));
+  return load<i64>(powers + ((<usize>k) << 5));
 }
 
 /** The largest i64 that 10^k can multiply without overflow. */
 export function powerLimit(k: i32): i64 {
-  return load<i64>(powers + ((<usize>k) << 4), 8);
+  return load<i64>(powers + ((<usize>k) << 5), 8);
+}
+
+/** Divides by 10^k what 10^k divides without remainder, without a division. */
+export function divideExactly(value: i64, k: i32): i64 {
+  return <i64>(<u64>(value >> k) * load<u64>(powers + ((<usize>k) << 5), 16));
 }

@@ -19,8 +19,9 @@ import {
   insertAt,
   insertSplit,
   LEVELS,
+  LEVEL_SHIFT,
   lowerBound,
-  QUANTITIES,
+  QUANTITY,
   releaseChunk,
   removeAt,
   takeChunk,
@@ -108,9 +109,9 @@ export function bookSet(book: usize, side: u32, price: i64, quantity: i64): i32 
   const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
   const count = load<u32>(entry, ENTRY_COUNT);
   const place = lowerBound(chunk, count, key);
-  const at = chunk + (place << 3);
+  const at = chunk + (place << LEVEL_SHIFT);
   if (place < count && load<i64>(at) == key) {
-    const old = load<i64>(at, QUANTITIES);
+    const old = load<i64>(at, QUANTITY);
     before = old;
     if (old == quantity) return BOOK_UNCHANGED;
     let hash = load<u32>(book, HASH) - levelHash(side, price, old);
@@ -121,7 +122,7 @@ export function bookSet(book: usize, side: u32, price: i64, quantity: i64): i32 
     }
     hash += levelHash(side, price, quantity);
     store<u32>(book, hash, HASH);
-    store<i64>(at, quantity, QUANTITIES);
+    store<i64>(at, quantity, QUANTITY);
     return BOOK_CHANGED;
   }
   if (quantity == 0) return BOOK_UNCHANGED;
@@ -139,7 +140,7 @@ function addFirst(book: usize, side: u32, key: i64, quantity: i64): i32 {
   const directory = <usize>load<u32>(s);
   writeEntry(directory, chunk, 1);
   store<i64>(chunk, key);
-  store<i64>(chunk, quantity, QUANTITIES);
+  store<i64>(chunk, quantity, QUANTITY);
   store<u32>(s, 1, CHUNKS);
   store<u32>(s, 1, LEVELS);
   const price = side == SIDE_ASK ? ~key : key;
@@ -151,7 +152,7 @@ function addFirst(book: usize, side: u32, key: i64, quantity: i64): i32 {
 export function bestPrice(book: usize, side: u32): i64 {
   const s = sideAt(book, side);
   const entry = <usize>load<u32>(s) + (load<u32>(s, CHUNKS) - 1) * ENTRY_BYTES;
-  const key = load<i64>(<usize>load<u32>(entry, ENTRY_CHUNK) + ((load<u32>(entry, ENTRY_COUNT) - 1) << 3));
+  const key = load<i64>(<usize>load<u32>(entry, ENTRY_CHUNK) + ((load<u32>(entry, ENTRY_COUNT) - 1) << LEVEL_SHIFT));
   return side == SIDE_ASK ? ~key : key;
 }
 
@@ -159,7 +160,10 @@ export function bestPrice(book: usize, side: u32): i64 {
 export function bestQuantity(book: usize, side: u32): i64 {
   const s = sideAt(book, side);
   const entry = <usize>load<u32>(s) + (load<u32>(s, CHUNKS) - 1) * ENTRY_BYTES;
-  return load<i64>(<usize>load<u32>(entry, ENTRY_CHUNK) + ((load<u32>(entry, ENTRY_COUNT) - 1) << 3), QUANTITIES);
+  return load<i64>(
+    <usize>load<u32>(entry, ENTRY_CHUNK) + ((load<u32>(entry, ENTRY_COUNT) - 1) << LEVEL_SHIFT),
+    QUANTITY,
+  );
 }
 
 /** Worst price of a side; undefined when the side is empty. */
@@ -191,8 +195,8 @@ export function quantityAt(book: usize, side: u32, price: i64): i64 {
   const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
   const count = load<u32>(entry, ENTRY_COUNT);
   const place = lowerBound(chunk, count, key);
-  if (place == count || load<i64>(chunk + (place << 3)) != key) return 0;
-  return load<i64>(chunk + (place << 3), QUANTITIES);
+  if (place == count || load<i64>(chunk + (place << LEVEL_SHIFT)) != key) return 0;
+  return load<i64>(chunk + (place << LEVEL_SHIFT), QUANTITY);
 }
 
 export function bookTruncate(book: usize, side: u32, depth: u32): u32 {
@@ -218,16 +222,16 @@ export function bookWalk(book: usize, side: u32, from: u32, limit: u32, out: usi
       skip -= count;
       continue;
     }
-    let at = <usize>load<u32>(entry, ENTRY_CHUNK) + ((count - 1 - skip) << 3);
+    let at = <usize>load<u32>(entry, ENTRY_CHUNK) + ((count - 1 - skip) << LEVEL_SHIFT);
     let take = min(count - skip, limit - written);
     skip = 0;
     written += take;
     while (take > 0) {
       const key = load<i64>(at);
       store<i64>(out, side == SIDE_ASK ? ~key : key, LEVEL_PRICE);
-      store<i64>(out, load<i64>(at, QUANTITIES), LEVEL_QUANTITY);
+      store<i64>(out, load<i64>(at, QUANTITY), LEVEL_QUANTITY);
       out += LEVEL_BYTES;
-      at -= 8;
+      at -= 16;
       take--;
     }
   }
@@ -252,10 +256,10 @@ function scaleFits(book: usize, side: u32, priceLimit: i64, quantityLimit: i64):
     const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
     const count = load<u32>(entry, ENTRY_COUNT);
     for (let j: u32 = 0; j < count; j++) {
-      const key = load<i64>(chunk + (j << 3));
+      const key = load<i64>(chunk + (j << LEVEL_SHIFT));
       const price = side == SIDE_ASK ? ~key : key;
       if (price > priceLimit || price < -priceLimit) return false;
-      if (load<i64>(chunk + (j << 3), QUANTITIES) > quantityLimit) return false;
+      if (load<i64>(chunk + (j << LEVEL_SHIFT), QUANTITY) > quantityLimit) return false;
     }
   }
   return true;
@@ -271,12 +275,12 @@ function scaleSide(book: usize, side: u32, priceFactor: i64, quantityFactor: i64
     const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
     const count = load<u32>(entry, ENTRY_COUNT);
     for (let j: u32 = 0; j < count; j++) {
-      const at = chunk + (j << 3);
+      const at = chunk + (j << LEVEL_SHIFT);
       const key = load<i64>(at);
       const price = (side == SIDE_ASK ? ~key : key) * priceFactor;
-      const quantity = load<i64>(at, QUANTITIES) * quantityFactor;
+      const quantity = load<i64>(at, QUANTITY) * quantityFactor;
       store<i64>(at, side == SIDE_ASK ? ~price : price);
-      store<i64>(at, quantity, QUANTITIES);
+      store<i64>(at, quantity, QUANTITY);
       hash += levelHash(side, price, quantity);
     }
     store<i64>(entry, load<i64>(chunk));

@@ -1,8 +1,9 @@
 /**
  * The storage of one side of a book: a directory of chunks of up to 64 sorted levels. Full chunks split, thin ones merge,
- * emptied ones go to a free list that all books of an instance share.
+ * emptied ones go to a free list that all books of an instance share. Searches have no data-dependent branch, because a
+ * wrongly guessed one costs more than the comparison it saves.
  * Directory entry, 16 bytes: separator i64 (no key of the chunk is below it; ignored for the first) · chunk u32 · count u32.
- * Chunk, 1024 bytes: keys i64 × 64 · quantities i64 × 64.
+ * Chunk, 1024 bytes: 64 levels of key i64 · quantity i64.
  * Bad case: a side swept from the far end: each chunk that empties moves the whole directory (16 bytes a chunk).
  */
 import { arenaAllocate } from "./arena";
@@ -15,19 +16,24 @@ export const ENTRY_BYTES: u32 = 16;
 export const ENTRY_CHUNK: usize = 8;
 export const ENTRY_COUNT: usize = 12;
 export const CHUNK_LEVELS: u32 = 64;
+/** A level in a chunk is 2^4 bytes. */
+export const LEVEL_SHIFT: u32 = 4;
+/** Offset of the quantity in a level. */
+export const QUANTITY: usize = 8;
 const CHUNK_BYTES: usize = 1024;
-export const QUANTITIES: usize = 512;
 /** A chunk left with fewer levels is merged into the one before when both fit. */
 const MERGE_BELOW: u32 = 16;
 const MERGE_ROOM: u32 = 48;
 
 let freeChunks: usize = 0;
 
+/** Gives a chunk back to all books. */
 export function releaseChunk(chunk: usize): void {
   store<u32>(chunk, <u32>freeChunks);
   freeChunks = chunk;
 }
 
+/** Takes a chunk. @returns 0 when the arena is exhausted */
 export function takeChunk(): usize {
   const chunk = freeChunks;
   if (chunk == 0) return arenaAllocate(CHUNK_BYTES);
@@ -35,48 +41,47 @@ export function takeChunk(): usize {
   return chunk;
 }
 
+/** Writes a directory entry for a chunk. */
 export function writeEntry(entry: usize, chunk: usize, count: u32): void {
   store<i64>(entry, load<i64>(chunk));
   store<u32>(entry, <u32>chunk, ENTRY_CHUNK);
   store<u32>(entry, count, ENTRY_COUNT);
 }
 
-/** Last entry below `high` whose separator is not above the key (0 when none). */
-export function findEntry(directory: usize, key: i64, high: u32): u32 {
-  let low: u32 = 0;
-  let top = high;
-  while (top - low > 1) {
-    const middle = (low + top) >> 1;
-    if (load<i64>(directory + middle * ENTRY_BYTES) <= key) low = middle;
-    else top = middle;
+/** Last entry of the first `count` whose separator is not above the key (0 when none). */
+export function findEntry(directory: usize, key: i64, count: u32): u32 {
+  let at = directory;
+  let rest = count;
+  while (rest > 1) {
+    const half = rest >> 1;
+    const middle = at + (half << 4);
+    at = select<usize>(middle, at, load<i64>(middle) <= key);
+    rest -= half;
   }
-  return low;
+  return <u32>(at - directory) >> 4;
 }
 
-/** First place whose key is not below `key`. The end is looked at first: there lies the touch. */
+/** First place whose key is not below `key`; a chunk is never empty. */
 export function lowerBound(chunk: usize, count: u32, key: i64): u32 {
-  let low: u32 = 0;
-  let high = count;
-  if (count > 4 && load<i64>(chunk + ((count - 4) << 3)) < key) low = count - 3;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (load<i64>(chunk + (middle << 3)) < key) low = middle + 1;
-    else high = middle;
+  let at = chunk;
+  let rest = count;
+  while (rest > 1) {
+    const half = rest >> 1;
+    const middle = at + (half << LEVEL_SHIFT);
+    at = select<usize>(middle, at, load<i64>(middle) <= key);
+    rest -= half;
   }
-  return low;
+  return (<u32>(at - chunk) >> LEVEL_SHIFT) + <u32>(load<i64>(at) < key);
 }
 
+/** Inserts a level into a chunk that has room. */
 export function insertAt(entry: usize, place: u32, key: i64, quantity: i64): void {
   const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
   const count = load<u32>(entry, ENTRY_COUNT);
-  const at = chunk + (place << 3);
-  const rest = (count - place) << 3;
-  if (rest > 0) {
-    memory.copy(at + 8, at, rest);
-    memory.copy(at + QUANTITIES + 8, at + QUANTITIES, rest);
-  }
+  const at = chunk + (place << LEVEL_SHIFT);
+  for (let to = chunk + (count << LEVEL_SHIFT); to > at; to -= 16) v128.store(to, v128.load(to - 16));
   store<i64>(at, key);
-  store<i64>(at, quantity, QUANTITIES);
+  store<i64>(at, quantity, QUANTITY);
   store<u32>(entry, count + 1, ENTRY_COUNT);
 }
 
@@ -94,8 +99,7 @@ export function insertSplit(side: usize, index: u32, place: u32, key: i64, quant
   const half = CHUNK_LEVELS >> 1;
   const entry = <usize>load<u32>(side) + index * ENTRY_BYTES;
   const lower = <usize>load<u32>(entry, ENTRY_CHUNK);
-  memory.copy(upper, lower + (half << 3), half << 3);
-  memory.copy(upper + QUANTITIES, lower + QUANTITIES + (half << 3), half << 3);
+  memory.copy(upper, lower + (half << LEVEL_SHIFT), half << LEVEL_SHIFT);
   store<u32>(entry, half, ENTRY_COUNT);
   writeEntry(entry + ENTRY_BYTES, upper, half);
   if (place > half) insertAt(entry + ENTRY_BYTES, place - half, key, quantity);
@@ -111,7 +115,7 @@ function openChunk(side: usize, index: u32, key: i64, quantity: i64): bool {
     return false;
   }
   store<i64>(chunk, key);
-  store<i64>(chunk, quantity, QUANTITIES);
+  store<i64>(chunk, quantity, QUANTITY);
   const directory = <usize>load<u32>(side);
   writeEntry(directory + index * ENTRY_BYTES, chunk, 1);
   if (index == 0) {
@@ -148,16 +152,13 @@ function closeEntry(side: usize, index: u32): void {
   store<u32>(side, chunks, CHUNKS);
 }
 
+/** Removes the level at a place. */
 export function removeAt(side: usize, index: u32, place: u32): void {
   const entry = <usize>load<u32>(side) + index * ENTRY_BYTES;
   const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
   const count = load<u32>(entry, ENTRY_COUNT) - 1;
-  const at = chunk + (place << 3);
-  const rest = (count - place) << 3;
-  if (rest > 0) {
-    memory.copy(at, at + 8, rest);
-    memory.copy(at + QUANTITIES, at + QUANTITIES + 8, rest);
-  }
+  const last = chunk + (count << LEVEL_SHIFT);
+  for (let at = chunk + (place << LEVEL_SHIFT); at < last; at += 16) v128.store(at, v128.load(at, 16));
   store<u32>(entry, count, ENTRY_COUNT);
   store<u32>(side, load<u32>(side, LEVELS) - 1, LEVELS);
   if (count == 0) closeEntry(side, index);
@@ -172,9 +173,8 @@ function mergeBack(side: usize, index: u32): void {
   const room = load<u32>(previous, ENTRY_COUNT);
   if (room + count > MERGE_ROOM) return;
   const from = <usize>load<u32>(entry, ENTRY_CHUNK);
-  const to = <usize>load<u32>(previous, ENTRY_CHUNK) + (room << 3);
-  memory.copy(to, from, count << 3);
-  memory.copy(to + QUANTITIES, from + QUANTITIES, count << 3);
+  const to = <usize>load<u32>(previous, ENTRY_CHUNK) + (room << LEVEL_SHIFT);
+  memory.copy(to, from, count << LEVEL_SHIFT);
   store<u32>(previous, room + count, ENTRY_COUNT);
   closeEntry(side, index);
 }

@@ -320,7 +320,7 @@ export const IMAGE_SOURCE_SEQUENCE = 56;
  *  64 wirePriceDecimals u32 │ 68 wireQuantityDecimals u32 (Kraken: most decimals seen in tokens since the snapshot)
  *  72 tableAddress u32 │ 76 cellAddress u32 │ 80 imageAddress u32 (0 = no images) │ 84 imageBytes u32 │ 88 imageCapacity u32 (levels)
  *  92 recordsSinceImage u32 │ 96 imageEvery u32 (records) │ 104 eventAt u64 │ 112 receivedAt u64
- * 120 imageAt u64 (ring sequence of the last image)
+ * 120 imageAt u64 (ring sequence of the last image) │ 128 checksumCache u32 (kernel's own)
  * 384 nameLength u32 │ 388 name, at most 120 bytes
  */
 export const INSTRUMENT_BYTES = 512;
@@ -348,6 +348,7 @@ export const INSTRUMENT_IMAGE_EVERY = 96;
 export const INSTRUMENT_EVENT_AT = 104;
 export const INSTRUMENT_RECEIVED_AT = 112;
 export const INSTRUMENT_IMAGE_AT = 120;
+export const INSTRUMENT_CHECKSUM_CACHE = 128;
 export const INSTRUMENT_NAME_LENGTH = 384;
 export const INSTRUMENT_NAME = 388;
 export const INSTRUMENT_NAME_BYTES_MAX = 120;

@@ -4,7 +4,7 @@
  * instrument is known. Up to 18 digits take the fast path; more digits, leading zeros and exponents the slow one.
  * Bad case: a number that needs more than 18 decimals or does not fit i64: an overflow, never a rounding.
  */
-import { powerLimit, powerOfTen } from "./arena";
+import { divideExactly, powerLimit, powerOfTen } from "./arena";
 import {
   DECIMAL_DECIMALS,
   DECIMAL_MANTISSA,
@@ -42,11 +42,51 @@ export function decimalOverflow(): bool {
   return overflow;
 }
 
+/** Value of up to eight ASCII digits in a little-endian word whose unused low bytes are zero. */
+function eightDigits(digits: u64): u64 {
+  let v = ((digits & 0x0f0f0f0f0f0f0f0f) * 2561) >> 8;
+  v = ((v & 0x00ff00ff00ff00ff) * 6553601) >> 16;
+  return ((v & 0x0000ffff0000ffff) * 42949672960001) >> 32;
+}
+
+/** Bytes that scanDecimal may look at beyond the token on its fast path. */
+const FAST_BYTES: usize = 26;
+
 /**
  * Reads a decimal that starts at `at`; stops at the first byte that cannot belong to it.
+ * Numbers of at most eight digits on either side of the point are read eight digits at a time.
  * @returns the address after it, 0 when there is no number
  */
 export function scanDecimal(at: usize, end: usize): usize {
+  if (end - at >= FAST_BYTES && at < end) {
+    const bytes = v128.load(at);
+    const isDigit = i8x16.lt_u(i8x16.sub(bytes, i8x16.splat(0x30)), i8x16.splat(10));
+    const others = <u32>~i8x16.bitmask(isDigit) & 0xffff;
+    const whole = ctz<u32>(others);
+    if (whole - 1 < 8 && <u32>load<u8>(at + whole) == POINT) {
+      const rest = others & (others - 1);
+      const fraction = ctz<u32>(rest) - whole - 1;
+      if (rest != 0 && fraction - 1 < 8) return scanFraction(at, whole, fraction, end);
+    }
+  }
+  return scanPlain(at, end);
+}
+
+/** The fast path: `whole` and `fraction` are 1 … 8 digits, and a byte that is no digit follows. */
+function scanFraction(at: usize, whole: u32, fraction: u32, end: usize): usize {
+  const stop = at + whole + 1 + fraction;
+  if ((<u32>load<u8>(stop) | 0x20) == 0x65) return scanPlain(at, end);
+  const high = load<u64>(at) << (64 - ((<u64>whole) << 3));
+  const low = (load<u64>(at + whole + 1) << (64 - ((<u64>fraction) << 3))) & 0x0f0f0f0f0f0f0f0f;
+  const value = eightDigits(high) * <u64>powerOfTen(fraction) + eightDigits(low);
+  overflow = false;
+  mantissa = <i64>value;
+  decimals = <i32>fraction;
+  needed = low == 0 ? 0 : <i32>fraction - <i32>(clz<u64>(low) >> 3);
+  return stop;
+}
+
+function scanPlain(at: usize, end: usize): usize {
   const start = at;
   overflow = false;
   let negative = false;
@@ -224,7 +264,7 @@ export function scaleMantissa(value: i64, from: i32, to: i32): bool {
     return true;
   }
   if (from > to) {
-    scaled = value / powerOfTen(from - to);
+    scaled = divideExactly(value, from - to);
     return true;
   }
   const size = value < 0 ? 0 - <u64>value : <u64>value;
@@ -238,23 +278,30 @@ function zeroScaled(): bool {
   return true;
 }
 
-/** Writes the digits of an unsigned number. @returns bytes */
+const HUNDRED_MILLION: u64 = 100_000_000;
+const ZEROS: u64 = 0x3030303030303030;
+
+/** The eight digits of a number below 10^8, first digit in the lowest byte, without the ASCII offset. */
+function digitsOf(value: u32): u64 {
+  let v = <u64>(value / 10000) | ((<u64>(value % 10000)) << 32);
+  let high = ((v * 10486) >> 20) & 0x0000007f0000007f;
+  v = high | ((v - 100 * high) << 16);
+  high = ((v * 103) >> 10) & 0x000f000f000f000f;
+  return high | ((v - 10 * high) << 8);
+}
+
+/** Writes the digits of an unsigned number; up to seven bytes behind them are overwritten. @returns bytes */
 export function writeDigits(value: u64, out: usize): i32 {
-  let count = 1;
-  let probe = value;
-  while (probe >= 10) {
-    probe /= 10;
-    count++;
+  if (value < HUNDRED_MILLION) {
+    const digits = digitsOf(<u32>value);
+    const skip = min<u64>(ctz<u64>(digits | 0x0100000000000000) >> 3, 7);
+    store<u64>(out, (digits + ZEROS) >> (skip << 3));
+    return 8 - <i32>skip;
   }
-  let at = out + count - 1;
-  while (value >= 10) {
-    const rest = value / 10;
-    store<u8>(at, <u8>(ZERO + <u32>(value - rest * 10)));
-    value = rest;
-    at--;
-  }
-  store<u8>(at, <u8>(ZERO + <u32>value));
-  return count;
+  const high = value / HUNDRED_MILLION;
+  const written = writeDigits(high, out);
+  store<u64>(out + written, digitsOf(<u32>(value - high * HUNDRED_MILLION)) + ZEROS);
+  return written + 8;
 }
 
 export function formatDecimal(valueAddress: usize, exp: i32, out: usize): i32 {

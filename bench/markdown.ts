@@ -1,5 +1,155 @@
-/** x */
-import type { BenchReport } from "./results.ts";
-export function renderMarkdown(_r: BenchReport): string {
-  return "";
+/**
+ * README's tables, rendered from a report: what, ours, JSON.parse, baseline, ratios with their 95 % bounds and verdicts,
+ * and the machine above them. A test compares README with the committed report, so a figure cannot be edited by hand.
+ * Bad case: a report of a smoke run; it says so in its first line instead of looking like a result.
+ */
+import { GOALS, type GoalKey, goalName } from "./goals.ts";
+import type { BenchReport, CaseResult, RatioResult } from "./results.ts";
+import { median } from "./statistics.ts";
+import { figure, ratioFigure } from "./table.ts";
+
+/** The markers between which README holds the tables. */
+export const MARKERS = { begin: "<!-- bench -->", end: "<!-- /bench -->" } as const;
+
+type Column = { title: string; cell: (result: CaseResult) => string };
+
+const WHAT: Column = { title: "what", cell: ({ name }) => name };
+const UNIT: Column = { title: "unit", cell: ({ unit }) => unit };
+const WASM = sideColumn("wasm", "wasm");
+const TWIN = sideColumn("twin", "twin");
+const PARSE = sideColumn("JSON.parse", "JSON.parse");
+const BASELINE = sideColumn("baseline", "baseline");
+
+/** All tables, without the markers; ends in a line break. */
+export function renderMarkdown(report: BenchReport): string {
+  const of = (bench: string) => report.results.filter((result) => result.bench === bench);
+  const parts = [
+    machineLine(report),
+    section("Frames in memory → exact book, hash and delta records in the ring (ns per frame)", of("decoders"), [
+      WHAT,
+      WASM,
+      TWIN,
+      PARSE,
+      BASELINE,
+      ratioColumn("JSON.parse"),
+      ratioColumn("baseline"),
+    ]),
+    section("Bytes on the wire per level entry of the exchange", of("wire"), [
+      WHAT,
+      sideColumn("wasm", "ours"),
+      sideColumn("exchange JSON", "exchange JSON"),
+      sideColumn("JSON deflated", "JSON, permessage-deflate"),
+      ratioColumn("exchange JSON"),
+      ratioColumn("JSON deflated"),
+    ]),
+    section("Deltas of the stream: both ends with books and hashes against JSON text (ns per event)", of("frame"), [
+      WHAT,
+      WASM,
+      TWIN,
+      sideColumn("JSON", "JSON"),
+      sideColumn("JSON, books", "JSON with books"),
+      BASELINE,
+      ratioColumn("JSON"),
+      ratioColumn("JSON, books"),
+      ratioColumn("baseline"),
+    ]),
+    section("Parts of the kernel", report.results.filter(isPart), [
+      { title: "what", cell: ({ bench, name }) => `${bench}: ${name}` },
+      UNIT,
+      WASM,
+      TWIN,
+      { title: "others", cell: others },
+      { title: "others ÷ wasm", cell: otherRatios },
+    ]),
+    legend(report),
+  ];
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+/**
+ * README's text between the markers.
+ * @returns undefined when a marker is missing
+ */
+export function betweenMarkers(readme: string): string | undefined {
+  const begin = readme.indexOf(MARKERS.begin);
+  const end = readme.indexOf(MARKERS.end);
+  return begin < 0 || end < begin ? undefined : readme.slice(begin + MARKERS.begin.length, end).trim();
+}
+
+function isPart({ bench }: CaseResult): boolean {
+  return !["decoders", "wire", "frame"].includes(bench);
+}
+
+function machineLine({ machine, command, isSmoke, rounds, source, results }: BenchReport): string {
+  const { cpu, cpus, node, commit, date } = machine;
+  const discarded = results.reduce((sum, result) => sum + result.rounds.discarded, 0);
+  const smoke = isSmoke ? "Smoke run, judges nothing. " : "";
+  const frames = source === "captures" ? "captured frames" : "frames of the emulator's market";
+  return (
+    `${smoke}${date.slice(0, 10)}, ${cpu} × ${cpus}, Node ${node}, commit ${commit}; \`${command}\`: ${frames}, ` +
+    `${rounds} paired rounds, ${discarded} discarded for stolen CPU time.`
+  );
+}
+
+function section(title: string, results: readonly CaseResult[], columns: readonly Column[]): string {
+  if (results.length === 0) {
+    return "";
+  }
+  const shown = columns.filter(({ cell }) => results.some((result) => cell(result) !== ""));
+  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const lines = [
+    row(shown.map(({ title: name }) => name)),
+    row(shown.map((_, index) => (index === 0 ? "---" : "---:"))),
+    ...results.map((result) => row(shown.map(({ cell }) => cell(result)))),
+  ];
+  return `**${title}**\n\n${lines.join("\n")}`;
+}
+
+function sideColumn(side: string, title: string): Column {
+  return { title, cell: (result) => sideFigure(result, side) };
+}
+
+function ratioColumn(other: string): Column {
+  return {
+    title: `${other} ÷ ours`,
+    cell: ({ ratios }) => {
+      const ratio = ratios.find((candidate) => candidate.other === other);
+      return ratio === undefined ? "" : ratioCell(ratio);
+    },
+  };
+}
+
+function ratioCell({ median: middle, low, high, goal, verdict }: RatioResult): string {
+  const spread = low === high ? "" : ` (${figure(low)} … ${figure(high)})`;
+  const judged = goal === undefined ? "" : ` ${goalName(goal)} ${verdict ?? ""}`;
+  return `**${ratioFigure(middle)}**${spread}${judged}`;
+}
+
+function sideFigure({ sides }: CaseResult, name: string): string {
+  const side = sides.find((candidate) => candidate.name === name);
+  return side === undefined ? "" : figure(median(side.samples));
+}
+
+function others(result: CaseResult): string {
+  const named = result.sides.filter(({ name }) => name !== "wasm" && name !== "twin");
+  return named.map(({ name, samples }) => `${name} ${figure(median(samples))}`).join(", ");
+}
+
+function otherRatios({ ratios }: CaseResult): string {
+  const named = ratios.filter(({ other }) => other !== "twin");
+  return named.map((ratio) => `${ratioCell(ratio)}`).join(", ");
+}
+
+function legend({ results }: BenchReport): string {
+  const judged = new Set(
+    results.flatMap(({ ratios }) => ratios.flatMap(({ goal }) => (goal === undefined ? [] : [goal]))),
+  );
+  const lines = [...judged].map((key: GoalKey) => {
+    const { what, must, goal } = GOALS[key];
+    return `${goalName(key)}: ${what}, must ≥ ${must}, goal ≥ ${goal.toLocaleString("en")}`;
+  });
+  return [
+    "Ratio: median of paired rounds and its 95 % bootstrap interval; a verdict goes by the lower bound. Above 1 ours is quicker.",
+    ...lines.map((line) => `${line}.`),
+  ].join(" ");
 }

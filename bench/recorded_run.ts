@@ -53,7 +53,7 @@ export class RecordedRun {
   readonly #ends: Uint8Array;
   readonly #instruments: Ends[];
   readonly #part: number;
-  #frames: { address: number; addresses: Int32Array; lengths: Int32Array } | undefined;
+  #frames: { addresses: Int32Array; lengths: Int32Array } | undefined;
 
   /** Runs the engine's book frames once. */
   constructor(engine: Engine) {
@@ -147,7 +147,7 @@ export class RecordedRun {
   /** The client's half, of frames that `keepFrames` kept. @returns bytes of frames, negative on a failure */
   decode(): number {
     const { client } = this;
-    const { addresses, lengths } = this.#frames ?? this.keepFrames();
+    const { addresses, lengths } = this.keepFrames();
     let bytes = 0;
     let event = 0;
     for (let index = 0; index < this.count; index++) {
@@ -165,7 +165,10 @@ export class RecordedRun {
   }
 
   /** Encodes once and keeps every frame in memory. */
-  keepFrames(): { address: number; addresses: Int32Array; lengths: Int32Array } {
+  keepFrames(): { addresses: Int32Array; lengths: Int32Array } {
+    if (this.#frames !== undefined) {
+      return this.#frames;
+    }
     this.rewind();
     const total = this.encode();
     const address = reserveBytes(this.engine.bench, "frames", total + 8 * this.events);
@@ -188,13 +191,13 @@ export class RecordedRun {
         event += 1;
       }
     }
-    this.#frames = { address, addresses, lengths };
+    this.#frames = { addresses, lengths };
     return this.#frames;
   }
 
   /** Bytes of every frame, in order. */
   get frameLengths(): Int32Array {
-    return (this.#frames ?? this.keepFrames()).lengths;
+    return this.keepFrames().lengths;
   }
 
   /** Frames that carry the hash. */

@@ -176,7 +176,8 @@ export function krakenApply(frame: usize, length: usize, relative: f64): i32 {
   fieldsSelect(table);
   const kind = classify();
   if (kind != FINE) return fieldsDuplicate() ? decodeError(DECODE_DUPLICATE_FIELD) : finish(kind, 0, 0);
-  if (fieldType(F_PAYLOAD) == TYPE_ARRAY && entriesTotal() == 0 && !entriesTooMany()) scanEntries(fieldStart(F_PAYLOAD), end);
+  if (fieldType(F_PAYLOAD) == TYPE_ARRAY && entriesTotal() == 0 && !entriesTooMany())
+    scanEntries(fieldStart(F_PAYLOAD), end);
   if (fieldsDuplicate()) return decodeError(DECODE_DUPLICATE_FIELD);
   fieldsSelect(table);
   return textIs(F_CHANNEL, BOOK, 4) ? applyBook(relative) : applyTrades(relative);
@@ -198,7 +199,8 @@ function scanMembers(at: usize, end: usize): usize {
 /** `data` is read at once when the channel is known already, else it is skipped and read later. */
 function scanMember(field: usize, at: usize, end: usize): usize {
   if (field == NONE) return skipValue(at, end, 1);
-  const marked = field == F_PAYLOAD && arrayStarts(at, end) && (textIs(F_CHANNEL, BOOK, 4) || textIs(F_CHANNEL, TRADE, 5));
+  const marked =
+    field == F_PAYLOAD && arrayStarts(at, end) && (textIs(F_CHANNEL, BOOK, 4) || textIs(F_CHANNEL, TRADE, 5));
   if (!marked) return fieldRead(field, at, end, 1);
   fieldSet(field, at, at, TYPE_ARRAY, false);
   return scanEntries(at, end);

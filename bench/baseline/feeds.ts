@@ -238,8 +238,8 @@ class KrakenFeed implements BaselineFeed {
   }
 
   #applyArray(frame: KrakenArrayFrame): void {
-    const pair = frame[frame.length - 1] as string;
-    const name = frame[frame.length - 2] as string;
+    const pair = frame.at(-1) as string;
+    const name = frame.at(-2) as string;
     if (!name.startsWith("book")) {
       return;
     }

@@ -42,10 +42,7 @@ async function demo(flags: DemoFlags): Promise<void> {
     const config = commandConfig(flags, { ...chosen, ...endpointSettings(endpoints) });
     const engine = await startEngine(config, openLog(config.logLevel));
     process.stdout.write(`AlphaPulse demo: ${engine.gateway.url}/\n`);
-    await runUntilStopped(async () => {
-      emulator.kill("SIGTERM");
-      await engine.close();
-    }, engine.refused);
+    await runUntilStopped(() => engine.close(), engine.refused);
   } finally {
     emulator.kill("SIGTERM");
   }

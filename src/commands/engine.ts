@@ -4,6 +4,7 @@
  */
 import { dashboardFolder, packageVersion, readAsset } from "../assets.ts";
 import { type Config, selectExchanges } from "../config/mod.ts";
+import { ConfigError } from "../errors.ts";
 import { collectorRanges, Supervisor } from "../feed/supervisor.ts";
 import { type Gateway, type GatewayLimits, startGateway } from "../gateway/mod.ts";
 import { loadKernel } from "../kernel/load.ts";
@@ -36,7 +37,7 @@ export function compileKernel(config: Config): WebAssembly.Module | undefined {
 export async function startEngine(config: Config, log: Log): Promise<Engine> {
   const exchanges = selectExchanges(config);
   const ranges = collectorRanges(config, exchanges);
-  const map = new MemoryMap(memoryBytes([...ranges, config.gateway.arenaBytes]));
+  const map = createMap([...ranges, config.gateway.arenaBytes]);
   const kernelModule = compileKernel(config);
   const shared = kernelModule === undefined ? {} : { kernelModule };
   const supervisor = new Supervisor({
@@ -96,6 +97,19 @@ async function openGateway({
       error: (text) => log.error(text),
     },
   });
+}
+
+/** One memory for everything. @throws ConfigError when so much cannot be had */
+export function createMap(ranges: readonly number[]): MemoryMap {
+  const bytes = memoryBytes(ranges);
+  try {
+    return new MemoryMap(bytes);
+  } catch (cause) {
+    throw new ConfigError(
+      `Cannot hold so much in one memory: fewer instruments, or smaller collector.arena_bytes, gateway.arena_bytes or image_levels, was ${bytes} bytes`,
+      { cause },
+    );
+  }
 }
 
 /** Without a built page the stream still works. */

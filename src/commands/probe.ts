@@ -9,9 +9,8 @@ import { ConfigError } from "../errors.ts";
 import { EXCHANGES } from "../exchanges/mod.ts";
 import type { Report } from "../feed/collector.ts";
 import { collectorRanges, Supervisor } from "../feed/supervisor.ts";
-import { MemoryMap, memoryBytes } from "../segment/memory_map.ts";
 import { SegmentView } from "../segment/view.ts";
-import { compileKernel } from "./engine.ts";
+import { compileKernel, createMap } from "./engine.ts";
 import { judge, type Verdict } from "./probe_verdict.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
@@ -53,7 +52,7 @@ async function probe(flags: ProbeFlags): Promise<void> {
 
 async function look(config: Config, seconds: number): Promise<Verdict[]> {
   const exchanges = selectExchanges(config);
-  const map = new MemoryMap(memoryBytes(collectorRanges(config, exchanges)));
+  const map = createMap(collectorRanges(config, exchanges));
   const kernelModule = compileKernel(config);
   const reports: Report[] = [];
   const supervisor = new Supervisor({

@@ -174,7 +174,9 @@ export const CONFIG_SCHEMA = z.strictObject({
   kernel: z.enum(["wasm", "twin"]).default("wasm"),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   /** Exchanges that run. */
-  exchange: list(exchangeId, DEFAULT_EXCHANGES).pipe(z.array(z.enum(EXCHANGE_IDS)).min(1)),
+  exchange: list(exchangeId, DEFAULT_EXCHANGES)
+    .pipe(z.array(z.enum(EXCHANGE_IDS)).min(1))
+    .transform((ids) => [...new Set(ids)]),
   /** Instruments instead of those of the exchange sections: `BASE-QUOTE` for all that run, `exchange:BASE-QUOTE` for one. */
   symbols: list(symbol, []),
   exchanges: z

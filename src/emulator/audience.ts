@@ -2,14 +2,12 @@
  * What a session must offer so that a capture can be played to it. Sessions answer subscriptions themselves and differ
  * by exchange; the player only asks what a session wants.
  */
-import type { Connection } from "./protocol.ts";
-
-/** What kind of frame it is, by its use to a client. */
-export type FrameKind = "book" | "trade" | "ticker" | "kline" | "heartbeat" | "other";
+import type { Connection, FrameKind } from "./protocol.ts";
 
 /** What a frame is about. */
 export type Topic = {
-  kind: FrameKind;
+  /** A recorded snapshot of a book is of kind `book` here. */
+  kind: Exclude<FrameKind, "snapshot" | "reply">;
   /** Native symbol as the frame spells it; empty where the frame names none. */
   symbol: string;
   /** The exchange's channel or stream name, e.g. `btcusdt@kline_1m`, `book-1000`. */

@@ -10,9 +10,19 @@ import { BINANCE_RULES } from "./binance_rules.ts";
 import { type BinanceHost, BinanceSession } from "./binance_session.ts";
 import type { CapturePlayer } from "./capture_player.ts";
 import type { Listing } from "./instruments.ts";
-import type { Change, MarketBook } from "./market_book.ts";
+import type { Change } from "./book_events.ts";
+import type { MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
-import type { ClientSession, Connection, Protocol, RestAnswer, RestRequest } from "./protocol.ts";
+import type {
+  ClientSession,
+  Connection,
+  FrameAbout,
+  FrameKind,
+  Protocol,
+  RestAbout,
+  RestAnswer,
+  RestRequest,
+} from "./protocol.ts";
 
 const SLOW_BATCH_US = 1_000_000;
 
@@ -34,7 +44,6 @@ export class Binance implements Protocol, BinanceHost {
   readonly #sessions = new Set<BinanceSession>();
   readonly #slow = new Map<MarketBook, SlowBatch>();
   readonly #aggregates = new Map<MarketBook, number>();
-  readonly #published = new Map<MarketBook, number>();
 
   /** @param now Unix milliseconds */
   constructor(exchange: "binance" | "binance_us", source: BinanceSource, { now }: { now: () => number }) {
@@ -50,13 +59,27 @@ export class Binance implements Protocol, BinanceHost {
     this.#rest = new BinanceRest(rules, {
       listings,
       now,
-      depth: (symbol, limit) => this.#depth(books.get(symbol), symbol, limit),
+      depth: (request, options) => this.#depth(books.get(options.symbol), request, options),
     });
     for (const book of books.values()) {
-      this.#published.set(book, book.updateId);
       this.#aggregates.set(book, book.tradeId - 1_000_000);
     }
-    this.#market?.market.listen(exchange, (book, atUs) => this.#publish(book, atUs));
+    this.#market?.market.listen(
+      exchange,
+      (book, atUs) => this.#publish(book, atUs),
+      (book) => {
+        this.#rest.relist(book.instrument);
+        this.#slow.delete(book);
+      },
+    );
+  }
+
+  get symbols(): readonly string[] {
+    return this.#rest.symbols;
+  }
+
+  about(request: RestRequest): RestAbout {
+    return this.#rest.about(request);
   }
 
   accepts(url: URL): boolean {
@@ -82,54 +105,70 @@ export class Binance implements Protocol, BinanceHost {
     return this.#rest.answer(request);
   }
 
-  #depth(book: MarketBook | undefined, symbol: string, limit: number): RestAnswer | Promise<RestAnswer> {
+  #depth(
+    book: MarketBook | undefined,
+    { agedMs = 0 }: RestRequest,
+    { symbol, limit }: { symbol: string; limit: number },
+  ): RestAnswer | Promise<RestAnswer> {
     if (book === undefined || this.#market === undefined) {
       return this.player?.depthAnswer(symbol) ?? { status: 503, body: "{}" };
     }
     this.#market.market.peek(book, this.#market.nowUs());
-    return { status: 200, body: frames.depthBody(book, limit) };
+    return { status: 200, body: frames.depthBody(this.#market.view(book, agedMs).view, limit) };
   }
 
   #publish(book: MarketBook, atUs: number): void {
     const { instrument } = book;
     const name = instrument.native.toLowerCase();
-    const eventMs = this.#ms(atUs);
+    const hasChanged = book.changes.length > 0;
+    const eventMs = hasChanged ? book.eventUs / 1000 : this.#ms(atUs);
     for (const touch of book.touches) {
-      this.#broadcast(`${name}@bookTicker`, () => frames.tickerPayload(instrument, touch));
+      this.#broadcast(`${name}@bookTicker`, this.#about("ticker", book), () => frames.tickerPayload(instrument, touch));
     }
     for (const fill of book.fills) {
       const times = { eventMs, tradeMs: this.#ms(fill.atUs) };
-      this.#broadcast(`${name}@trade`, () => frames.tradePayload(instrument, fill, times));
+      const build = (): string => frames.tradePayload(instrument, fill, times);
+      this.#broadcast(`${name}@trade`, this.#about("trade", book), build);
     }
     for (const aggregate of this.#aggregate(book)) {
       const times = { eventMs, tradeMs: this.#ms(aggregate.first.atUs) };
-      this.#broadcast(`${name}@aggTrade`, () => frames.aggregatePayload(instrument, aggregate, times));
+      const build = (): string => frames.aggregatePayload(instrument, aggregate, times);
+      this.#broadcast(`${name}@aggTrade`, this.#about("trade", book), build);
     }
-    const first = (this.#published.get(book) ?? 0) + 1;
-    if (book.updateId >= first) {
-      this.#published.set(book, book.updateId);
+    if (hasChanged) {
       const levels = lastPerPrice(book.changes, [new Map(), new Map()]);
-      const ids = { first, last: book.updateId, atMs: eventMs };
-      this.#broadcast(`${name}@depth@100ms`, () => frames.depthPayload(instrument, levels, ids));
+      const ids = { first: book.publishedId + 1, last: book.updateId, atMs: eventMs };
+      const build = (): string => frames.depthPayload(instrument, levels, ids);
+      this.#broadcast(`${name}@depth@100ms`, this.#about("book", book), build);
     }
-    this.#publishSlow(book, { name, first, atUs });
+    this.#publishSlow(book, { name, eventMs, atUs });
+  }
+
+  #about(kind: FrameKind, book: MarketBook): FrameAbout {
+    return { kind, symbol: book.instrument.native };
   }
 
   // The same changes once a second, for as long as somebody listens.
-  #publishSlow(book: MarketBook, { name, first, atUs }: { name: string; first: number; atUs: number }): void {
+  #publishSlow(
+    book: MarketBook,
+    { name, eventMs, atUs }: { name: string; eventMs: number; atUs: number },
+  ): void {
     const stream = `${name}@depth`;
     if (![...this.#sessions].some((session) => session.has(stream))) {
       this.#slow.delete(book);
       return;
     }
-    const slow = this.#slow.get(book) ?? { first, sinceUs: atUs, levels: [new Map(), new Map()] };
+    const slow = this.#slow.get(book) ?? slowBatch(book.publishedId + 1, atUs);
+    // After a restart of the exchange the chain is broken: the batch goes on with the numbers of today.
+    slow.first = Math.min(slow.first, book.publishedId + 1);
     this.#slow.set(book, slow);
     lastPerPrice(book.changes, slow.levels);
     const isDue = atUs - slow.sinceUs >= SLOW_BATCH_US || (this.#market?.isPaused ?? false);
     if (isDue && book.updateId >= slow.first) {
-      const ids = { first: slow.first, last: book.updateId, atMs: this.#ms(atUs) };
-      this.#broadcast(stream, () => frames.depthPayload(book.instrument, slow.levels, ids));
-      this.#slow.set(book, { first: book.updateId + 1, sinceUs: atUs, levels: [new Map(), new Map()] });
+      const ids = { first: slow.first, last: book.updateId, atMs: eventMs };
+      const build = (): string => frames.depthPayload(book.instrument, slow.levels, ids);
+      this.#broadcast(stream, this.#about("book", book), build);
+      this.#slow.set(book, slowBatch(book.updateId + 1, atUs));
     }
   }
 
@@ -156,7 +195,7 @@ export class Binance implements Protocol, BinanceHost {
   }
 
   // Each envelope is built once, and only when somebody wants it.
-  #broadcast(stream: string, build: () => string): void {
+  #broadcast(stream: string, about: FrameAbout, build: () => string): void {
     let payload: string | undefined;
     let bare: Buffer | undefined;
     let combined: Buffer | undefined;
@@ -165,14 +204,18 @@ export class Binance implements Protocol, BinanceHost {
         payload ??= build();
         if (session.isCombined) {
           combined ??= Buffer.from(frames.wrapped(stream, payload));
-          session.connection.send(combined);
+          session.connection.send(combined, about);
         } else {
           bare ??= Buffer.from(payload);
-          session.connection.send(bare);
+          session.connection.send(bare, about);
         }
       }
     }
   }
+}
+
+function slowBatch(first: number, sinceUs: number): SlowBatch {
+  return { first, sinceUs, levels: [new Map(), new Map()] };
 }
 
 function lastPerPrice(

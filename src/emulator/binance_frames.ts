@@ -5,7 +5,8 @@
  */
 import type { Listing } from "./instruments.ts";
 import { BID, type BookSide, type Ladder } from "./ladder.ts";
-import type { Fill, MarketBook, Touch } from "./market_book.ts";
+import type { Fill, Touch } from "./book_events.ts";
+import type { BookView } from "./market_book.ts";
 import { paddedDecimal, stepText } from "./text.ts";
 
 /** The last quantity per price of a batch, by side. */
@@ -52,6 +53,11 @@ export function aggregatePayload(
   return `{${head},${size},"f":${first.id},"l":${last.id},"T":${tradeMs},"m":${first.maker === BID},"M":true}`;
 }
 
+/** `serverShutdown`: the server goes down soon, reconnect. @param atMs Unix milliseconds */
+export function shutdownPayload(atMs: number): string {
+  return `{"e":"serverShutdown","E":${Math.floor(atMs)}}`;
+}
+
 /** `bookTicker`: the best levels at an update id. */
 export function tickerPayload(listing: Listing, { updateId, bid, bidQuantity, ask, askQuantity }: Touch): string {
   const bids = `"b":"${price(listing, bid)}","B":"${quantity(listing, bidQuantity)}"`;
@@ -60,7 +66,7 @@ export function tickerPayload(listing: Listing, { updateId, bid, bidQuantity, as
 }
 
 /** The body of `GET /api/v3/depth`. @param limit levels per side */
-export function depthBody(book: MarketBook, limit: number): string {
+export function depthBody(book: BookView, limit: number): string {
   const side = (ladder: Ladder): string => {
     const texts: string[] = [];
     for (let rank = 0; rank < Math.min(limit, ladder.count); rank += 1) {
@@ -81,7 +87,7 @@ export function symbolObject(listing: Listing): Record<string, unknown> {
     padding === 0 ? whole : `${whole}.${"0".repeat(padding)}`;
   return {
     symbol: native,
-    status: "TRADING",
+    status: listing.isInAuction ? "HALT" : "TRADING",
     baseAsset: base,
     baseAssetPrecision: 8,
     quoteAsset: quote,

@@ -6,7 +6,7 @@
 import { symbolObject } from "./binance_frames.ts";
 import type { BinanceRules } from "./binance_rules.ts";
 import type { Listing } from "./instruments.ts";
-import { jsonAnswer, type RestAnswer, type RestRequest } from "./protocol.ts";
+import { jsonAnswer, REST_OTHER, type RestAbout, type RestAnswer, type RestRequest } from "./protocol.ts";
 import { Window } from "./rate_limit.ts";
 import { textArray } from "./text.ts";
 
@@ -18,20 +18,36 @@ type RestOptions = {
   listings: readonly Listing[];
   now: () => number;
   /** Answers a valid depth request. */
-  depth: (symbol: string, limit: number) => RestAnswer | Promise<RestAnswer>;
+  depth: (request: RestRequest, options: { symbol: string; limit: number }) => RestAnswer | Promise<RestAnswer>;
 };
 
 /** Answers REST requests. */
 export class BinanceRest {
   readonly #rules: BinanceRules;
   readonly #options: RestOptions;
-  readonly #listings: ReadonlyMap<string, Listing>;
+  readonly #listings: Map<string, Listing>;
   readonly #used = new Map<string, Window>();
 
   constructor(rules: BinanceRules, options: RestOptions) {
     this.#rules = rules;
     this.#options = options;
     this.#listings = new Map(options.listings.map((listing) => [listing.native, listing]));
+  }
+
+  /** Native symbols that are listed. */
+  get symbols(): readonly string[] {
+    return [...this.#listings.keys()];
+  }
+
+  /** Lists an instrument otherwise. */
+  relist(listing: Listing): void {
+    this.#listings.set(listing.native, listing);
+  }
+
+  /** What a request asks for. */
+  about({ path, query }: RestRequest): RestAbout {
+    const kind = path.endsWith("/depth") ? "depth" : path.endsWith("/exchangeInfo") ? "metadata" : "other";
+    return kind === "other" ? REST_OTHER : { kind, symbol: query.get("symbol") ?? "" };
   }
 
   /** Answers one request; depth may be held. */
@@ -66,23 +82,24 @@ export class BinanceRest {
     return row?.[1] ?? 1;
   }
 
-  #route({ path, query }: RestRequest, atMs: number): RestAnswer | Promise<RestAnswer> {
-    switch (path) {
+  #route(request: RestRequest, atMs: number): RestAnswer | Promise<RestAnswer> {
+    switch (request.path) {
       case "/api/v3/ping":
         return jsonAnswer(200, {});
       case "/api/v3/time":
         return jsonAnswer(200, { serverTime: Math.floor(atMs) });
       case "/api/v3/exchangeInfo":
-        return this.#metadata(query, atMs);
+        return this.#metadata(request.query, atMs);
       case "/api/v3/depth":
       case "/api/v1/depth":
-        return this.#depth(query);
+        return this.#depth(request);
       default:
         return jsonAnswer(404, { code: -1000, msg: "Not found" });
     }
   }
 
-  #depth(query: URLSearchParams): RestAnswer | Promise<RestAnswer> {
+  #depth(request: RestRequest): RestAnswer | Promise<RestAnswer> {
+    const { query } = request;
     const symbol = query.get("symbol");
     const limit = query.get("limit") ?? String(LIMIT_DEFAULT);
     if (symbol === null || symbol === "") {
@@ -98,7 +115,7 @@ export class BinanceRest {
       });
     }
     return this.#listings.has(symbol)
-      ? this.#options.depth(symbol, Math.min(Number(limit), LIMIT_MAX))
+      ? this.#options.depth(request, { symbol, limit: Math.min(Number(limit), LIMIT_MAX) })
       : invalidSymbol();
   }
 

@@ -5,7 +5,8 @@
  */
 import type { Audience, RecordedFrame, Topic } from "./audience.ts";
 import type { CapturePlayer } from "./capture_player.ts";
-import type { ClientSession, Connection } from "./protocol.ts";
+import { shutdownPayload, wrapped } from "./binance_frames.ts";
+import { type ClientSession, type Connection, REPLY, type Unasked } from "./protocol.ts";
 import { echoedId, parseObject, textArray } from "./text.ts";
 
 const MESSAGES_MAX = 5;
@@ -113,6 +114,16 @@ export class BinanceSession implements ClientSession, Audience {
     }
   }
 
+  volunteer({ what }: Unasked): boolean {
+    if (what !== "shutdown") {
+      return false;
+    }
+    const payload = shutdownPayload(this.#exchange.now());
+    const frame = this.#isCombined ? wrapped("!serverShutdown", payload) : payload;
+    this.connection.send(frame, { kind: "other", symbol: "" });
+    return true;
+  }
+
   closed(): void {
     this.#exchange.leave(this);
   }
@@ -184,7 +195,9 @@ export class BinanceSession implements ClientSession, Audience {
     }
     if (method === "UNSUBSCRIBE") {
       for (const stream of streams) {
-        this.#streams.delete(stream);
+        if (this.#streams.delete(stream)) {
+          this.#note(stream, false);
+        }
       }
     } else if (new Set([...this.#streams, ...streams]).size > STREAMS_MAX) {
       this.#refuse(4, "Too many subscriptions", id);
@@ -197,10 +210,20 @@ export class BinanceSession implements ClientSession, Audience {
 
   #subscribe(streams: readonly string[]): void {
     for (const stream of streams.slice(0, STREAMS_MAX)) {
-      this.#streams.add(stream);
+      if (!this.#streams.has(stream)) {
+        this.#streams.add(stream);
+        this.#note(stream, true);
+      }
     }
     if (streams.length > 0) {
       this.subscribedAtMs ??= this.#exchange.now();
+    }
+  }
+
+  #note(stream: string, isOn: boolean): void {
+    const [name = "", channel = ""] = stream.split("@");
+    if (channel === "depth" || channel === "trade" || channel === "aggTrade") {
+      this.connection.subscription({ symbol: name.toUpperCase(), kind: channel === "depth" ? "book" : "trade", isOn });
     }
   }
 
@@ -221,11 +244,11 @@ export class BinanceSession implements ClientSession, Audience {
   }
 
   #reply(result: string, id: string): void {
-    this.connection.send(`{"result":${result},"id":${id}}`);
+    this.connection.send(`{"result":${result},"id":${id}}`, REPLY);
   }
 
   #refuse(code: number, msg: string, id?: string): void {
     const error = JSON.stringify({ code, msg });
-    this.connection.send(id === undefined ? `{"error":${error}}` : `{"error":${error},"id":${id}}`);
+    this.connection.send(id === undefined ? `{"error":${error}}` : `{"error":${error},"id":${id}}`, REPLY);
   }
 }

@@ -5,8 +5,9 @@
  * Bad case: a client resubscribes in mid-capture; it gets the frames that follow, because nobody recorded a second
  * snapshot. Cutting the connection and opening another starts afresh.
  */
-import type { Audience, Topic } from "./audience.ts";
+import type { Audience, RecordedFrame, Topic } from "./audience.ts";
 import { type Capture, isFrame } from "./capture_source.ts";
+import type { Clock } from "./clock.ts";
 import type { RestAnswer } from "./protocol.ts";
 
 /** A client that did not subscribe to everything within this time gets what it subscribed to. */
@@ -18,12 +19,13 @@ const CHUNK_BYTES = 256 * 1024;
 /** At most so many records are looked at in one turn of the event loop. */
 const CHUNK_RECORDS = 2_000;
 const SLEEP_MAX_MS = 1_000;
+/** How a snapshot of a book begins: Coinbase, Kraken v2 and v1. */
+const SNAPSHOT = /^(?:\{"type":"snapshot"|\{"channel":"book","type":"snapshot"|\[\d+,\{"as":)/;
 
 type PlayerOptions = {
   /** 1 own timing, n times faster, 0 as fast as the socket takes it. */
   speed: number;
-  /** Unix milliseconds. */
-  now: () => number;
+  clock: Clock;
 };
 
 type HeldRequest = { symbol: string; sinceMs: number; resolve: (answer: RestAnswer) => void };
@@ -86,7 +88,7 @@ export class CapturePlayer {
   /** The recorded depth body of a symbol, once it may be given. */
   depthAnswer(symbol: string): Promise<RestAnswer> {
     return new Promise((resolve) => {
-      this.#held.push({ symbol, sinceMs: this.#options.now(), resolve });
+      this.#held.push({ symbol, sinceMs: this.#options.clock.now(), resolve });
       this.#review();
     });
   }
@@ -103,9 +105,8 @@ export class CapturePlayer {
 
   #start(audience: Audience): void {
     this.#waiting.delete(audience);
-    const { speed, now } = this.#options;
     const onMoved = (): void => this.#review();
-    const playback = new Playback(this.capture, { audience, speed, now, onMoved });
+    const playback = new Playback(this.capture, { ...this.#options, audience, onMoved });
     this.#playbacks.push(playback);
     playback.start();
   }
@@ -136,7 +137,7 @@ export class CapturePlayer {
       return body === undefined ? undefined : { status: 200, body };
     }
     const isPromised = [...this.#waiting].some((audience) => audience.wants(topic));
-    return isPromised || this.#options.now() - sinceMs < HOLD_MAX_MS ? undefined : { status: 200, body: first };
+    return isPromised || this.#options.clock.now() - sinceMs < HOLD_MAX_MS ? undefined : { status: 200, body: first };
   }
 }
 
@@ -151,7 +152,7 @@ class Playback {
   readonly #options: PlaybackOptions;
   #index = 0;
   #startedAtMs = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: () => void = () => undefined;
   #isStopped = false;
   #isEnded = false;
   /** Frames handed to the socket that it has not taken yet. */
@@ -170,13 +171,13 @@ class Playback {
   }
 
   start(): void {
-    this.#startedAtMs = this.#options.now();
+    this.#startedAtMs = this.#options.clock.now();
     this.#play();
   }
 
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#cancel();
   }
 
   // Sends what is due, at most a chunk; then waits for the socket, or for the next record's time.
@@ -204,22 +205,23 @@ class Playback {
       this.#drain(() => this.#play());
     } else {
       const waitMs = (record.atUs - dueUs) / 1000 / this.#options.speed;
-      this.#timer = setTimeout(() => this.#play(), Math.min(SLEEP_MAX_MS, Math.max(1, waitMs)));
+      this.#cancel = this.#options.clock.setTimer(() => this.#play(), Math.min(SLEEP_MAX_MS, Math.max(1, waitMs)));
     }
   }
 
   #dueUs(): number {
-    const { speed, now } = this.#options;
-    return speed === 0 ? Number.POSITIVE_INFINITY : (now() - this.#startedAtMs) * 1000 * speed;
+    const { speed, clock } = this.#options;
+    return speed === 0 ? Number.POSITIVE_INFINITY : (clock.now() - this.#startedAtMs) * 1000 * speed;
   }
 
-  #send(record: Parameters<Audience["sent"]>[0]): number {
+  #send(record: RecordedFrame): number {
     if (!this.audience.wants(record)) {
       return 0;
     }
     const text = this.audience.print(record);
     this.#unwritten += 1;
-    this.audience.connection.send(text, () => this.#onWritten());
+    const kind = record.kind === "book" && SNAPSHOT.test(text) ? "snapshot" : record.kind;
+    this.audience.connection.send(text, { kind, symbol: record.symbol, onWritten: () => this.#onWritten() });
     this.audience.sent(record);
     return text.length;
   }
@@ -229,13 +231,13 @@ class Playback {
     if (this.#unwritten === 0 && this.#whenDrained !== undefined) {
       const then = this.#whenDrained;
       this.#whenDrained = undefined;
-      setImmediate(then);
+      this.#options.clock.setTimer(then, 0);
     }
   }
 
   #drain(then: () => void): void {
     if (this.#unwritten === 0) {
-      setImmediate(then);
+      this.#options.clock.setTimer(then, 0);
     } else {
       this.#whenDrained = then;
     }

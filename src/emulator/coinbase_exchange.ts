@@ -8,15 +8,21 @@ import type { Audience, RecordedFrame, Topic } from "./audience.ts";
 import type { CapturePlayer } from "./capture_player.ts";
 import * as frames from "./coinbase_exchange_frames.ts";
 import type { Listing } from "./instruments.ts";
-import type { Fill, MarketBook } from "./market_book.ts";
+import type { Fill } from "./book_events.ts";
+import type { MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
 import {
   type ClientSession,
   type Connection,
+  type FrameAbout,
   jsonAnswer,
   type Protocol,
+  REPLY,
+  REST_OTHER,
+  type RestAbout,
   type RestAnswer,
   type RestRequest,
+  type Unasked,
 } from "./protocol.ts";
 import { Bucket } from "./rate_limit.ts";
 import { isObject, parseObject, textArray } from "./text.ts";
@@ -44,7 +50,7 @@ export type CoinbaseSource = { market: MarketRun } | { player: CapturePlayer };
 /** The exchange. */
 export class CoinbaseExchange implements Protocol {
   readonly messageBytesMax = 128 * 1024;
-  readonly listings: ReadonlyMap<string, Listing>;
+  readonly listings: Map<string, Listing>;
   readonly now: () => number;
   readonly player: CapturePlayer | undefined;
   readonly #market: MarketRun | undefined;
@@ -61,7 +67,15 @@ export class CoinbaseExchange implements Protocol {
     this.#books = this.#market?.market.books("coinbase_exchange") ?? new Map();
     const books = [...this.#books.values()].map((book) => book.instrument);
     this.listings = new Map((this.player?.capture.listings ?? books).map((listing) => [listing.native, listing]));
-    this.#market?.market.listen("coinbase_exchange", (book, atUs) => this.#publish(book, atUs));
+    this.#market?.market.listen(
+      "coinbase_exchange",
+      (book) => this.#publish(book),
+      ({ instrument }) => this.listings.set(instrument.native, instrument),
+    );
+  }
+
+  get symbols(): readonly string[] {
+    return [...this.listings.keys()];
   }
 
   accepts(): boolean {
@@ -88,11 +102,12 @@ export class CoinbaseExchange implements Protocol {
       return;
     }
     if (channel === "level2_50") {
-      session.connection.send(frames.snapshotFrame(book, this.#market.stamp(this.#market.market.nowUs)));
+      const frame = frames.snapshotFrame(book, this.#market.stamp(this.#market.market.nowUs));
+      session.connection.send(frame, { kind: "snapshot", symbol: product });
     }
     const last = book.history.at(-1);
     if (channel === "matches" && last !== undefined) {
-      session.connection.send(this.#match("last_match", book, last));
+      session.connection.send(this.#match("last_match", book, last), { kind: "trade", symbol: product });
     }
   }
 
@@ -101,7 +116,16 @@ export class CoinbaseExchange implements Protocol {
     return this.#books.get(product);
   }
 
-  answer({ method, path, query, remote }: RestRequest): RestAnswer {
+  about({ path }: RestRequest): RestAbout {
+    const [root, symbol = "", leaf] = path.split("/").slice(1);
+    if (root !== "products") {
+      return REST_OTHER;
+    }
+    return leaf === "book" ? { kind: "depth", symbol } : { kind: "metadata", symbol };
+  }
+
+  answer(request: RestRequest): RestAnswer {
+    const { method, path, remote } = request;
     if (!this.#bucket(remote).take(this.now())) {
       return jsonAnswer(429, { message: "Public rate limit exceeded" });
     }
@@ -116,10 +140,10 @@ export class CoinbaseExchange implements Protocol {
     if (listing === undefined || (leaf !== undefined && leaf !== "book")) {
       return jsonAnswer(404, { message: "NotFound" });
     }
-    return leaf === undefined ? jsonAnswer(200, frames.productObject(listing)) : this.#bookAnswer(id, query);
+    return leaf === undefined ? jsonAnswer(200, frames.productObject(listing)) : this.#bookAnswer(id, request);
   }
 
-  #bookAnswer(id: string, query: URLSearchParams): RestAnswer {
+  #bookAnswer(id: string, { query, agedMs = 0 }: RestRequest): RestAnswer {
     const book = this.#books.get(id);
     if (book === undefined || this.#market === undefined) {
       return jsonAnswer(503, { message: "ServiceUnavailable" });
@@ -129,7 +153,8 @@ export class CoinbaseExchange implements Protocol {
       return jsonAnswer(400, { message: "Invalid level" });
     }
     const depth = level === "1" ? 1 : Number.POSITIVE_INFINITY;
-    return { status: 200, body: frames.bookBody(book, depth, this.#market.stamp(this.#market.market.nowUs)) };
+    const { view, atUs } = this.#market.view(book, agedMs);
+    return { status: 200, body: frames.bookBody(view, depth, atUs) };
   }
 
   #bucket(remote: string): Bucket {
@@ -138,15 +163,14 @@ export class CoinbaseExchange implements Protocol {
     return bucket;
   }
 
-  #publish(book: MarketBook, atUs: number): void {
-    const { native } = book.instrument;
+  #publish(book: MarketBook): void {
+    const { native: symbol } = book.instrument;
     for (const fill of book.fills) {
-      this.#broadcast("matches", native, () => this.#match("match", book, fill));
+      this.#broadcast("matches", { kind: "trade", symbol }, () => this.#match("match", book, fill));
     }
     if (book.changes.length > 0) {
-      this.#broadcast("level2_50", native, () =>
-        frames.updateFrame(book.instrument, book.changes, this.#market?.stamp(atUs) ?? atUs),
-      );
+      const build = (): string => frames.updateFrame(book.instrument, book.changes, book.eventUs);
+      this.#broadcast("level2_50", { kind: "book", symbol }, build);
     }
   }
 
@@ -159,12 +183,12 @@ export class CoinbaseExchange implements Protocol {
   }
 
   // Built once, and only when somebody wants it.
-  #broadcast(channel: string, product: string, build: () => string): void {
+  #broadcast(channel: string, about: FrameAbout, build: () => string): void {
     let frame: Buffer | undefined;
     for (const session of this.#sessions) {
-      if (session.has(channel, product)) {
+      if (session.has(channel, about.symbol)) {
         frame ??= Buffer.from(build());
-        session.connection.send(frame);
+        session.connection.send(frame, about);
       }
     }
   }
@@ -197,17 +221,17 @@ export class CoinbaseSession implements ClientSession, Audience {
 
   message(text: string): void {
     if (!this.#messages.take(this.#exchange.now())) {
-      this.connection.send(frames.errorFrame("Rate limit exceeded"));
+      this.connection.send(frames.errorFrame("Rate limit exceeded"), REPLY);
       this.connection.close(CLOSE_POLICY, "rate limit exceeded");
       return;
     }
     const request = parseObject(text);
     if (request === undefined) {
-      this.connection.send(frames.errorFrame("Malformed JSON"));
+      this.connection.send(frames.errorFrame("Malformed JSON"), REPLY);
     } else if (request.type === "subscribe" || request.type === "unsubscribe") {
       this.#change(request.type, request);
     } else {
-      this.connection.send(frames.errorFrame("Type has to be either subscribe or unsubscribe"));
+      this.connection.send(frames.errorFrame("Type has to be either subscribe or unsubscribe"), REPLY);
     }
   }
 
@@ -225,6 +249,14 @@ export class CoinbaseSession implements ClientSession, Audience {
       this.#beatAtMs = second;
       this.#beat(second);
     }
+  }
+
+  volunteer(unasked: Unasked): boolean {
+    if (unasked.what !== "snapshot" || !this.has("level2_50", unasked.symbol)) {
+      return false;
+    }
+    this.#exchange.greet(this, "level2_50", unasked.symbol);
+    return true;
   }
 
   closed(): void {
@@ -267,7 +299,8 @@ export class CoinbaseSession implements ClientSession, Audience {
     for (const product of this.#subscriptions.get("heartbeat") ?? []) {
       const last = player === undefined ? this.#exchange.lastTrade(product) : this.#played.get(product);
       if (last !== undefined) {
-        this.connection.send(frames.heartbeatFrame(product, last, atMs * 1000));
+        const frame = frames.heartbeatFrame(product, last, atMs * 1000);
+        this.connection.send(frame, { kind: "heartbeat", symbol: product });
       }
     }
   }
@@ -276,29 +309,39 @@ export class CoinbaseSession implements ClientSession, Audience {
     const asked = readChannels(request);
     const reason = typeof asked === "string" ? asked : this.#reasonAgainst(asked);
     if (typeof asked === "string" || reason !== undefined) {
-      this.connection.send(frames.errorFrame(`Failed to ${type}`, reason));
+      this.connection.send(frames.errorFrame(`Failed to ${type}`, reason), REPLY);
       return;
     }
+    const isOn = type === "subscribe";
     const added: [string, string][] = [];
     for (const { name, products } of asked) {
       const channel = CHANNELS[name] ?? name;
       const held = this.#subscriptions.get(channel) ?? new Set();
       this.#subscriptions.set(channel, held);
       for (const product of products) {
-        if (type === "unsubscribe") {
-          held.delete(product);
-        } else if (!held.has(product)) {
-          held.add(product);
-          added.push([channel, product]);
+        if (held.has(product) !== isOn) {
+          this.#note(channel, product, isOn);
+          if (isOn) {
+            held.add(product);
+            added.push([channel, product]);
+          } else {
+            held.delete(product);
+          }
         }
       }
     }
-    if (type === "subscribe") {
+    if (isOn) {
       this.subscribedAtMs ??= this.#exchange.now();
     }
-    this.connection.send(frames.subscriptionsFrame(this.#subscriptions));
+    this.connection.send(frames.subscriptionsFrame(this.#subscriptions), REPLY);
     for (const [channel, product] of added) {
       this.#exchange.greet(this, channel, product);
+    }
+  }
+
+  #note(channel: string, symbol: string, isOn: boolean): void {
+    if (channel !== "heartbeat") {
+      this.connection.subscription({ symbol, kind: channel === "matches" ? "trade" : "book", isOn });
     }
   }
 

@@ -5,7 +5,8 @@
  */
 import type { Listing } from "./instruments.ts";
 import { ASK, BID, type Ladder } from "./ladder.ts";
-import type { Change, Fill, MarketBook } from "./market_book.ts";
+import type { Change, Fill } from "./book_events.ts";
+import type { BookView, MarketBook } from "./market_book.ts";
 import { microTime, nanoTime, paddedDecimal, plainDecimal, stepText } from "./text.ts";
 
 /** `{"type":"snapshot",…}`: asks first, best first on both sides. @param atUs Unix microseconds. Cost: 20 ms for 45,000 levels */
@@ -91,11 +92,12 @@ export function productObject(listing: Listing): Record<string, string | boolean
     trading_disabled: false,
     status: "online",
     status_message: "",
+    ...(listing.isInAuction ? { auction_mode: true } : {}),
   };
 }
 
 /** The body of `GET /products/<id>/book`. @param depth levels per side @param atUs Unix microseconds */
-export function bookBody(book: MarketBook, depth: number, atUs: number): string {
+export function bookBody(book: BookView, depth: number, atUs: number): string {
   const side = (ladder: Ladder): string => {
     const texts: string[] = [];
     for (let rank = 0; rank < Math.min(depth, ladder.count); rank += 1) {
@@ -105,8 +107,30 @@ export function bookBody(book: MarketBook, depth: number, atUs: number): string 
     }
     return texts.join(",");
   };
-  const tail = `"sequence":${book.sequence},"auction_mode":false,"auction":null,"time":"${nanoTime(atUs, book.ink.below(1000))}"`;
+  const isInAuction = book.instrument.isInAuction === true;
+  const auction = isInAuction ? auctionText(book, atUs) : "null";
+  const time = nanoTime(atUs, book.ink.below(1000));
+  const tail = `"sequence":${book.sequence},"auction_mode":${isInAuction},"auction":${auction},"time":"${time}"`;
   return `{"bids":[${side(book.bids)}],"asks":[${side(book.asks)}],${tail}}`;
+}
+
+// The best of both sides at the price in the middle, as if the auction ended now.
+function auctionText({ instrument, bids, asks }: BookView, atUs: number): string {
+  const { priceDecimals, quantityDecimals } = instrument;
+  const price = (ticks: number): string => plainDecimal(ticks, priceDecimals);
+  const size = (lots: number): string => plainDecimal(lots, quantityDecimals);
+  const openSize = size(Math.min(bids.quantity(0), asks.quantity(0)));
+  return JSON.stringify({
+    open_price: price(Math.floor((bids.best + asks.best) / 2)),
+    open_size: openSize,
+    best_bid_price: price(bids.best),
+    best_bid_size: size(bids.quantity(0)),
+    best_ask_price: price(asks.best),
+    best_ask_size: size(asks.quantity(0)),
+    auction_state: "collection",
+    can_open: "yes",
+    time: microTime(atUs),
+  });
 }
 
 function levels(ladder: Ladder, listing: Listing): string {

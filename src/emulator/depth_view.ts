@@ -4,7 +4,8 @@
  * Bad case: a book with fewer levels than the depth; then everything is in scope and nothing is truncated.
  */
 import { ASK, BID, type BookSide, type Ladder } from "./ladder.ts";
-import type { Change, MarketBook } from "./market_book.ts";
+import type { Change } from "./book_events.ts";
+import type { MarketBook } from "./market_book.ts";
 
 /** Price in ticks and quantity in lots; quantity 0 removes. */
 export type ViewLevel = readonly [price: number, quantity: number];
@@ -24,6 +25,11 @@ export class DepthView {
     this.book = book;
     this.depth = depth;
     this.#worst = [this.#worstNow(book.bids), this.#worstNow(book.asks)];
+  }
+
+  /** The book counts in other units from here on; its levels stay. */
+  rebase(): void {
+    this.#worst = [this.#worstNow(this.book.bids), this.#worstNow(this.book.asks)];
   }
 
   /** The levels within the depth, best first. */

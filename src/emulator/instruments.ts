@@ -21,6 +21,8 @@ export type Listing = {
   pricePadding: number;
   /** Digits after the point on the wire, ≥ quantityDecimals. */
   quantityPadding: number;
+  /** Orders gather without trading: the book may be crossed. */
+  isInAuction?: boolean;
 };
 
 /** An instrument of the synthetic market. */

@@ -14,12 +14,22 @@ import { type KrakenHost, KrakenSession } from "./kraken_session.ts";
 import { KrakenV1Session } from "./kraken_v1_session.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
-import type { ClientSession, Connection, Protocol, RestAnswer, RestRequest } from "./protocol.ts";
+import {
+  type ClientSession,
+  type Connection,
+  type FrameAbout,
+  type Protocol,
+  REST_OTHER,
+  type RestAbout,
+  type RestAnswer,
+  type RestRequest,
+} from "./protocol.ts";
 import type { Random } from "./random.ts";
 import { Bucket } from "./rate_limit.ts";
 
 const REST_PER_SECOND = 1;
 const REST_BURST = 15;
+const OTHER: FrameAbout = { kind: "other", symbol: "" };
 
 /** Where the frames come from: a market that runs, or a capture that is played. */
 export type KrakenSource = { market: MarketRun } | { player: CapturePlayer };
@@ -27,7 +37,8 @@ export type KrakenSource = { market: MarketRun } | { player: CapturePlayer };
 /** The exchange. */
 export class Kraken implements Protocol, KrakenHost {
   readonly messageBytesMax = 128 * 1024;
-  readonly listings: ReadonlyMap<string, Listing>;
+  readonly messageRateFrame = frames.MESSAGE_RATE_FRAME;
+  readonly listings: Map<string, Listing>;
   readonly now: () => number;
   readonly player: CapturePlayer | undefined;
   readonly #market: MarketRun | undefined;
@@ -46,7 +57,15 @@ export class Kraken implements Protocol, KrakenHost {
     this.#books = this.#market?.market.books("kraken") ?? new Map();
     const books = [...this.#books.values()].map((book) => book.instrument);
     this.listings = new Map((this.player?.capture.listings ?? books).map((listing) => [listing.native, listing]));
-    this.#market?.market.listen("kraken", (book, atUs) => this.#publish(book, atUs));
+    this.#market?.market.listen(
+      "kraken",
+      (book) => this.#publish(book),
+      (book) => this.#relist(book),
+    );
+  }
+
+  get symbols(): readonly string[] {
+    return [...this.listings.keys()];
   }
 
   accepts(url: URL): boolean {
@@ -60,10 +79,10 @@ export class Kraken implements Protocol, KrakenHost {
     if (this.player?.capture.isKrakenV1) {
       return new KrakenV1Session(this.player, { connection, id: String(id), now: this.now });
     }
-    const session = new KrakenSession(this, connection);
+    const session = new KrakenSession(this, connection, String(id));
     this.#sessions.add(session);
     this.player?.join(session);
-    connection.send(frames.statusFrame(String(id)));
+    connection.send(frames.statusFrame(String(id), "online"), OTHER);
     return session;
   }
 
@@ -84,7 +103,8 @@ export class Kraken implements Protocol, KrakenHost {
     this.#views.set(viewKey(symbol, depth), view);
     if (snapshot) {
       const atUs = this.#market.stamp(this.#market.market.nowUs);
-      session.connection.send(frames.bookFrame("snapshot", book, { levels: view.snapshot(), atUs }));
+      const frame = frames.bookFrame("snapshot", book, { levels: view.snapshot(), atUs });
+      session.connection.send(frame, { kind: "snapshot", symbol });
     }
   }
 
@@ -94,7 +114,8 @@ export class Kraken implements Protocol, KrakenHost {
     const market = this.#market;
     if (book !== undefined && market !== undefined) {
       const stamp = (atUs: number): number => market.stamp(atUs);
-      session.connection.send(frames.tradeFrame("snapshot", book.instrument, { fills: book.history, stamp }));
+      const frame = frames.tradeFrame("snapshot", book.instrument, { fills: book.history, stamp });
+      session.connection.send(frame, { kind: "trade", symbol });
     }
   }
 
@@ -108,7 +129,15 @@ export class Kraken implements Protocol, KrakenHost {
     }
   }
 
-  answer({ method, path, query, remote }: RestRequest): RestAnswer {
+  about({ path, query }: RestRequest): RestAbout {
+    const kind = path === "/0/public/Depth" ? "depth" : path === "/0/public/AssetPairs" ? "metadata" : "other";
+    return kind === "other"
+      ? REST_OTHER
+      : { kind, symbol: findPair(this.listings.values(), query.get("pair") ?? "")?.native ?? "" };
+  }
+
+  answer(request: RestRequest): RestAnswer {
+    const { method, path, query, remote } = request;
     const bucket = this.#rest.get(remote) ?? new Bucket(REST_PER_SECOND, REST_BURST, { atMs: this.now() });
     this.#rest.set(remote, bucket);
     if (!bucket.take(this.now())) {
@@ -121,7 +150,7 @@ export class Kraken implements Protocol, KrakenHost {
       case "/0/public/AssetPairs":
         return assetPairs(this.listings.values(), query.get("pair"));
       case "/0/public/Depth":
-        return this.#depthAnswer(query);
+        return this.#depthAnswer(request);
       case "/0/public/SystemStatus":
         return systemStatus(this.now());
       default:
@@ -129,46 +158,57 @@ export class Kraken implements Protocol, KrakenHost {
     }
   }
 
-  #depthAnswer(query: URLSearchParams): RestAnswer {
+  #depthAnswer({ query, agedMs = 0 }: RestRequest): RestAnswer {
     const listing = findPair(this.listings.values(), query.get("pair") ?? "");
     if (listing === undefined) {
       return krakenError("EQuery:Unknown asset pair");
     }
     const book = this.#books.get(listing.native);
-    return book === undefined
-      ? krakenError("EService:Unavailable")
-      : { status: 200, body: depthBody(book, query.get("count"), this.now()) };
+    if (book === undefined || this.#market === undefined) {
+      return krakenError("EService:Unavailable");
+    }
+    const { view } = this.#market.view(book, agedMs);
+    return { status: 200, body: depthBody(view, query.get("count"), this.now()) };
   }
 
-  #publish(book: MarketBook, atUs: number): void {
+  #relist(book: MarketBook): void {
+    this.listings.set(book.instrument.native, book.instrument);
+    for (const view of this.#views.values()) {
+      if (view.book === book) {
+        view.rebase();
+      }
+    }
+  }
+
+  #publish(book: MarketBook): void {
     const market = this.#market;
-    const { native } = book.instrument;
+    const { native: symbol } = book.instrument;
     if (market === undefined) {
       return;
     }
     if (book.fills.length > 0) {
       const stamp = (at: number): number => market.stamp(at);
       const build = (): string => frames.tradeFrame("update", book.instrument, { fills: book.fills, stamp });
-      this.#broadcast((session) => session.hasTrades(native), build);
+      this.#broadcast((session) => session.hasTrades(symbol), { kind: "trade", symbol }, build);
     }
     for (const view of this.#views.values()) {
       if (view.book === book) {
         const levels = view.update(book.changes);
         if (levels.bids.length + levels.asks.length > 0) {
-          const build = (): string => frames.bookFrame("update", book, { levels, atUs: market.stamp(atUs) });
-          this.#broadcast((session) => session.depthOf(native) === view.depth, build);
+          const build = (): string => frames.bookFrame("update", book, { levels, atUs: book.eventUs });
+          this.#broadcast((session) => session.depthOf(symbol) === view.depth, { kind: "book", symbol }, build);
         }
       }
     }
   }
 
   // Built once, and only when somebody wants it.
-  #broadcast(isWanted: (session: KrakenSession) => boolean, build: () => string): void {
+  #broadcast(isWanted: (session: KrakenSession) => boolean, about: FrameAbout, build: () => string): void {
     let frame: Buffer | undefined;
     for (const session of this.#sessions) {
       if (isWanted(session)) {
         frame ??= Buffer.from(build());
-        session.connection.send(frame);
+        session.connection.send(frame, about);
       }
     }
   }

@@ -7,7 +7,8 @@ import { crc32 } from "node:zlib";
 import type { ViewLevel, ViewLevels } from "./depth_view.ts";
 import type { Listing } from "./instruments.ts";
 import { ASK, type Ladder } from "./ladder.ts";
-import type { Fill, MarketBook } from "./market_book.ts";
+import type { Fill } from "./book_events.ts";
+import type { MarketBook } from "./market_book.ts";
 import { microTime, paddedDecimal } from "./text.ts";
 
 const CHECKSUM_LEVELS = 10;
@@ -17,9 +18,9 @@ export const HEARTBEAT_FRAME = '{"channel":"heartbeat"}';
 /** The reply to requests beyond the message rate; they are dropped. */
 export const MESSAGE_RATE_FRAME = '{"Error":"Exceeded msg rate"}';
 
-/** The first frame of a connection. @param connectionId digits of a number above 2^53 */
-export function statusFrame(connectionId: string): string {
-  const status = `"version":"2.0.10","system":"online","api_version":"v2","connection_id":${connectionId}`;
+/** The first frame of a connection, and what announces maintenance. @param connectionId digits of a number above 2^53 */
+export function statusFrame(connectionId: string, system: string): string {
+  const status = `"version":"2.0.10","system":"${system}","api_version":"v2","connection_id":${connectionId}`;
   return `{"channel":"status","type":"update","data":[{${status}}]}`;
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Listing } from "./instruments.ts";
 import type { Ladder } from "./ladder.ts";
-import type { MarketBook } from "./market_book.ts";
+import type { BookView } from "./market_book.ts";
 import type { RestAnswer } from "./protocol.ts";
 import { paddedDecimal, stepText } from "./text.ts";
 
@@ -75,7 +75,7 @@ export function findPair(listings: Iterable<Listing>, name: string): Listing | u
 }
 
 /** `GET /0/public/Depth`. @param count the `count` parameter: levels per side, 1 … 500 @param atMs now, Unix milliseconds */
-export function depthBody(book: MarketBook, count: string | null, atMs: number): string {
+export function depthBody(book: BookView, count: string | null, atMs: number): string {
   const asked = Number(count ?? DEPTH_DEFAULT);
   const levels = Number.isSafeInteger(asked) && asked > 0 ? Math.min(asked, DEPTH_MAX) : DEPTH_DEFAULT;
   const second = Math.floor(atMs / 1000);
@@ -123,7 +123,7 @@ function pairText(listing: Listing): string {
   const precision = `"lot":"unit","cost_decimals":5,"pair_decimals":${listing.priceDecimals},"lot_decimals":${listing.quantityDecimals},"lot_multiplier":1`;
   const leverage = '"leverage_buy":[2,3,4,5,6,7,8,9,10],"leverage_sell":[2,3,4,5,6,7,8,9,10]';
   const limits = `"fee_volume_currency":"ZUSD","margin_call":80,"margin_stop":40,"ordermin":"${stepText(Math.min(4, listing.quantityDecimals))}","costmin":"0.5"`;
-  const status = `"tick_size":"${stepText(listing.priceDecimals)}","status":"online","execution_venue":"international","long_position_limit":350,"short_position_limit":250`;
+  const status = `"tick_size":"${stepText(listing.priceDecimals)}","status":"${listing.isInAuction ? "limit_only" : "online"}","execution_venue":"international","long_position_limit":350,"short_position_limit":250`;
   return `"${key}":{${names},${precision},${leverage},${FEES},${limits},${status}}`;
 }
 

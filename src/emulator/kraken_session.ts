@@ -7,7 +7,7 @@ import type { Audience, RecordedFrame, Topic } from "./audience.ts";
 import type { CapturePlayer } from "./capture_player.ts";
 import type { Listing } from "./instruments.ts";
 import * as frames from "./kraken_frames.ts";
-import type { ClientSession, Connection } from "./protocol.ts";
+import { type ClientSession, type Connection, type FrameAbout, REPLY, type Unasked } from "./protocol.ts";
 import { Bucket } from "./rate_limit.ts";
 import { echoedId, isObject, parseObject, textArray } from "./text.ts";
 
@@ -18,6 +18,8 @@ const MESSAGES_BURST = 50;
 const HEARTBEAT_MS = 1_000;
 /** What time_out is after time_in: a plausible handling time. */
 const HANDLING_US = 40;
+
+const HEARTBEAT: FrameAbout = { kind: "heartbeat", symbol: "" };
 
 /** What a session asks of the exchange. */
 export interface KrakenHost {
@@ -40,14 +42,17 @@ export class KrakenSession implements ClientSession, Audience {
   readonly connection: Connection;
   subscribedAtMs: number | undefined;
   readonly #exchange: KrakenHost;
+  readonly #id: string;
   readonly #messages: Bucket;
   readonly #depths = new Map<string, number>();
   readonly #trades = new Set<string>();
   #hasEnded = false;
   #beatAtMs = 0;
 
-  constructor(exchange: KrakenHost, connection: Connection) {
+  /** @param id digits of the connection id */
+  constructor(exchange: KrakenHost, connection: Connection, id: string) {
     this.#exchange = exchange;
+    this.#id = id;
     this.connection = connection;
     this.#messages = new Bucket(MESSAGES_PER_SECOND, MESSAGES_BURST, { atMs: exchange.now() });
   }
@@ -64,7 +69,7 @@ export class KrakenSession implements ClientSession, Audience {
 
   message(text: string): void {
     if (!this.#messages.take(this.#exchange.now())) {
-      this.connection.send(frames.MESSAGE_RATE_FRAME);
+      this.connection.send(frames.MESSAGE_RATE_FRAME, REPLY);
       return;
     }
     const request = parseObject(text);
@@ -72,13 +77,13 @@ export class KrakenSession implements ClientSession, Audience {
     const method = typeof request?.method === "string" ? request.method.slice(0, 64) : "";
     const to: frames.ReplyTo = { method, id: echoedId(request?.req_id), inUs, outUs: inUs + HANDLING_US };
     if (request === undefined) {
-      this.connection.send(frames.refusalFrame(to, "Malformed request"));
+      this.connection.send(frames.refusalFrame(to, "Malformed request"), REPLY);
     } else if (method === "ping") {
-      this.connection.send(frames.pongFrame(to));
+      this.connection.send(frames.pongFrame(to), REPLY);
     } else if (method === "subscribe" || method === "unsubscribe") {
       this.#change(to, isObject(request.params) ? request.params : {});
     } else {
-      this.connection.send(frames.refusalFrame(to, "Method not supported"));
+      this.connection.send(frames.refusalFrame(to, "Method not supported"), REPLY);
     }
   }
 
@@ -93,8 +98,21 @@ export class KrakenSession implements ClientSession, Audience {
     this.#beatAtMs = atMs;
     const { player } = this.#exchange;
     if (player === undefined || this.#hasEnded || !player.capture.hasHeartbeats) {
-      this.connection.send(frames.HEARTBEAT_FRAME);
+      this.connection.send(frames.HEARTBEAT_FRAME, HEARTBEAT);
     }
+  }
+
+  volunteer(unasked: Unasked): boolean {
+    if (unasked.what === "maintenance") {
+      this.connection.send(frames.statusFrame(this.#id, unasked.system), { kind: "other", symbol: "" });
+      return true;
+    }
+    const depth = unasked.what === "snapshot" ? this.#depths.get(unasked.symbol) : undefined;
+    if (unasked.what !== "snapshot" || depth === undefined) {
+      return false;
+    }
+    this.#exchange.greetBook(this, unasked.symbol, { depth, snapshot: true });
+    return true;
   }
 
   closed(): void {
@@ -127,7 +145,7 @@ export class KrakenSession implements ClientSession, Audience {
   #change(to: frames.ReplyTo, params: Record<string, unknown>): void {
     const symbols = textArray(params.symbol);
     if (symbols === undefined || symbols.length === 0) {
-      this.connection.send(frames.refusalFrame(to, "Symbol(s) missing"));
+      this.connection.send(frames.refusalFrame(to, "Symbol(s) missing"), REPLY);
       return;
     }
     const greetings: (() => void)[] = [];
@@ -136,7 +154,7 @@ export class KrakenSession implements ClientSession, Audience {
         ? this.#changeOne(to, symbol, { params, greetings })
         : `Currency pair not supported ${symbol.slice(0, 64)}`;
       if (refusal !== undefined) {
-        this.connection.send(frames.refusalFrame(to, refusal, symbol.slice(0, 64)));
+        this.connection.send(frames.refusalFrame(to, refusal, symbol.slice(0, 64)), REPLY);
       }
     }
     this.#exchange.dropUnusedViews();
@@ -162,7 +180,8 @@ export class KrakenSession implements ClientSession, Audience {
     }
     if (!isBook) {
       this.#trades.add(symbol);
-      this.connection.send(frames.ackFrame(to, { channel: "trade", snapshot, symbol }));
+      this.connection.subscription({ symbol, kind: "trade", isOn: true });
+      this.connection.send(frames.ackFrame(to, { channel: "trade", snapshot, symbol }), { kind: "reply", symbol });
       if (snapshot) {
         greetings.push(() => this.#exchange.greetTrades(this, symbol));
       }
@@ -173,7 +192,9 @@ export class KrakenSession implements ClientSession, Audience {
       }
       const depth = this.#exchange.player?.capture.depths.get(symbol) ?? asked;
       this.#depths.set(symbol, depth);
-      this.connection.send(frames.ackFrame(to, { channel: "book", depth, snapshot, symbol }));
+      this.connection.subscription({ symbol, kind: "book", isOn: true });
+      const ack = frames.ackFrame(to, { channel: "book", depth, snapshot, symbol });
+      this.connection.send(ack, { kind: "reply", symbol });
       greetings.push(() => this.#exchange.greetBook(this, symbol, { depth, snapshot }));
     }
     this.subscribedAtMs ??= this.#exchange.now();
@@ -186,7 +207,8 @@ export class KrakenSession implements ClientSession, Audience {
       return "Subscription Not Found";
     }
     this.#depths.delete(symbol);
-    this.connection.send(frames.ackFrame(to, { channel: "book", depth, symbol }));
+    this.connection.subscription({ symbol, kind: "book", isOn: false });
+    this.connection.send(frames.ackFrame(to, { channel: "book", depth, symbol }), { kind: "reply", symbol });
     return undefined;
   }
 
@@ -194,7 +216,8 @@ export class KrakenSession implements ClientSession, Audience {
     if (!this.#trades.delete(symbol)) {
       return "Subscription Not Found";
     }
-    this.connection.send(frames.ackFrame(to, { channel: "trade", symbol }));
+    this.connection.subscription({ symbol, kind: "trade", isOn: false });
+    this.connection.send(frames.ackFrame(to, { channel: "trade", symbol }), { kind: "reply", symbol });
     return undefined;
   }
 }

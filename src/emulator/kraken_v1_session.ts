@@ -5,11 +5,13 @@
  */
 import type { Audience, RecordedFrame, Topic } from "./audience.ts";
 import type { CapturePlayer } from "./capture_player.ts";
-import type { ClientSession, Connection } from "./protocol.ts";
+import { type ClientSession, type Connection, type FrameAbout, REPLY } from "./protocol.ts";
 import { isObject, parseObject, textArray } from "./text.ts";
 
 const HEARTBEAT_MS = 1_000;
 const HEARTBEAT_FRAME = '{"event":"heartbeat"}';
+const HEARTBEAT: FrameAbout = { kind: "heartbeat", symbol: "" };
+const OTHER: FrameAbout = { kind: "other", symbol: "" };
 
 type SessionOptions = { connection: Connection; id: string; now: () => number };
 
@@ -29,18 +31,18 @@ export class KrakenV1Session implements ClientSession, Audience {
     this.connection = connection;
     this.#now = now;
     player.join(this);
-    connection.send(`{"connectionID":${id},"event":"systemStatus","status":"online","version":"1.8.3"}`);
+    connection.send(`{"connectionID":${id},"event":"systemStatus","status":"online","version":"1.8.3"}`, OTHER);
   }
 
   message(text: string): void {
     const request = parseObject(text);
     if (request?.event === "ping") {
       const id = Number.isSafeInteger(request.reqid) ? `,"reqid":${String(request.reqid)}` : "";
-      this.connection.send(`{"event":"pong"${id}}`);
+      this.connection.send(`{"event":"pong"${id}}`, REPLY);
     } else if (request?.event === "subscribe" || request?.event === "unsubscribe") {
       this.#change(request.event, request);
     } else {
-      this.connection.send(JSON.stringify({ errorMessage: "Malformed request", event: "error" }));
+      this.connection.send(JSON.stringify({ errorMessage: "Malformed request", event: "error" }), REPLY);
     }
   }
 
@@ -52,9 +54,13 @@ export class KrakenV1Session implements ClientSession, Audience {
     if (this.subscribedAtMs !== undefined && atMs - this.#beatAtMs >= HEARTBEAT_MS) {
       this.#beatAtMs = atMs;
       if (this.#hasEnded || !this.#player.capture.hasHeartbeats) {
-        this.connection.send(HEARTBEAT_FRAME);
+        this.connection.send(HEARTBEAT_FRAME, HEARTBEAT);
       }
     }
+  }
+
+  volunteer(): boolean {
+    return false;
   }
 
   closed(): void {
@@ -87,11 +93,15 @@ export class KrakenV1Session implements ClientSession, Audience {
       const about = { pair: pair.slice(0, 64), status: "error", subscription: { name } };
       if (name === "" || found === undefined) {
         const errorMessage = `Currency pair not supported ${pair.slice(0, 64)}`;
-        this.connection.send(JSON.stringify({ errorMessage, event: "subscriptionStatus", ...about }));
+        this.connection.send(JSON.stringify({ errorMessage, event: "subscriptionStatus", ...about }), REPLY);
         continue;
       }
       const key = `${found.name} ${pair}`;
       const status = event === "subscribe" ? "subscribed" : "unsubscribed";
+      if (this.#channels.has(key) !== (event === "subscribe")) {
+        const kind = name === "book" ? "book" : "trade";
+        this.connection.subscription({ symbol: pair, kind, isOn: event === "subscribe" });
+      }
       if (event === "subscribe") {
         this.#channels.add(key);
         this.subscribedAtMs ??= this.#now();
@@ -100,9 +110,8 @@ export class KrakenV1Session implements ClientSession, Audience {
       }
       const details = found.depth === undefined ? { name } : { depth: found.depth, name };
       const identity = { channelID: found.id, channelName: found.name };
-      this.connection.send(
-        JSON.stringify({ ...identity, event: "subscriptionStatus", pair, status, subscription: details }),
-      );
+      const ack = JSON.stringify({ ...identity, event: "subscriptionStatus", pair, status, subscription: details });
+      this.connection.send(ack, { kind: "reply", symbol: pair });
     }
   }
 }

@@ -11,6 +11,9 @@ export const ASK = 1;
 /** 0 bid, 1 ask. */
 export type BookSide = typeof BID | typeof ASK;
 
+/** Factors, powers of ten, by which integers grow when units get finer. */
+export type Scale = { readonly price: number; readonly quantity: number };
+
 /** The levels of one side. */
 export class Ladder {
   readonly side: BookSide;
@@ -85,6 +88,38 @@ export class Ladder {
     return 0;
   }
 
+  /** How many levels are better than a price, whether or not a level stands there. */
+  rankOf(price: number): number {
+    const index = this.#find(this.#key(price));
+    return index >= 0 ? this.#count - 1 - index : this.#count - ~index;
+  }
+
+  /** The same levels, on their own. Cost: one copy of the arrays. */
+  clone(): Ladder {
+    const copy = new Ladder(this.side, 0);
+    copy.#keys = this.#keys.slice(0, this.#count);
+    copy.#quantities = this.#quantities.slice(0, this.#count);
+    copy.#count = this.#count;
+    return copy;
+  }
+
+  /** Whether every level stays a safe integer in finer units. */
+  fits({ price, quantity }: Scale): boolean {
+    for (let index = 0; index < this.#count; index += 1) {
+      const key = (this.#keys[index] ?? 0) * price;
+      if (!Number.isSafeInteger(key) || !Number.isSafeInteger((this.#quantities[index] ?? 0) * quantity)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Counts in finer units from here on; they must fit. */
+  scale({ price, quantity }: Scale): void {
+    this.#keys = this.#keys.map((key) => key * price);
+    this.#quantities = this.#quantities.map((lots) => lots * quantity);
+  }
+
   // Bids are keyed by price and asks by its negative: on both sides the best level has the highest key.
   #key(price: number): number {
     return this.side === BID ? price : -price;
@@ -132,7 +167,7 @@ export class Ladder {
 }
 
 function grown(array: Float64Array): Float64Array {
-  const larger = new Float64Array(array.length * 2);
+  const larger = new Float64Array(Math.max(16, array.length * 2));
   larger.set(array);
   return larger;
 }

@@ -1,45 +1,15 @@
 /**
  * One synthetic order book and the flow of orders that moves it: a fair price that the book follows, trades that
  * consume its best levels, and additions, changes and removals that thin out with distance in a heavy tail.
- * The book is never crossed and its best prices stay near the fair price. Bad case: after a silence the fair price has
- * run away and one event takes many levels at once; that is how real bursts look, and `changesMax` does not cut it.
+ * Outside auctions the book is never crossed and its best prices stay near the fair price. Bad case: after a silence the
+ * fair price has run away and one event takes many levels at once; real bursts look so, and `changesMax` does not cut it.
  */
+import type { Change, Fill, Touch } from "./book_events.ts";
 import type { MarketInstrument } from "./instruments.ts";
-import { ASK, BID, type BookSide, Ladder } from "./ladder.ts";
+import { ASK, BID, type BookSide, Ladder, type Scale } from "./ladder.ts";
 import type { FairPrices } from "./mood.ts";
 import type { Random } from "./random.ts";
 import { Sizes } from "./sizes.ts";
-
-/** One level's absolute new quantity. */
-export type Change = {
-  side: BookSide;
-  /** Ticks. */
-  price: number;
-  /** Lots; 0 removes. */
-  quantity: number;
-  /** Lots before this change; 0 when there was no level. */
-  before: number;
-};
-
-/** One execution against one resting order. */
-export type Fill = {
-  id: number;
-  /** The exchange's own count of everything that happens in the book. */
-  sequence: number;
-  /** Ticks. */
-  price: number;
-  /** Lots. */
-  quantity: number;
-  /** The side of the book that was consumed: ASK when the taker bought. */
-  maker: BookSide;
-  /** Number of the taker's order: fills of one order share it. */
-  order: number;
-  /** Simulated microseconds. */
-  atUs: number;
-};
-
-/** The best levels after an event. */
-export type Touch = { updateId: number; bid: number; bidQuantity: number; ask: number; askQuantity: number };
 
 /** Part of the fair price between two neighbouring levels near the touch, in millionths. */
 const SPACING_MILLIONTHS = 8;
@@ -55,10 +25,18 @@ const HISTORY = 50;
 const UPDATE_ID_START = 50_000_000_000;
 const TRADE_ID_START = 60_000_000;
 const SEQUENCE_START = 100_000_000_000;
+/** Numbers begin below this after a restart of the exchange. */
+const RESTART_NUMBERS = 1_000;
+/** Most digits after the point that an instrument can come to have. */
+const DECIMALS_MAX = 15;
+
+/** A book as an answer prints it: as it stands, or as it stood. */
+export type BookView = Pick<MarketBook, "instrument" | "bids" | "asks" | "updateId" | "sequence" | "ink">;
 
 /** A book of the synthetic market. */
 export class MarketBook {
-  readonly instrument: MarketInstrument;
+  /** Replaced by another object when the exchange lists the instrument otherwise. */
+  instrument: MarketInstrument;
   readonly bids: Ladder;
   readonly asks: Ladder;
   /** Changes since the last `taken`, in the order in which they happened. */
@@ -68,9 +46,15 @@ export class MarketBook {
   /** Best levels after each event that moved them, since the last `taken`. */
   touches: Touch[] = [];
   /** The last fills, oldest first. */
-  readonly history: Fill[] = [];
+  history: Fill[] = [];
   /** +1 per change. */
   updateId: number;
+  /** `updateId` as it was when the book was published last. */
+  publishedId: number;
+  /** Published events that changed the book, +1 each. */
+  eventCount = 0;
+  /** When the exchange says that the last of them happened, Unix microseconds; no two of a book are equal. */
+  eventUs = 0;
   /** Id of the last fill, +1 per fill. */
   tradeId: number;
   sequence: number;
@@ -82,13 +66,16 @@ export class MarketBook {
   readonly #random: Random;
   readonly #fair: FairPrices;
   readonly #sizes: Sizes;
-  readonly #ticksPerUnit: number;
-  readonly #spacing: number;
+  #ticksPerUnit: number;
+  #spacing: number;
   /** Mean gap at rank r is `near × (1 + growth × r)` ticks. */
-  readonly #near: number;
+  #near: number;
   readonly #growth: number;
   #basis = 0;
   #orders = 0;
+  /** Lots of today per lot of the listing with which the book opened. */
+  #lots = 1;
+  #isReopening = false;
 
   /** @param random the market's generator; the book draws from forks of it */
   constructor(instrument: MarketInstrument, fair: FairPrices, random: Random) {
@@ -103,6 +90,7 @@ export class MarketBook {
     this.bids = new Ladder(BID, instrument.levels);
     this.asks = new Ladder(ASK, instrument.levels);
     this.updateId = UPDATE_ID_START + own.below(1_000_000_000);
+    this.publishedId = this.updateId;
     this.tradeId = TRADE_ID_START + own.below(1_000_000_000);
     this.sequence = SEQUENCE_START + own.below(1_000_000_000);
     const mid = this.#mid(0);
@@ -138,13 +126,16 @@ export class MarketBook {
   step(atUs: number): void {
     const touch = this.#touch();
     const mid = this.#mid(atUs);
+    if (this.instrument.isInAuction) {
+      this.#gather(mid);
+      this.#noteTouch(touch);
+      return;
+    }
     this.#follow(mid, atUs);
     if (this.#random.chance(this.instrument.tradeShare)) {
       this.#trade(this.#random.chance(0.5) ? ASK : BID, { atUs, mid });
     }
-    const mean = this.instrument.changesPerEvent;
-    const count = Math.min(this.instrument.changesMax, Math.ceil(mean * 0.35 * this.#random.unit() ** -0.65));
-    for (let index = 0; index < count; index += 1) {
+    for (let count = this.#changeCount(); count > 0; count -= 1) {
       this.#rearrange(this.#random.chance(0.5) ? BID : ASK, mid);
     }
     this.#tighten(BID, mid);
@@ -157,6 +148,79 @@ export class MarketBook {
     this.changes = [];
     this.fills = [];
     this.touches = [];
+    this.publishedId = this.updateId;
+  }
+
+  /** Begins or ends an auction: orders gather without trading until it ends, then those that cross are executed. */
+  setAuction(isOn: boolean): void {
+    this.#isReopening ||= this.instrument.isInAuction === true && !isOn;
+    this.instrument = { ...this.instrument, isInAuction: isOn };
+  }
+
+  /** Numbers everything anew from a low number, as after a restart of the exchange. Nothing may be pending. */
+  restartNumbers(): void {
+    const low = (current: number): number => {
+      const start = 1 + this.#random.below(RESTART_NUMBERS);
+      return start === current ? start + 1 : start;
+    };
+    this.updateId = low(this.updateId);
+    this.publishedId = this.updateId;
+    this.tradeId = low(this.tradeId);
+    this.sequence = low(this.sequence);
+    this.history = [];
+  }
+
+  /** Whether ticks and lots can be so much finer. @param digits in addition to those of price and quantity */
+  canRefine({ price, quantity }: Scale): boolean {
+    const { priceDecimals, quantityDecimals } = this.instrument;
+    const scale = { price: 10 ** price, quantity: 10 ** quantity };
+    const decimals = Math.max(priceDecimals + price, quantityDecimals + quantity);
+    return decimals <= DECIMALS_MAX && this.bids.fits(scale) && this.asks.fits(scale);
+  }
+
+  /** Counts in finer ticks and lots from here on. Nothing may be pending. @returns the factors by which they grow */
+  refine(digits: Scale): Scale {
+    const { instrument } = this;
+    const priceDecimals = instrument.priceDecimals + digits.price;
+    const quantityDecimals = instrument.quantityDecimals + digits.quantity;
+    const scale = { price: 10 ** digits.price, quantity: 10 ** digits.quantity };
+    const pricePadding = Math.max(instrument.pricePadding, priceDecimals);
+    const quantityPadding = Math.max(instrument.quantityPadding, quantityDecimals);
+    this.instrument = { ...instrument, priceDecimals, quantityDecimals, pricePadding, quantityPadding };
+    this.bids.scale(scale);
+    this.asks.scale(scale);
+    this.history = this.history.map((fill) => ({
+      ...fill,
+      price: fill.price * scale.price,
+      quantity: fill.quantity * scale.quantity,
+    }));
+    this.#ticksPerUnit *= scale.price;
+    this.#spacing *= scale.price;
+    this.#near *= scale.price;
+    this.#lots *= scale.quantity;
+    return scale;
+  }
+
+  #changeCount(): number {
+    const mean = this.instrument.changesPerEvent;
+    return Math.min(this.instrument.changesMax, Math.ceil(mean * 0.35 * this.#random.unit() ** -0.65));
+  }
+
+  #resting(): number {
+    const lots = this.#sizes.resting();
+    return this.#lots === 1 ? lots : lots * this.#lots + this.#random.below(this.#lots);
+  }
+
+  // Auction: somebody always bids above the best ask, and nothing trades.
+  #gather(mid: number): void {
+    const reach = Math.ceil(this.#spacing * 4);
+    if (this.bids.best <= this.asks.best) {
+      this.#set(BID, Math.max(this.asks.best, this.bids.best) + 1 + this.#random.below(reach), this.#resting());
+    }
+    for (let count = this.#changeCount(); count > 0; count -= 1) {
+      const offset = this.#random.below(2 * reach) - reach;
+      this.#set(this.#random.chance(0.5) ? BID : ASK, Math.max(1, mid + offset), this.#resting());
+    }
   }
 
   #mid(atUs: number): number {
@@ -182,7 +246,7 @@ export class MarketBook {
     }
     prices.push(ladder.side === BID ? 1 : (this.instrument.absurdAsk ?? price + mid * 1000));
     for (const at of prices.reverse()) {
-      ladder.set(at, this.#sizes.resting());
+      ladder.set(at, this.#resting());
     }
   }
 
@@ -200,7 +264,7 @@ export class MarketBook {
     for (const side of [ASK, BID] as const) {
       const ladder = this.ladder(side);
       const isStale = (): boolean => (side === ASK ? ladder.best <= mid : ladder.best > mid);
-      if (isStale() && this.#random.chance(PASSED_TRADE_SHARE)) {
+      if (isStale() && (this.#random.chance(PASSED_TRADE_SHARE) || this.#isReopening)) {
         this.#trade(side, { atUs, mid, whole: true });
       }
       while (ladder.count > LEVELS_MIN && isStale()) {
@@ -210,6 +274,7 @@ export class MarketBook {
         this.#refill(side, mid);
       }
     }
+    this.#isReopening = false;
   }
 
   // Only a book of few levels comes here: it is moved as a whole rather than emptied.
@@ -217,7 +282,7 @@ export class MarketBook {
     const ladder = this.ladder(side);
     const reach = Math.ceil(this.#spacing);
     for (let rank = 1; rank <= LEVELS_MIN; rank += 1) {
-      this.#set(side, side === ASK ? mid + rank * reach : Math.max(1, mid - rank * reach), this.#sizes.resting());
+      this.#set(side, side === ASK ? mid + rank * reach : Math.max(1, mid - rank * reach), this.#resting());
     }
     while (side === ASK ? ladder.best <= mid : ladder.best > mid) {
       this.#set(side, ladder.best, 0);
@@ -269,7 +334,7 @@ export class MarketBook {
     const removal = away > usual * 1.2 ? 0.1 : away < usual * 0.8 ? 0.45 : 0.3;
     const draw = this.#random.unit();
     if (draw < 0.4) {
-      this.#set(side, price, this.#sizes.resting());
+      this.#set(side, price, this.#resting());
     } else if (draw < 0.4 + removal && ladder.count > LEVELS_MIN) {
       this.#set(side, price, 0);
     } else {
@@ -281,7 +346,7 @@ export class MarketBook {
     const distance = this.#random.below(Math.min(mid - 1, Math.max(this.#spacing * 2, away)));
     const price = side === ASK ? mid + 1 + distance : mid - distance;
     const isFlash = this.#random.chance(FLASH_SHARE) && this.ladder(side).quantityAt(price) === 0;
-    this.#set(side, price, this.#sizes.resting());
+    this.#set(side, price, this.#resting());
     if (isFlash) {
       this.#set(side, price, 0);
     }
@@ -297,7 +362,7 @@ export class MarketBook {
     const away = Math.abs(this.ladder(side).best - mid);
     if (away > this.#spacing * 4) {
       const offset = Math.floor(this.#spacing * 2 * this.#random.unit());
-      this.#set(side, side === ASK ? mid + 1 + offset : Math.max(1, mid - offset), this.#sizes.resting());
+      this.#set(side, side === ASK ? mid + 1 + offset : Math.max(1, mid - offset), this.#resting());
     }
   }
 

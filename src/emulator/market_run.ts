@@ -3,7 +3,9 @@
  * Bad case: the process was suspended for longer than the lag allowed; the market then goes on from where it stood
  * instead of publishing the hours it missed in one burst.
  */
+import type { Clock } from "./clock.ts";
 import type { Market } from "./market.ts";
+import type { BookView, MarketBook } from "./market_book.ts";
 
 const LAG_MAX_US = 5_000_000;
 const SLEEP_MAX_MS = 50;
@@ -11,17 +13,18 @@ const SLEEP_MAX_MS = 50;
 /** A market that runs. */
 export class MarketRun {
   readonly market: Market;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   /** Unix microseconds at which simulated time was zero. */
   #epochUs: number;
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: () => void = () => undefined;
   #isPaused = false;
 
-  /** @param now Unix milliseconds */
-  constructor(market: Market, now: () => number) {
+  /** @param options.keepsHistory whether past states of the books can be told */
+  constructor(market: Market, clock: Clock, options: { keepsHistory: boolean } = { keepsHistory: false }) {
     this.market = market;
-    this.#now = now;
-    this.#epochUs = Math.floor(now() * 1000);
+    this.#clock = clock;
+    this.#epochUs = Math.floor(clock.now() * 1000);
+    market.open((atUs) => this.stamp(atUs), options);
   }
 
   /** Whether simulated time stands still. */
@@ -29,14 +32,32 @@ export class MarketRun {
     return this.#isPaused;
   }
 
-  /** Unix microseconds of a simulated instant: what frames print. */
+  /** Unix microseconds of a simulated instant: what frames print. It never goes back. */
   stamp(atUs: number): number {
     return this.#epochUs + atUs;
   }
 
   /** Simulated microseconds now; stands still while paused. */
   nowUs(): number {
-    return this.#isPaused ? this.market.nowUs : Math.floor(this.#now() * 1000) - this.#epochUs;
+    return this.#isPaused ? this.market.nowUs : Math.floor(this.#clock.now() * 1000) - this.#epochUs;
+  }
+
+  /**
+   * A book as it stands, or as it stood.
+   * @param agedMs how long ago; 0 is now, and so is anything where no history is kept
+   * @returns the book, and the time that an answer prints, Unix microseconds
+   */
+  view(book: MarketBook, agedMs: number): { view: BookView; atUs: number } {
+    const nowUs = this.stamp(this.market.nowUs);
+    const history = agedMs > 0 ? this.market.history(book) : undefined;
+    if (history === undefined) {
+      return { view: book, atUs: nowUs };
+    }
+    const asked = history.at({ timeUs: nowUs - agedMs * 1000, nowUs });
+    const past = "reason" in asked ? history.oldest() : asked;
+    const { instrument, ink } = book;
+    const { bids, asks, bookSequence: sequence, sequence: updateId } = past;
+    return { view: { instrument, ink, bids, asks, sequence, updateId }, atUs: past.timeUs };
   }
 
   /** Starts to publish. */
@@ -48,7 +69,7 @@ export class MarketRun {
   pause(): void {
     this.#catchUp();
     this.#isPaused = true;
-    clearTimeout(this.#timer);
+    this.#cancel();
     this.market.settle();
   }
 
@@ -56,7 +77,7 @@ export class MarketRun {
   resume(): void {
     if (this.#isPaused) {
       this.#isPaused = false;
-      this.#epochUs = Math.floor(this.#now() * 1000) - this.market.nowUs;
+      this.#epochUs = Math.max(this.#epochUs, Math.floor(this.#clock.now() * 1000) - this.market.nowUs);
       this.#wake();
     }
   }
@@ -64,13 +85,13 @@ export class MarketRun {
   /** Stops for good. */
   close(): void {
     this.#isPaused = true;
-    clearTimeout(this.#timer);
+    this.#cancel();
   }
 
   #wake(): void {
     this.#catchUp();
     const waitMs = (this.market.dueUs - this.nowUs()) / 1000;
-    this.#timer = setTimeout(() => this.#wake(), Math.min(SLEEP_MAX_MS, Math.max(1, waitMs)));
+    this.#cancel = this.#clock.setTimer(() => this.#wake(), Math.min(SLEEP_MAX_MS, Math.max(1, waitMs)));
   }
 
   #catchUp(): void {

@@ -1,22 +1,47 @@
 /**
- * The seam between the servers (sockets, HTTP) and what is spoken over them: a Protocol per exchange, a ClientSession
- * per WebSocket. A protocol never sees a socket and a server never reads a message.
+ * The seam between the shells (sockets and HTTP, or memory) and what is spoken over them: a Protocol per exchange, a
+ * ClientSession per connection. A protocol never sees a socket and a shell never reads a message.
  * Bad case: a session that sends after its socket closed; the connection drops such frames silently, as a network does.
  */
 
-/** What a session may do with its WebSocket. */
+/** What kind of frame it is, by its use to a client. */
+export type FrameKind = "snapshot" | "book" | "trade" | "ticker" | "kline" | "heartbeat" | "reply" | "other";
+
+/** What a frame is about. */
+export type FrameAbout = {
+  readonly kind: FrameKind;
+  /** Native symbol; empty where the frame is about none, or about several. */
+  readonly symbol: string;
+  /** Called when the frame has left, or was dropped because the socket is closed or a fault swallowed it. */
+  readonly onWritten?: () => void;
+};
+
+/** An answer to a request, about no instrument in particular. */
+export const REPLY: FrameAbout = { kind: "reply", symbol: "" };
+
+/** A part of what a client subscribes to. */
+export type Subscription = { readonly symbol: string; readonly kind: "book" | "trade"; readonly isOn: boolean };
+
+/** What a session may do with its connection. */
 export interface Connection {
   /**
-   * Sends one text frame. Every frame that leaves the emulator passes here: the place where faults can be injected.
+   * Sends one text frame. Every frame that leaves the emulator passes here: the place where faults are injected.
    * @param frame text, or its UTF-8 bytes where one frame goes to many clients
-   * @param onWritten called when the frame has left for the kernel, or was dropped because the socket is closed
    */
-  send(frame: string | Buffer, onWritten?: () => void): void;
+  send(frame: string | Buffer, about: FrameAbout): void;
   /** Sends a WebSocket ping. @param payload copied into the pong, at most 125 bytes */
   ping(payload: string): void;
   /** Closes with a WebSocket close code. */
   close(code: number, reason: string): void;
+  /** Says that a subscription begins or ends: called before its acknowledgement is sent. */
+  subscription(change: Subscription): void;
 }
+
+/** Something that an exchange sends without being asked. */
+export type Unasked =
+  | { readonly what: "snapshot"; readonly symbol: string }
+  | { readonly what: "shutdown" }
+  | { readonly what: "maintenance"; readonly system: string };
 
 /** One client's conversation. */
 export interface ClientSession {
@@ -26,6 +51,8 @@ export interface ClientSession {
   control(kind: "ping" | "pong", payload: string): void;
   /** Called about every 50 ms. @param atMs now, Unix milliseconds */
   tick(atMs: number): void;
+  /** Sends something unasked. @returns false when this exchange has no such frame, or the client no such subscription */
+  volunteer(unasked: Unasked): boolean;
   /** The socket is gone. */
   closed(): void;
 }
@@ -37,6 +64,8 @@ export type RestRequest = {
   query: URLSearchParams;
   /** Address of the client: limits count per address. */
   remote: string;
+  /** Depth is answered from the book as it stood so many milliseconds ago, where the history reaches back so far. */
+  agedMs?: number;
 };
 
 /** The answer to a REST request. */
@@ -47,6 +76,12 @@ export type RestAnswer = {
   headers?: Record<string, string>;
 };
 
+/** What a REST request asks for. */
+export type RestAbout = { readonly kind: "depth" | "metadata" | "other"; readonly symbol: string };
+
+/** A request for nothing that has a name here. */
+export const REST_OTHER: RestAbout = { kind: "other", symbol: "" };
+
 /** What one exchange speaks. */
 export interface Protocol {
   /** Whether a WebSocket may be opened at this address; otherwise the upgrade is refused with 404. */
@@ -55,8 +90,14 @@ export interface Protocol {
   connect(connection: Connection, url: URL): ClientSession;
   /** Answers a REST request; may hold it. */
   answer(request: RestRequest): RestAnswer | Promise<RestAnswer>;
+  /** What a REST request asks for. */
+  about(request: RestRequest): RestAbout;
+  /** Native symbols that are listed. */
+  readonly symbols: readonly string[];
   /** Largest message of a client in bytes; beyond it the socket is closed with code 1009. */
   readonly messageBytesMax: number;
+  /** What a client is told whose request was dropped because it sends too fast; undefined where nobody is told. */
+  readonly messageRateFrame?: string;
 }
 
 /** An answer that is an object. */

@@ -216,8 +216,12 @@ export class Collector {
         recorder?.connect(url, nowNs(), connection);
       },
       sent: (text) => recorder?.send(text, nowNs(), connection),
-      received: (bytes, { isBinary, receivedAt }) =>
-        recorder?.receive(bytes, wallNs(clock, receivedAt), { connection, isBinary }),
+      ...(recorder === undefined
+        ? {}
+        : {
+            received: (bytes, { isBinary, receivedAt }) =>
+              recorder.receive(bytes, wallNs(clock, receivedAt), { connection, isBinary }),
+          }),
       report: (level, text) => report({ level, text }),
       reconnected: () => this.segment.count(COUNTER_RECONNECTS),
     };
@@ -239,6 +243,9 @@ export class Collector {
 
   /** After frames: do at once what the sync wants, publish when the batch is through. */
   #worked(): void {
+    if (this.#hasStopped) {
+      return;
+    }
     this.#act();
     if (!this.#isPublishDue) {
       this.#isPublishDue = true;

@@ -8,9 +8,10 @@ import { parentPort, workerData } from "node:worker_threads";
 import { CaptureWriter } from "../capture/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { EXCHANGES } from "../exchanges/mod.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import { loadKernel } from "../kernel/load.ts";
 import { type FeedClock, systemClock } from "./clock.ts";
-import { Collector } from "./collector.ts";
+import { Collector, type CollectorOptions } from "./collector.ts";
 import { openWebSocket } from "./socket.ts";
 import type { SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_messages.ts";
 
@@ -27,24 +28,10 @@ function run(start: WorkerStart): void {
     ...(kernelModule === undefined ? {} : { wasmBytes: kernelModule }),
   });
   kernel.arenaInit(arena.address, arena.bytes);
-  const recorder = openRecorder(start, clock);
-  const collector = new Collector({
-    exchange: EXCHANGES[start.exchange],
-    settings: start.settings,
-    instruments: start.instruments,
-    limits: start.limits,
-    kernel,
-    frame: { address: start.frame.address, bytes: start.limits.frameBytesMax },
-    segment: { address: start.segment.address, config: start.segmentConfig },
-    pid: start.pid,
-    clock,
-    random: Math.random,
-    openSocket: openWebSocket,
-    fetch,
-    defer: queueMicrotask,
-    report: (report) => tell({ type: "report", report }),
-    ...(recorder === undefined ? {} : { recorder }),
-  });
+  const collector = build(start, kernel, clock);
+  if (collector === undefined) {
+    return;
+  }
   const timer = setInterval(() => collector.tick(), TICK_MS);
   parentPort?.on("message", (message: SupervisorMessage) => {
     if (message.type === "stop") {
@@ -63,6 +50,37 @@ function run(start: WorkerStart): void {
       tell({ type: "refused", message: error.message });
     },
   );
+}
+
+/** @returns undefined when the instruments do not fit: another worker would meet the same */
+function build(start: WorkerStart, kernel: Kernel, clock: FeedClock): Collector | undefined {
+  const recorder = openRecorder(start, clock);
+  const options: CollectorOptions = {
+    exchange: EXCHANGES[start.exchange],
+    settings: start.settings,
+    instruments: start.instruments,
+    limits: start.limits,
+    kernel,
+    frame: { address: start.frame.address, bytes: start.limits.frameBytesMax },
+    segment: { address: start.segment.address, config: start.segmentConfig },
+    pid: start.pid,
+    clock,
+    random: Math.random,
+    openSocket: openWebSocket,
+    fetch,
+    defer: queueMicrotask,
+    report: (report) => tell({ type: "report", report }),
+    ...(recorder === undefined ? {} : { recorder }),
+  };
+  try {
+    return new Collector(options);
+  } catch (error) {
+    if (!(error instanceof RangeError)) {
+      throw error;
+    }
+    tell({ type: "refused", message: error.message });
+    return undefined;
+  }
 }
 
 async function stop(collector: Collector): Promise<void> {

@@ -34,7 +34,8 @@ export type ConnectionEvents = {
   readonly worked: () => void;
   readonly connecting: (url: string) => void;
   readonly sent: (text: string) => void;
-  readonly received: (bytes: Buffer, options: { isBinary: boolean; receivedAt: number }) => void;
+  /** Only when somebody records. */
+  readonly received?: (bytes: Buffer, options: { isBinary: boolean; receivedAt: number }) => void;
   readonly report: (level: "info" | "warn", text: string) => void;
   readonly reconnected: () => void;
 };
@@ -234,7 +235,7 @@ export class FeedConnection {
     link.heardAt = receivedAt / 1e6;
     link.frames += 1;
     sync.receive(bytes, receivedAt);
-    events.received(bytes, { isBinary, receivedAt });
+    events.received?.(bytes, { isBinary, receivedAt });
     events.worked();
   }
 

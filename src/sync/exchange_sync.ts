@@ -64,9 +64,6 @@ export type ExchangeSyncOptions = {
 /** What became of a REST snapshot. */
 export type SnapshotVerdict = "applied" | "too_old" | "unreadable" | "not_wanted";
 
-/** A frame on its way: where it came from and when. */
-type Arrival = { readonly connection: number; readonly bytes: Uint8Array; readonly receivedAt: number };
-
 const SCRATCH_BYTES = 256;
 
 /** The sync of one exchange. Thread: the producer's. Times: receivedAt in ns since the wall anchor, negative = unknown. */
@@ -142,7 +139,7 @@ export class ExchangeSync {
       openUnknown: (native) => this.#openUnknown(native),
       perform: (instrument, actions, receivedAt) => this.#watch.perform(instrument, actions, receivedAt),
       act: (action) => this.#actions.push(action),
-      receive: (bytes, receivedAt) => this.#receive({ connection: index, bytes, receivedAt }),
+      receive: (bytes, receivedAt) => this.#receive(index, bytes, receivedAt),
     });
     this.#connections[index] = connection;
     return connection;
@@ -206,8 +203,8 @@ export class ExchangeSync {
     return this.#options.snapshotLevels ?? this.exchange.header.snapshotLevels;
   }
 
-  #receive(arrival: Arrival): number {
-    const { connection, bytes, receivedAt } = arrival;
+  /** The hot path: no object is made for a plain frame. */
+  #receive(connection: number, bytes: Uint8Array, receivedAt: number): number {
     if (bytes.length > this.#frame.length) {
       this.#watch.unreadable(connection, undefined, receivedAt);
       return APPLY_DECODE_ERROR;
@@ -221,11 +218,14 @@ export class ExchangeSync {
     }
     const again = () => this.#kernel.apply(decoder, address, bytes.length, receivedAt);
     const last = needsSettling(code) ? settle(this.#settler, code, { again, receivedAt }) : code;
-    this.#finish(last, arrival);
+    this.#finish(last, { connection, bytes, receivedAt });
     return last;
   }
 
-  #finish(code: number, { connection, bytes, receivedAt }: Arrival): void {
+  #finish(
+    code: number,
+    { connection, bytes, receivedAt }: { connection: number; bytes: Uint8Array; receivedAt: number },
+  ): void {
     const watch = this.#watch;
     const { detail } = this.#outcome;
     const instrument = watch.ofBlock(this.#outcome.instrument);
@@ -250,7 +250,7 @@ export class ExchangeSync {
         watch.fault(instrument, REASON_CROSSED, receivedAt);
         break;
       case APPLY_OVERFLOW:
-        watch.outOfService(instrument, REASON_OVERFLOW, receivedAt);
+        watch.outOfService(instrument, overflowReason(instrument), receivedAt);
         break;
       case APPLY_LIMIT:
         this.#limit(instrument, { connection, detail, receivedAt });
@@ -317,7 +317,7 @@ export class ExchangeSync {
     block.noteKnownRange(this.#snapshotLevels);
     this.#watch.sweep(receivedAt);
     for (const frame of buffer.take()) {
-      this.#receive({ connection, bytes: frame.bytes, receivedAt: frame.receivedAt });
+      this.#receive(connection, frame.bytes, frame.receivedAt);
     }
     return "applied";
   }
@@ -345,6 +345,12 @@ export class ExchangeSync {
 /** Outcomes after which nothing is left to do as long as no book is in doubt. */
 function isPlain(code: number): boolean {
   return (code <= APPLY_HEARTBEAT && code !== APPLY_SNAPSHOT) || code === APPLY_TICKER || code === APPLY_STALE;
+}
+
+/** A rescale that found no room for a fresh id has already said so. */
+function overflowReason(instrument: TrackedInstrument | undefined): number {
+  const { state, reason } = instrument?.block ?? {};
+  return state === STATE_OUT_OF_SERVICE && reason !== undefined ? reason : REASON_OVERFLOW;
 }
 
 function wantsSnapshot(state: number): boolean {

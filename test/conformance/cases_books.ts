@@ -174,10 +174,15 @@ export const BOOK_CASES: readonly ConformanceCase[] = [
       play.rig.deliver(play.fixture.finer);
       const ids = play.rig.ids(play.fixture.canonical).length;
       const { exponents } = play.rig.listing(play.fixture.canonical);
-      return { ids, exponents, book: play.book, state: play.state };
+      const [first, second] = play.rig.view
+        .instruments()
+        .filter(({ canonical }) => canonical === play.fixture.canonical);
+      const isLinked = first?.retiredTo === second?.id && second?.retiredTo === 0;
+      return { ids, isLinked, exponents, book: play.book, state: play.state };
     },
     expected: () => ({
       ids: 2,
+      isLinked: true,
       exponents: [2, 9],
       book: { bids: ["100.5 1.5", "100.25 0.123456789", "100 2"], asks: SNAPSHOT_BOOK.asks },
       state: "synced none",

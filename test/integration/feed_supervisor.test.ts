@@ -18,7 +18,7 @@ import {
 } from "../../assembly/layout.ts";
 import { readAsset } from "../../src/assets.ts";
 import { type Config, loadConfig, selectExchanges } from "../../src/config/mod.ts";
-import { type Emulator, startEmulator, type TrueBook } from "../../src/emulator/mod.ts";
+import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
 import { collectorRanges, Supervisor } from "../../src/feed/supervisor.ts";
@@ -26,7 +26,7 @@ import { EXCHANGE_IDS, type ExchangeId } from "../../src/model/exchange_id.ts";
 import { runReplay } from "../../src/replay/mod.ts";
 import { MemoryMap, memoryBytes } from "../../src/segment/memory_map.ts";
 import type { InstrumentEntry } from "../../src/segment/view.ts";
-import { SegmentBooks } from "./feed_books.ts";
+import { type BookLevels, SegmentBooks } from "./feed_books.ts";
 
 const PATIENCE = { timeout: 40_000, interval: 50 };
 const closers: (() => unknown)[] = [];
@@ -90,10 +90,10 @@ function differences(feed: Feed, emulator: Emulator): string[] {
   });
 }
 
-function told({ bids, asks }: Pick<TrueBook, "bids" | "asks">, entry: InstrumentEntry): Pick<TrueBook, "bids" | "asks"> {
+function told({ bids, asks }: BookLevels, entry: InstrumentEntry): BookLevels {
   const depth = entry.depth === 0 ? Number.POSITIVE_INFINITY : entry.depth;
   const { lowTicks = 0n, highTicks = 2n ** 63n } = entry.knownRange ?? {};
-  const isKnown = ([price]: TrueBook["bids"][number]) => {
+  const isKnown = ([price]: BookLevels["bids"][number]) => {
     const [whole = "", fraction = ""] = price.split(".");
     const ticks = BigInt(whole + fraction.padEnd(entry.priceExponent, "0"));
     return ticks >= lowTicks && ticks <= highTicks;

@@ -154,16 +154,14 @@ proctype producer() {
 #define NEXT (start + accepted + lost)
 
 inline copyRecords() {
-  word = 0;
   do
-  :: word < take * RECORD_WORDS ->
-    d_step {
-      torn = torn || memory[SLOT(cursor + word / RECORD_WORDS) + word % RECORD_WORDS] != NEXT + word / RECORD_WORDS + 1;
+  :: d_step {
+      word < take * RECORD_WORDS ->
+      torn = torn || memory[SLOT(cursor + word / RECORD_WORDS) + word % RECORD_WORDS] != cursor + word / RECORD_WORDS + 1;
       word++
     }
-  :: else -> break
-  od;
-  word = 0
+  :: atomic { word == take * RECORD_WORDS -> word = 0; break }
+  od
 }
 
 inline lapped() {
@@ -181,15 +179,21 @@ inline lapped() {
     lost = lost + fresh - cursor;
 #endif
     cursor = fresh;
+    assert(NEXT == cursor);
     fresh = 0;
     tail = 0
   }
 }
 
+/* Positions from here up may be being written: read after the copy. */
 #ifdef BUG_NO_INTENT
 #define ANNOUNCED memory[TAIL]
 #else
+#ifdef BUG_CHECK_BEFORE_COPY
+#define ANNOUNCED intent
+#else
 #define ANNOUNCED memory[INTENT]
+#endif
 #endif
 #ifdef BUG_CHECK_OFF_BY_ONE
 #define REACH (cursor + CAPACITY + 1)
@@ -208,44 +212,39 @@ inline readerPoll() {
     :: break
     od
 #ifdef BUG_CHECK_BEFORE_COPY
-    ; intent = ANNOUNCED
+    ; intent = memory[INTENT]
 #endif
   };
   if
   :: tail - cursor <= CAPACITY -> copyRecords()
   :: else -> torn = true
   fi;
-  atomic {
-#ifndef BUG_CHECK_BEFORE_COPY
-    intent = ANNOUNCED;
-#endif
-    tail = 0;
-    if
-    :: REACH < intent -> intent = 0; take = 0; torn = false
-    :: else ->
-      d_step {
-        assert(!torn);
-        accepted = accepted + take;
-        cursor = cursor + take;
-        intent = 0;
-        take = 0
-      }
-      goto polled
-    fi
-  };
-  lapped();
-polled:
+  if
+  :: d_step { REACH < ANNOUNCED -> tail = 0; take = 0; torn = false }; lapped()
+  :: d_step {
+      REACH >= ANNOUNCED ->
+      assert(!torn);
+      accepted = accepted + take;
+      cursor = cursor + take;
+      assert(NEXT == cursor);
+      tail = 0;
+      take = 0
+    }
+  fi
 }
 
 proctype reader() {
   byte start, cursor, lost, accepted;
-  byte tail, take, intent, word, fresh;
+  byte tail, take, word, fresh;
   bool torn;
+#ifdef BUG_CHECK_BEFORE_COPY
+  byte intent;
+#endif
   /* readerCreate */
   d_step { cursor = memory[TAIL]; start = cursor };
   do
   :: readerPoll()
-  :: d_step { finished && memory[TAIL] == cursor -> assert(NEXT == memory[TAIL]) } -> break
+  :: atomic { finished && memory[TAIL] == cursor -> break }
   od
 }
 

@@ -75,7 +75,7 @@ end:
 
 /* Not x64: an atomic store only waits for the stores before it; plain stores after it may overtake it. */
 inline atomicStore(writer, at, what) {
-  d_step { buffers[writer].used + 8 < BUFFER -> push(writer, at, what) }
+  d_step { buffers[writer].used < 4 -> push(writer, at, what) }
 }
 
 proctype storeBuffer(byte writer) {

@@ -55,6 +55,24 @@ describe("the splice", () => {
     expect([play.state, play.book.bids, play.rig.count(COUNTER_RESYNCS)]).toEqual(["synced none", ["99.5 1"], 1]);
   });
 
+  it("keeps the event that showed the gap, because the next snapshot may be older than it", async () => {
+    const play = await binance();
+    await play.join();
+    play.restBody = BINANCE_FIXTURE.secondSnapshot.replace('"lastUpdateId":200', '"lastUpdateId":109');
+    play.rig.deliver(BINANCE_FIXTURE.update, ...BINANCE_FIXTURE.loss);
+    await play.rig.advance(1000);
+    expect([play.state, play.book.bids]).toEqual(["synced none", ["100 2.5", "99.5 1"]]);
+  });
+
+  it("repairs nothing later when the next event proved a suspect book right", async () => {
+    const play = await binance();
+    await play.join();
+    const { asked } = play;
+    play.rig.deliver("{garbage", BINANCE_FIXTURE.update);
+    await play.live(70);
+    expect([play.state, play.asked - asked]).toEqual(["synced none", 0]);
+  });
+
   it("accepts a snapshot that is newer than everything that waits", async () => {
     const play = await binance();
     play.restBody = BINANCE_FIXTURE.secondSnapshot;

@@ -12,9 +12,9 @@ import {
 } from "../../../assembly/layout.ts";
 import type { Book, BookSide } from "./book.ts";
 import { crc32 } from "./crc32.ts";
+import { writeDigits, writeNumber } from "./digits.ts";
 import { divideByPower, isSafe, powerOfTen, resultHigh, resultLow, toNumber } from "./int64.ts";
 import { fieldOf } from "./memory.ts";
-import { writeDigits } from "./quantize.ts";
 
 const DEPTH = 10;
 const ZERO = 0x30;
@@ -50,8 +50,8 @@ function writeSide(side: BookSide, start: number, pricePower: number, quantityPo
 /** Digits of value × 10^power, without ever forming a number that could overflow. */
 function writeWire(low: number, high: number, power: number, start: number): number {
   if (isSafe(high)) {
-    const value = power < 0 ? Math.floor(toNumber(low, high) / powerOfTen(-power)) : toNumber(low, high);
-    const at = value < 4294967296 ? writeSmall(value, start) : writeDigits(value | 0, value / 4294967296, TEXT, start);
+    const value = toNumber(low, high);
+    const at = writeNumber(power < 0 ? Math.floor(value / powerOfTen(-power)) : value, TEXT, start);
     return power > 0 ? writeZeros(at, power) : at;
   }
   if (power < 0) {
@@ -66,21 +66,4 @@ function writeZeros(at: number, count: number): number {
     TEXT[at + i] = ZERO;
   }
   return at + count;
-}
-
-/** Digits of a number below 2^32. */
-function writeSmall(value: number, start: number): number {
-  let bound = 10;
-  let end = start + 1;
-  while (value >= bound) {
-    bound *= 10;
-    end++;
-  }
-  let rest = value;
-  for (let at = end - 1; at >= start; at--) {
-    const next = Math.floor(rest / 10);
-    TEXT[at] = ZERO + rest - next * 10;
-    rest = next;
-  }
-  return end;
 }

@@ -27,10 +27,10 @@ import {
   TRADE_VERSION,
 } from "../../../assembly/layout.ts";
 import { readQuantity, readTime, readVarint, readZigzag } from "./codec.ts";
+import { writeDigits } from "./digits.ts";
 import { DELAY_POWER } from "./frame_encode.ts";
 import { add, compareUnsigned, resultHigh, resultLow } from "./int64.ts";
 import { byteAt, type Memory, wordAt, writeWords } from "./memory.ts";
-import { writeDigits } from "./quantize.ts";
 
 const MALFORMED = -1;
 const NUMERIC_BIT = 16;

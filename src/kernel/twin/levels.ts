@@ -13,7 +13,7 @@ import {
   OUTCOME_NEED_PRICE_EXPONENT,
   OUTCOME_NEED_QUANTITY_EXPONENT,
 } from "../../../assembly/layout.ts";
-import { resultHigh, resultLow } from "./int64.ts";
+import { isSafe, powerOfTen, resultHigh, resultLow, toNumber } from "./int64.ts";
 import { fieldOf, wordAt } from "./memory.ts";
 import type { Producer } from "./producer.ts";
 import { scaleMantissa, tokenDecimals, tokenHigh, tokenLow, tokenNeeded, tokenOverflows } from "./quantize.ts";
@@ -31,6 +31,7 @@ const QUANTITY_OVERFLOW = 2;
 const NEEDED_SHIFT = 8;
 const WRITTEN_MASK = 255;
 const FIRST_ENTRIES = 1024;
+const TWO_32 = 4294967296;
 
 /** Results of scaling. */
 export const SCALE_OK = 0;
@@ -163,12 +164,23 @@ export class Levels {
   }
 }
 
-/** Scales the mantissa at a word index in place. @returns false when i64 overflows */
+/** Scales the mantissa at a word index in place; digits that leave are zeros. @returns false when i64 overflows */
 export function scaleEntry(entries: Int32Array, at: number, from: number, to: number): boolean {
   if (from === to) {
     return true;
   }
-  const isScaled = scaleMantissa(wordAt(entries, at), wordAt(entries, at + 1), from, to);
+  const low = wordAt(entries, at);
+  const high = wordAt(entries, at + 1);
+  if (high >= 0 && isSafe(high)) {
+    const value = toNumber(low, high);
+    const scaled = from > to ? value / powerOfTen(from - to) : value * powerOfTen(to - from);
+    if (scaled <= Number.MAX_SAFE_INTEGER) {
+      entries[at] = scaled;
+      entries[at + 1] = scaled / TWO_32;
+      return true;
+    }
+  }
+  const isScaled = scaleMantissa(low, high, from, to);
   entries[at] = resultLow();
   entries[at + 1] = resultHigh();
   return isScaled;

@@ -14,10 +14,10 @@ import {
   DECIMAL_SYNTAX,
   EXPONENT_MAX,
 } from "../../../assembly/layout.ts";
+import { writeDigits } from "./digits.ts";
 import {
   applySign,
   divideByPower,
-  divideUnsigned,
   fromNumber,
   joinDigits,
   magnitude,
@@ -286,39 +286,6 @@ export function parseDecimal(memory: Memory, text: number, length: number, out: 
   words[(out + DECIMAL_DECIMALS) >>> 2] = tokenDecimals();
   words[(out + DECIMAL_NEEDED) >>> 2] = tokenNeeded();
   return DECIMAL_OK;
-}
-
-const DIGITS = new Uint8Array(20);
-
-/**
- * Writes the digits of an unsigned 64-bit number.
- * @returns the position after them
- */
-export function writeDigits(low: number, high: number, bytes: Uint8Array, at: number): number {
-  RESULT[0] = low;
-  RESULT[1] = high;
-  let first = DIGITS.length;
-  while (resultHigh() !== 0) {
-    let chunk = divideUnsigned(1000000);
-    for (let i = 0; i < 6; i++) {
-      const rest = Math.floor(chunk / 10);
-      DIGITS[--first] = ZERO + chunk - rest * 10;
-      chunk = rest;
-    }
-  }
-  let value = resultLow() >>> 0;
-  if (value > 0 || first === DIGITS.length) {
-    do {
-      const rest = Math.floor(value / 10);
-      DIGITS[--first] = ZERO + value - rest * 10;
-      value = rest;
-    } while (value > 0);
-  }
-  let to = at;
-  for (; first < DIGITS.length; first++) {
-    bytes[to++] = byteAt(DIGITS, first);
-  }
-  return to;
 }
 
 /**

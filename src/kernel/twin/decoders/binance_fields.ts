@@ -15,7 +15,7 @@ import {
 } from "../fields.ts";
 import { peek, skipSpace, skipValue, TYPE_ARRAY } from "../json.ts";
 import { NO_WORD, WordSet } from "../keys.ts";
-import { scanPairs } from "../level_scan.ts";
+import { type ArrayForm, scanPairs } from "../level_scan.ts";
 import type { DecodeContext } from "./common.ts";
 
 const ARRAY_OPEN = 0x5b;
@@ -73,6 +73,12 @@ const KEY_NAMES = [
   "asks",
 ];
 const KEYS = new WordSet(KEY_NAMES);
+
+/** Level arrays of the frame itself (raw), and of the object under `data`. */
+const RAW_BIDS: ArrayForm = { side: SIDE_BID, depth: 2, isTimed: false };
+const RAW_ASKS: ArrayForm = { side: SIDE_ASK, depth: 2, isTimed: false };
+const WRAPPED_BIDS: ArrayForm = { side: SIDE_BID, depth: 3, isTimed: false };
+const WRAPPED_ASKS: ArrayForm = { side: SIDE_ASK, depth: 3, isTimed: false };
 
 /** Results of scan. */
 export const SCAN_OK = 0;
@@ -154,11 +160,7 @@ export class BinanceFrame {
       return fields.read(field, bytes, at, end, depth);
     }
     fields.set(field, at, at, TYPE_ARRAY, false);
-    return scanPairs(levels, bytes, at, end, {
-      side: isBids ? SIDE_BID : SIDE_ASK,
-      depth: depth + 1,
-      isTimed: false,
-    });
+    return scanPairs(levels, bytes, at, end, pairForm(isBids, depth));
   }
 
   /** Reads the object under `data`; its fields and levels are the frame's. */
@@ -174,4 +176,11 @@ export class BinanceFrame {
     this.malformed = levels.malformed;
     return at;
   }
+}
+
+function pairForm(isBids: boolean, depth: number): ArrayForm {
+  if (depth === 1) {
+    return isBids ? RAW_BIDS : RAW_ASKS;
+  }
+  return isBids ? WRAPPED_BIDS : WRAPPED_ASKS;
 }
