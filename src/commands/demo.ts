@@ -9,7 +9,7 @@ import { assetPath } from "../assets.ts";
 import { ConnectionError } from "../errors.ts";
 import type { ExchangeId } from "../model/exchange_id.ts";
 import type { EmulatorMessage } from "./emulate.ts";
-import { startEngine } from "./engine.ts";
+import { compileKernel, startEngine } from "./engine.ts";
 import { openLog } from "./log.ts";
 import { addCommonFlags, addExchangeFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
@@ -35,12 +35,15 @@ async function demo(flags: DemoFlags): Promise<void> {
     ...(flags.rate === undefined ? {} : { "emulator.rate": flags.rate }),
     ...(flags.seed === undefined ? {} : { "emulator.seed": flags.seed }),
   };
-  const { exchange, emulator: market } = commandConfig(flags, chosen);
+  const preliminary = commandConfig(flags, chosen);
+  const { exchange, emulator: market } = preliminary;
   const emulator = forkEmulator(exchange, [`--rate=${market.rate}`, `--seed=${market.seed}`]);
   try {
-    const { endpoints } = await announced(emulator);
+    const announcement = announced(emulator);
+    const kernelModule = compileKernel(preliminary);
+    const { endpoints } = await announcement;
     const config = commandConfig(flags, { ...chosen, ...endpointSettings(endpoints) });
-    const engine = await startEngine(config, openLog(config.logLevel));
+    const engine = await startEngine(config, openLog(config.logLevel), { kernelModule, patienceMs: 0 });
     process.stdout.write(`AlphaPulse demo: ${engine.gateway.url}/\n`);
     await runUntilStopped(() => engine.close(), engine.refused);
   } finally {

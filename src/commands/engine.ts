@@ -21,7 +21,14 @@ export type Engine = {
   close(): Promise<void>;
 };
 
-/** How long the gateway waits for the collectors to check their instruments. */
+/** How an engine starts. */
+export type EngineOptions = {
+  /** Compiled already; absent = it is compiled now, unless the twin is wanted. */
+  readonly kernelModule?: WebAssembly.Module | undefined;
+  /** How long the gateway waits for the collectors to check their instruments, ms. */
+  readonly patienceMs?: number;
+};
+
 const CHECK_PATIENCE_MS = 3000;
 
 /** The compiled kernel, or nothing for the twin. */
@@ -34,11 +41,11 @@ export function compileKernel(config: Config): WebAssembly.Module | undefined {
  * @throws ConfigError when an exchange does not list an instrument
  * @throws ConnectionError when the port is taken
  */
-export async function startEngine(config: Config, log: Log): Promise<Engine> {
+export async function startEngine(config: Config, log: Log, options: EngineOptions = {}): Promise<Engine> {
   const exchanges = selectExchanges(config);
   const ranges = collectorRanges(config, exchanges);
   const map = createMap([...ranges, config.gateway.arenaBytes]);
-  const kernelModule = compileKernel(config);
+  const kernelModule = options.kernelModule ?? compileKernel(config);
   const shared = kernelModule === undefined ? {} : { kernelModule };
   const supervisor = new Supervisor({
     map,
@@ -51,7 +58,7 @@ export async function startEngine(config: Config, log: Log): Promise<Engine> {
   const checked = supervisor.start();
   const refused = checked.then(() => new Promise<never>(() => undefined));
   refused.catch(() => undefined);
-  await Promise.race([checked, delay(CHECK_PATIENCE_MS)]);
+  await Promise.race([checked, delay(options.patienceMs ?? CHECK_PATIENCE_MS)]);
   try {
     const gateway = await openGateway({ config, map, supervisor, log, kernelModule });
     const close = async () => {

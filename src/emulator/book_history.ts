@@ -116,6 +116,11 @@ export class BookHistory {
     return "sequence" in moment ? this.#bySequence(moment.sequence) : this.#byTime(moment);
   }
 
+  /** Whether the state of a time is still known. @param timeUs Unix microseconds */
+  reaches(timeUs: number): boolean {
+    return this.#timeOf(this.#firstEvent) <= timeUs;
+  }
+
   /** The oldest state kept. */
   oldest(): PastBook {
     return this.#rebuild(this.#firstEvent);

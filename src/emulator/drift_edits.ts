@@ -76,12 +76,18 @@ function edited(kind: DriftKind, frame: string, { form, options }: { form: Form;
         return kept === "" ? whole : `${whole}.${kept}`;
       });
     case "drift_renamed":
-      return frame.replaceAll(`"${options.field ?? form.field}":`, `"${options.to ?? form.to}":`);
+      return renamed(frame, form, options);
     case "drift_retyped":
       return frame.replace(form.kind, form.kindTo);
     default:
       return rebuilt(kind, frame);
   }
+}
+
+function renamed(frame: string, form: Form, options: FaultOptions): string {
+  const { field = form.field } = options;
+  const to = options.to ?? (field === form.field ? form.to : `${field}_renamed`);
+  return frame.replaceAll(`"${field}":`, `"${to}":`);
 }
 
 function rebuilt(kind: "drift_reordered" | "drift_extra", frame: string): string {

@@ -44,6 +44,13 @@ export class Trigger {
     return this.#left > 0 && elapsedMs >= this.rule.atMs && elapsedMs < this.rule.untilMs;
   }
 
+  /** Whether a rule that holds from a time on, for a time, holds now. */
+  isHolding(atMs: number): boolean {
+    const { atMs: fromMs, untilMs, options } = this.rule;
+    const elapsedMs = atMs - this.#startMs;
+    return elapsedMs >= fromMs && elapsedMs < Math.min(untilMs, fromMs + (options.for_ms ?? Number.POSITIVE_INFINITY));
+  }
+
   /** Whether it shall happen on this occasion; `spend` then says that it did. */
   isDue(atMs: number, occasions: Occasions): boolean {
     const { after, probability, perSecond } = this.rule;

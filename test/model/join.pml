@@ -341,7 +341,7 @@ inline join() {
       fi
     }
   od;
-  d_step {
+  atomic {
     if
     :: outcome != OK -> replicaClear()
     :: else

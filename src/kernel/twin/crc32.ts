@@ -12,10 +12,11 @@ const TABLES = createTables();
 /**
  * Checksum of a range.
  * @param start first byte @param end after the last one
+ * @param before checksum of what stands in front of the range; 0 = nothing
  * @returns u32 as a non-negative number
  */
-export function crc32(bytes: Uint8Array, start: number, end: number): number {
-  let crc = -1;
+export function crc32(bytes: Uint8Array, start: number, end: number, before = 0): number {
+  let crc = ~before;
   let at = start;
   for (; end - at >= 4; at += 4) {
     const low = byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8);

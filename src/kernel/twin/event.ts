@@ -35,7 +35,7 @@ import {
   STATE_SYNCED,
 } from "../../../assembly/layout.ts";
 import { Book } from "./book.ts";
-import { checksumOf } from "./checksum.ts";
+import { Checksums } from "./checksum.ts";
 import { CutEvents } from "./cut.ts";
 import { type EventWriter, wantImage } from "./delta.ts";
 import { clearFlags, hasFlag, type SyncState, setFlags, setState } from "./instrument.ts";
@@ -72,6 +72,7 @@ export class BookEvents {
   readonly #levels: Levels;
   readonly #superseded: Superseded;
   readonly #cut: CutEvents;
+  readonly #checksums = new Checksums();
   readonly #spare = new Book();
 
   constructor(producer: Producer, writer: EventWriter, levels: Levels) {
@@ -203,7 +204,7 @@ export class BookEvents {
 
   #checksumHolds(event: BookEvent, book: Book): boolean {
     const producer = this.#producer;
-    const computed = checksumOf(producer.memory.words, event.instrument, book);
+    const computed = this.#checksums.compute(producer.memory.words, event.instrument, book);
     producer.setOutcome(OUTCOME_CHECKSUM_EXPECTED, event.checksum);
     producer.setOutcome(OUTCOME_CHECKSUM_COMPUTED, computed);
     const holds = computed === event.checksum;

@@ -1,0 +1,404 @@
+/**
+ * The faults of one connection: every frame passes here on its way out, every message on its way in. Frames are counted
+ * before anything befalls them, so that the journal's numbers are those of the stream as it was meant.
+ * Bad case: a frame that is held back when its connection closes; it is never sent, as in a network.
+ */
+import type { ExchangeId } from "../model/exchange_id.ts";
+import type { Clock } from "./clock.ts";
+import { type DriftKind, driftedFrame, unknownFrame } from "./drift_edits.ts";
+import { FAULT_KINDS, type FaultKind } from "./fault_kinds.ts";
+import { FRAME_EDITS } from "./frame_edits.ts";
+import { HeldFrames, type Parcel } from "./held_frames.ts";
+import type { FaultJournal } from "./fault_journal.ts";
+import type { Occasions, Trigger } from "./fault_trigger.ts";
+import type { MarketBook } from "./market_book.ts";
+import type { FrameAbout, FrameKind, Subscription, Unasked } from "./protocol.ts";
+import { Random } from "./random.ts";
+import { Bucket } from "./rate_limit.ts";
+
+/** What faults can do to a connection. */
+export type Outlet = {
+  /** Sends a frame. */
+  deliver(frame: string | Buffer, onWritten?: () => void): void;
+  close(code: number, reason: string): void;
+  /** Ends it without a closing handshake. */
+  cut(): void;
+  /** Makes it deaf and mute; it stays open. */
+  freeze(): void;
+  /** Lets the session send something unasked. */
+  volunteer(unasked: Unasked): boolean;
+};
+
+/** What a connection's faults are made of. */
+export type ConnectionFaultsOptions = {
+  readonly exchange: ExchangeId;
+  /** Of the connection on its exchange, from 1. */
+  readonly number: number;
+  /** Of the rules that this connection may suffer. */
+  readonly triggers: readonly Trigger[];
+  readonly outlet: Outlet;
+  readonly clock: Clock;
+  readonly seed: number;
+  readonly journal: FaultJournal;
+  /** The synthetic book of a symbol. */
+  readonly bookOf: (symbol: string) => MarketBook | undefined;
+};
+
+/** A change of form that lasts, or a silence. */
+type Lasting = { readonly trigger: Trigger; readonly symbol: string | undefined; readonly endMs: number; left: number };
+
+const BOOKS: readonly FrameKind[] = ["snapshot", "book"];
+const CONTENT: readonly FrameKind[] = ["snapshot", "book", "trade", "ticker", "kline"];
+const UPDATES: readonly FrameKind[] = ["book"];
+const CLOSE_GOING_AWAY = 1001;
+
+/** One connection under faults. */
+export class ConnectionFaults {
+  readonly exchange: ExchangeId;
+  readonly number: number;
+  readonly openedAtMs: number;
+  /** Symbols whose books are subscribed. */
+  readonly subscribed = new Set<string>();
+  isFrozen = false;
+  readonly #options: ConnectionFaultsOptions;
+  readonly #occasions = new Map<Trigger, Occasions>();
+  readonly #byScope: Readonly<Record<"frame" | "stream" | "connection" | "subscription" | "policy", Trigger[]>>;
+  readonly #held: HeldFrames;
+  readonly #silenced = new Set<string>();
+  readonly #buckets = new Map<Trigger, Bucket>();
+  #lasting: Lasting[] = [];
+  #frames = 0;
+  #isBefalling = false;
+  #closeAtMs = Number.POSITIVE_INFINITY;
+  #cutAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: ConnectionFaultsOptions) {
+    const { exchange, number, triggers, clock, outlet } = options;
+    this.exchange = exchange;
+    this.number = number;
+    this.openedAtMs = clock.now();
+    this.#options = options;
+    this.#held = new HeldFrames(clock, (frame, onWritten) => outlet.deliver(frame, onWritten));
+    const own = triggers.filter(({ rule }) => rule.connections?.includes(number) ?? true);
+    const of = (scope: string): Trigger[] => own.filter(({ rule }) => FAULT_KINDS[rule.kind].scope === scope);
+    this.#byScope = {
+      frame: of("frame"),
+      stream: of("stream"),
+      connection: of("connection").filter((trigger) => !trigger.isTimed || trigger.rule.frames !== undefined),
+      subscription: of("subscription"),
+      policy: of("policy"),
+    };
+  }
+
+  /** Sends a frame, or what becomes of it. */
+  send(frame: string | Buffer, about: FrameAbout): void {
+    this.#befallByFrame(about);
+    const parcel: Parcel = { frame, about, index: this.#frames, copies: 1, follower: undefined };
+    this.#frames += 1;
+    const isGone = this.isFrozen || this.#isSilenced(about) || this.#drift(parcel) || this.#strike(parcel);
+    if (isGone) {
+      about.onWritten?.();
+    }
+  }
+
+  /** A message came. @returns whether the session may see it; `isTold` where the client is told that it was dropped */
+  receive(text: string): { isPassed: boolean; isTold: boolean } {
+    const trigger = this.#byScope.policy.find(({ rule }) => rule.kind === "subscribe_dropped");
+    const atMs = this.#options.clock.now();
+    if (trigger === undefined || !trigger.isHolding(atMs) || !/subscribe/i.test(text.slice(0, 200))) {
+      return { isPassed: !this.isFrozen, isTold: false };
+    }
+    const { requests_per_second: perSecond = 1, burst = 1 } = trigger.rule.options;
+    const bucket = this.#buckets.get(trigger) ?? new Bucket(perSecond, burst, { atMs });
+    this.#buckets.set(trigger, bucket);
+    const isPassed = bucket.take(atMs);
+    if (!isPassed) {
+      this.#note(trigger, { symbol: "", detail: `dropped ${text.slice(0, 80)}` });
+    }
+    return { isPassed: isPassed && !this.isFrozen, isTold: !isPassed };
+  }
+
+  /** A subscription begins or ends. */
+  subscription({ symbol, kind, isOn }: Subscription): void {
+    if (kind !== "book") {
+      return;
+    }
+    this.#held.forget(symbol);
+    this.#silenced.delete(symbol);
+    this.subscribed.delete(symbol);
+    if (!isOn) {
+      return;
+    }
+    this.subscribed.add(symbol);
+    for (const trigger of this.#byScope.subscription) {
+      if (matches(trigger, symbol) && this.#isDue(trigger)) {
+        this.#spend(trigger, { symbol, detail: "acknowledged and silent" });
+        this.#silenced.add(symbol);
+      }
+    }
+  }
+
+  /** Lets what is due at a time happen: announced closes, ages. */
+  tick(atMs: number): void {
+    if (atMs >= this.#cutAtMs) {
+      this.#cutAtMs = Number.POSITIVE_INFINITY;
+      this.#options.outlet.cut();
+    } else if (atMs >= this.#closeAtMs) {
+      this.#closeAtMs = Number.POSITIVE_INFINITY;
+      this.#options.outlet.close(CLOSE_GOING_AWAY, "going away");
+    }
+    for (const trigger of this.#byScope.policy) {
+      const { kind, options } = trigger.rule;
+      const isOld = kind === "age_close" && atMs - this.openedAtMs >= (options.age_ms ?? 0);
+      if (isOld && trigger.isHolding(atMs) && this.#closeAtMs !== Number.NEGATIVE_INFINITY && !this.isFrozen) {
+        this.#closeAtMs = Number.POSITIVE_INFINITY;
+        this.#note(trigger, { symbol: "", detail: `${atMs - this.openedAtMs} ms old` });
+        this.#options.outlet.close(1000, "maximum age");
+      }
+    }
+  }
+
+  /** Announces something and closes the connection later. @param closeAtMs Unix milliseconds */
+  announce(unasked: Unasked, closeAtMs: number): boolean {
+    this.#closeAtMs = Math.min(this.#closeAtMs, closeAtMs);
+    return this.#options.outlet.volunteer(unasked);
+  }
+
+  /**
+   * Lets a fault befall the whole connection.
+   * @returns false when it cannot: no such subscription; it is not spent then
+   */
+  befall(trigger: Trigger): boolean {
+    const { kind } = trigger.rule;
+    if (this.isFrozen) {
+      return false;
+    }
+    this.#isBefalling = true;
+    const isDone = kind === "snapshot_midstream" ? this.#resend(trigger) : this.#end(trigger);
+    this.#isBefalling = false;
+    return isDone;
+  }
+
+  /** The connection is gone. */
+  closed(): void {
+    this.#held.close();
+  }
+
+  #resend(trigger: Trigger): boolean {
+    const symbols = [...this.subscribed].filter((symbol) => matches(trigger, symbol)).sort();
+    const symbol = symbols[this.#of(trigger).random.below(Math.max(1, symbols.length))];
+    if (symbol === undefined) {
+      return false;
+    }
+    const frame = this.#frames;
+    const isDone = this.#options.outlet.volunteer({ what: "snapshot", symbol });
+    if (isDone) {
+      this.#note(trigger, { symbol, detail: "unasked", frame });
+    }
+    return isDone;
+  }
+
+  #end(trigger: Trigger): boolean {
+    const { kind, options } = trigger.rule;
+    const { outlet, clock } = this.#options;
+    this.#note(trigger, { symbol: "", detail: detailOf(kind, options) });
+    switch (kind) {
+      case "close":
+        outlet.close(options.code ?? 1000, "");
+        return true;
+      case "cut":
+        outlet.cut();
+        return true;
+      case "half_open":
+        this.isFrozen = true;
+        this.#cutAtMs = options.for_ms === undefined ? this.#cutAtMs : clock.now() + options.for_ms;
+        this.#held.close();
+        outlet.freeze();
+        return true;
+      default:
+        return this.announce({ what: "shutdown" }, clock.now() + (options.close_after_ms ?? 0));
+    }
+  }
+
+  // A fault of the connection that waits for a number of frames comes before the next one.
+  #befallByFrame({ kind, symbol }: FrameAbout): void {
+    if (this.#isBefalling || this.isFrozen) {
+      return;
+    }
+    for (const trigger of this.#byScope.connection) {
+      const isWanted = trigger.rule.frames?.includes(kind) ?? true;
+      const isAbout = trigger.rule.kind === "snapshot_midstream" || matches(trigger, symbol);
+      if (isWanted && isAbout && this.#isDue(trigger) && this.befall(trigger)) {
+        trigger.spend(this.#options.clock.now());
+      }
+    }
+  }
+
+  #isSilenced({ kind, symbol }: FrameAbout): boolean {
+    return BOOKS.includes(kind) && this.#silenced.has(symbol);
+  }
+
+  // Changes of form that have begun, and those that begin with this frame. True: the frame is swallowed.
+  #drift(parcel: Parcel): boolean {
+    const atMs = this.#options.clock.now();
+    const { kind, symbol } = parcel.about;
+    this.#lasting = this.#lasting.filter((one) => one.endMs > atMs && one.left > 0);
+    for (const one of this.#lasting) {
+      if (isUnder(one, symbol) && isWanted(one.trigger, kind) && this.#reshape(one.trigger, parcel)) {
+        one.left -= 1;
+        if (one.trigger.rule.kind === "silence") {
+          return true;
+        }
+      }
+    }
+    for (const trigger of this.#byScope.stream) {
+      const hasBegun = this.#lasting.some((one) => one.trigger === trigger && isUnder(one, symbol));
+      if (!hasBegun && isWanted(trigger, kind) && matches(trigger, symbol) && this.#isDue(trigger)) {
+        if (this.#begin(trigger, parcel)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  #begin(trigger: Trigger, parcel: Parcel): boolean {
+    if (!this.#reshape(trigger, parcel)) {
+      return false;
+    }
+    const { instruments, options, kind } = trigger.rule;
+    const { for_ms: forMs = Number.POSITIVE_INFINITY, for_frames: left = Number.POSITIVE_INFINITY } = options;
+    const symbol = instruments === "*" ? parcel.about.symbol : undefined;
+    this.#spend(trigger, { symbol: symbol ?? parcel.about.symbol, detail: "begins", frame: parcel.index });
+    this.#lasting.push({ trigger, symbol, endMs: this.#options.clock.now() + forMs, left: left - 1 });
+    return kind === "silence";
+  }
+
+  // Whether the frame is another now; silence needs no other frame.
+  #reshape({ rule }: Trigger, parcel: Parcel): boolean {
+    if (rule.kind === "silence") {
+      return true;
+    }
+    const text = driftedFrame(rule.kind as DriftKind, parcel.frame.toString(), {
+      exchange: this.exchange,
+      options: rule.options,
+    });
+    parcel.frame = text ?? parcel.frame;
+    return text !== undefined;
+  }
+
+  // Faults of single frames. True: the frame is swallowed.
+  #strike(parcel: Parcel): boolean {
+    for (const trigger of this.#byScope.frame) {
+      const { kind, symbol } = parcel.about;
+      if (isWanted(trigger, kind) && matches(trigger, symbol) && this.#isDue(trigger)) {
+        if (trigger.rule.kind === "drop") {
+          this.#spend(trigger, { symbol, detail: "dropped", frame: parcel.index });
+          return true;
+        }
+        this.#alter(trigger, parcel);
+      }
+    }
+    this.#held.dispatch(parcel);
+    return false;
+  }
+
+  #alter(trigger: Trigger, parcel: Parcel): void {
+    const { kind, options, instruments, frames = UPDATES } = trigger.rule;
+    const { symbol } = parcel.about;
+    const note = (detail: string): void => this.#spend(trigger, { symbol, detail, frame: parcel.index });
+    switch (kind) {
+      case "duplicate":
+        parcel.copies += 1;
+        note("twice");
+        return;
+      case "drift_unknown":
+        parcel.follower = unknownFrame(this.exchange, symbol, parcel.frame.toString());
+        note("another follows");
+        return;
+      case "delay": {
+        const only = instruments === undefined ? undefined : instruments === "*" ? [symbol] : instruments;
+        if (this.#held.stall(only, options.ms ?? 0)) {
+          note(`${options.ms} ms`);
+        }
+        return;
+      }
+      case "reorder":
+        if (this.#held.swap(parcel, { frames, whenSent: () => this.#swapped(trigger, parcel) })) {
+          trigger.spend(this.#options.clock.now());
+        }
+        return;
+      default:
+        this.#edit(trigger, parcel, note);
+    }
+  }
+
+  #swapped(trigger: Trigger, { about, index }: Parcel): void {
+    this.#note(trigger, { symbol: about.symbol, detail: "after the next one", frame: index });
+  }
+
+  #edit(trigger: Trigger, parcel: Parcel, note: (detail: string) => void): void {
+    const edit = FRAME_EDITS[trigger.rule.kind as keyof typeof FRAME_EDITS](parcel.frame.toString(), {
+      random: this.#of(trigger).random,
+      book: this.#options.bookOf(parcel.about.symbol),
+      where: trigger.rule.options.where ?? "any",
+    });
+    if (edit !== undefined) {
+      parcel.frame = edit.frame;
+      note(edit.detail);
+    }
+  }
+
+  #isDue(trigger: Trigger): boolean {
+    return trigger.isDue(this.#options.clock.now(), this.#of(trigger));
+  }
+
+  #of(trigger: Trigger): Occasions {
+    const { seed } = this.#options;
+    const name = `fault:${trigger.rule.index}:${this.exchange}:${this.number}`;
+    const occasions = this.#occasions.get(trigger) ?? { seen: 0, random: new Random(seed, name) };
+    this.#occasions.set(trigger, occasions);
+    return occasions;
+  }
+
+  #spend(trigger: Trigger, what: Note): void {
+    trigger.spend(this.#options.clock.now());
+    this.#note(trigger, what);
+  }
+
+  #note({ rule }: Trigger, { symbol, detail, frame = this.#frames }: Note): void {
+    const { exchange, number: connection } = this;
+    const atMs = this.#options.clock.now();
+    const entry = { kind: rule.kind, exchange, instrument: symbol, connection, frame, atMs, rule: rule.index, detail };
+    this.#options.journal.add(entry);
+  }
+}
+
+type Note = { symbol: string; detail: string; frame?: number };
+
+function matches({ rule }: Trigger, symbol: string): boolean {
+  const { instruments } = rule;
+  return instruments === undefined || (instruments === "*" ? symbol !== "" : instruments.includes(symbol));
+}
+
+function isWanted({ rule }: Trigger, kind: FrameKind): boolean {
+  const usual = rule.kind === "silence" ? CONTENT : FAULT_KINDS[rule.kind].scope === "stream" ? BOOKS : UPDATES;
+  return (rule.frames ?? usual).includes(kind);
+}
+
+function isUnder({ trigger, symbol: only }: Lasting, symbol: string): boolean {
+  return only === undefined ? matches(trigger, symbol) : only === symbol;
+}
+
+function detailOf(kind: FaultKind, options: Trigger["rule"]["options"]): string {
+  switch (kind) {
+    case "close":
+      return `with ${options.code}`;
+    case "half_open":
+      return options.for_ms === undefined ? "for ever" : `for ${options.for_ms} ms`;
+    case "server_shutdown":
+      return `closes after ${options.close_after_ms} ms`;
+    default:
+      return "without a word";
+  }
+}
