@@ -3,7 +3,14 @@
  * can be reached; ends with its parent when it was forked. Bad case: a port that is taken; the error names it.
  */
 import { type Command, Option } from "commander";
-import { type Emulator, startEmulator } from "../emulator/mod.ts";
+import {
+  type Emulator,
+  type EmulatorOptions,
+  FAULT_KIND_NAMES,
+  FAULT_KINDS,
+  readFaultScript,
+  startEmulator,
+} from "../emulator/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { EXCHANGE_IDS, type ExchangeId } from "../model/exchange_id.ts";
 import { openLog } from "./log.ts";
@@ -11,7 +18,9 @@ import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } fro
 import { runUntilStopped } from "./shutdown.ts";
 
 /** What a forked emulator tells its parent. */
-export type EmulatorMessage = { readonly endpoints: Partial<Record<ExchangeId, { websocket: string; rest: string }>> };
+export type EmulatorMessage = {
+  readonly endpoints: Partial<Record<ExchangeId, { websocket: string; rest: string; truth?: string }>>;
+};
 
 type EmulateFlags = SharedFlags & {
   capture?: string[];
@@ -21,6 +30,8 @@ type EmulateFlags = SharedFlags & {
   host?: string;
   port: string;
   json?: boolean;
+  faults?: string;
+  truth?: boolean;
 };
 
 /** Adds the command. */
@@ -34,6 +45,8 @@ export function addEmulate(program: Command): void {
     .option("--seed <number>", "synthetic market: equal seeds give equal markets (default: 1)")
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <number>", "port of the first exchange, the others follow; 0 = any free ones", "0")
+    .option("--faults <file>", "let go wrong what this TOML or JSON file says; see below")
+    .option("--truth", "keep the true books of the last 10,000 events; print one JSON line per exchange")
     .addOption(new Option("--json", "print the addresses as JSON"))
     .addHelpText("after", HELP);
   addCommonFlags(addExchangeFlags(command)).action(emulate);
@@ -54,11 +67,13 @@ async function emulate(flags: EmulateFlags): Promise<void> {
     exchanges,
     source: source(flags, { exchanges, rate: config.emulator.rate }),
     seed: config.emulator.seed,
+    truth: flags.truth ?? false,
+    ...(flags.faults === undefined ? {} : { faults: readFaultScript(flags.faults) }),
     host: flags.host ?? "127.0.0.1",
     ports,
     log: (text) => log.info(text),
   });
-  announce(emulator, { exchanges, isJson: flags.json === true });
+  announce(emulator, exchanges, flags);
   const orphaned = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
   await runUntilStopped(() => emulator.close(), orphaned);
 }
@@ -66,7 +81,7 @@ async function emulate(flags: EmulateFlags): Promise<void> {
 function source(
   { capture, speed }: EmulateFlags,
   { exchanges, rate }: { exchanges: readonly ExchangeId[]; rate: number },
-): Parameters<typeof startEmulator>[0]["source"] {
+): EmulatorOptions["source"] {
   if (capture === undefined) {
     return { kind: "market", rate };
   }
@@ -79,20 +94,14 @@ function source(
   return { kind: "capture", files: capture, speed: Number(speed), exchange };
 }
 
-function announce(
-  emulator: Emulator,
-  { exchanges, isJson }: { exchanges: readonly ExchangeId[]; isJson: boolean },
-): void {
+function announce(emulator: Emulator, exchanges: readonly ExchangeId[], { json, truth }: EmulateFlags): void {
   const endpoints = Object.fromEntries(exchanges.map((id) => [id, emulator.endpoints[id]]));
   const message: EmulatorMessage = { endpoints };
   process.send?.(message);
-  if (isJson) {
-    process.stdout.write(`${JSON.stringify(message)}\n`);
-    return;
-  }
-  for (const [id, { websocket, rest }] of Object.entries(endpoints)) {
-    process.stdout.write(`${id.padEnd(18)} ${websocket.padEnd(30)} ${rest}\n`);
-  }
+  const lines = Object.entries(endpoints).map(([exchange, { websocket: ws, rest, truth: page }]) =>
+    truth ? JSON.stringify({ exchange, ws, rest, truth: page }) : `${exchange.padEnd(18)} ${ws.padEnd(30)} ${rest}`,
+  );
+  process.stdout.write(`${json && !truth ? JSON.stringify(message) : lines.join("\n")}\n`);
 }
 
 function portNumber(text: string): number {
@@ -103,8 +112,66 @@ function portNumber(text: string): number {
   return port;
 }
 
+/** A script that the help shows; a test keeps it valid. */
+export const FAULTS_EXAMPLE = `# Every fault has a kind, a target, a trigger and the options of its kind.
+seed = 7                          # default: --seed
+
+[[fault]]                         # 1 in 1,000 updates of one book is lost
+kind = "drop"
+exchange = "kraken"
+instrument = "BTC/USD"
+probability = 0.001
+
+[[fault]]                         # every book update of the first connection loses its zeros, for 100 frames
+kind = "drift_zeros"
+exchange = "coinbase_exchange"
+connection = 1
+after = 500                       # so many frames pass first
+for_frames = 100
+
+[[fault]]                         # twice a minute one connection falls silent; heartbeats go on
+kind = "silence"
+per_second = 0.033
+for_ms = 20000
+
+[[fault]]                         # the second depth request gets a book from 5 s ago
+kind = "rest_stale"
+exchange = "binance"
+after = 1
+age_ms = 5000
+
+[[fault]]                         # a minute after the start, until its end: crossed books
+kind = "auction"
+exchange = "coinbase_exchange"
+instrument = "ETH-USD"
+at_ms = 60000
+for_ms = 3000
+`;
+
 const HELP = `
 Examples:
   alphapulse emulate                                      all exchanges, any free ports
   alphapulse emulate --exchange kraken --port 9001 --rate 10
-  alphapulse emulate --exchange kraken --capture kraken.jsonl.gz --speed 0`;
+  alphapulse emulate --exchange kraken --capture kraken.jsonl.gz --speed 0
+  alphapulse emulate --faults faults.toml --truth
+
+Truth: GET <truth>/{symbol}?sequence=N or ?time=RFC3339 (neither: the newest) answers {sequence, time, bids, asks, digest}:
+  the book that a correct client holds then; depth=10 levels a side (Kraken's default), levels=, lowest= and highest= prices.
+Faults: GET <rest>/faults answers {counts, total, entries}: what was injected, where and when. A script, as TOML:
+
+${FAULTS_EXAMPLE.replace(/^(?=.)/gm, "  ")}
+  Targets: exchange, instrument ("*": whichever comes, that one alone; none: the whole connection), connection (from 1),
+    frames (${["snapshot", "book", "trade", "heartbeat", "reply"].join(", ")}, …), requests (depth, metadata, other); one or a list.
+  Triggers: at_ms and until_ms after the start, and one of after, probability, per_second; times (default 1, or no limit).
+  Kinds:
+${kindLines()}`;
+
+function kindLines(): string {
+  return FAULT_KIND_NAMES.map((kind) => {
+    const { says, options, exchanges } = FAULT_KINDS[kind];
+    const settings = Object.entries(options).map(([key, value]) => (value === undefined ? key : `${key} = ${value}`));
+    const where = exchanges === undefined ? "" : ` Only ${exchanges.join(", ")}.`;
+    const what = settings.length === 0 ? "" : ` [${settings.join(", ")}]`;
+    return `    ${kind.padEnd(20)} ${says}${where}${what}`;
+  }).join("\n");
+}

@@ -8,9 +8,9 @@ import * as frames from "./binance_frames.ts";
 import { BinanceRest } from "./binance_rest.ts";
 import { BINANCE_RULES } from "./binance_rules.ts";
 import { type BinanceHost, BinanceSession } from "./binance_session.ts";
+import type { Change } from "./book_events.ts";
 import type { CapturePlayer } from "./capture_player.ts";
 import type { Listing } from "./instruments.ts";
-import type { Change } from "./book_events.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
 import type {
@@ -149,10 +149,7 @@ export class Binance implements Protocol, BinanceHost {
   }
 
   // The same changes once a second, for as long as somebody listens.
-  #publishSlow(
-    book: MarketBook,
-    { name, eventMs, atUs }: { name: string; eventMs: number; atUs: number },
-  ): void {
+  #publishSlow(book: MarketBook, { name, eventMs, atUs }: { name: string; eventMs: number; atUs: number }): void {
     const stream = `${name}@depth`;
     if (![...this.#sessions].some((session) => session.has(stream))) {
       this.#slow.delete(book);

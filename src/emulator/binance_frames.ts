@@ -3,9 +3,10 @@
  * texts, milliseconds as numbers. Payloads are built bare; `wrapped` adds the envelope of combined streams.
  * @see github binance/binance-spot-api-docs web-socket-streams.md (read 2026-07-21)
  */
+
+import type { Fill, Touch } from "./book_events.ts";
 import type { Listing } from "./instruments.ts";
 import { BID, type BookSide, type Ladder } from "./ladder.ts";
-import type { Fill, Touch } from "./book_events.ts";
 import type { BookView } from "./market_book.ts";
 import { paddedDecimal, stepText } from "./text.ts";
 

@@ -4,8 +4,8 @@
  * Bad case: a stream that does not exist is acknowledged and stays silent, as on the real exchange.
  */
 import type { Audience, RecordedFrame, Topic } from "./audience.ts";
-import type { CapturePlayer } from "./capture_player.ts";
 import { shutdownPayload, wrapped } from "./binance_frames.ts";
+import type { CapturePlayer } from "./capture_player.ts";
 import { type ClientSession, type Connection, REPLY, type Unasked } from "./protocol.ts";
 import { echoedId, parseObject, textArray } from "./text.ts";
 

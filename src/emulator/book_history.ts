@@ -58,7 +58,10 @@ export class BookHistory {
   #recorded: MarketBook["changes"] | undefined;
 
   /** @param isNumbered whether update ids are sequences @param eventsKept how many, besides the oldest state */
-  constructor(book: MarketBook, { isNumbered, eventsKept = EVENTS_KEPT }: { isNumbered: boolean; eventsKept?: number }) {
+  constructor(
+    book: MarketBook,
+    { isNumbered, eventsKept = EVENTS_KEPT }: { isNumbered: boolean; eventsKept?: number },
+  ) {
     this.#book = book;
     this.#isNumbered = isNumbered;
     this.#capacity = eventsKept + 1;

@@ -5,10 +5,10 @@
  * @see docs.cdp.coinbase.com/exchange/websocket-feed (read 2026-11)
  */
 import type { Audience, RecordedFrame, Topic } from "./audience.ts";
+import type { Fill } from "./book_events.ts";
 import type { CapturePlayer } from "./capture_player.ts";
 import * as frames from "./coinbase_exchange_frames.ts";
 import type { Listing } from "./instruments.ts";
-import type { Fill } from "./book_events.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
 import {
@@ -102,7 +102,7 @@ export class CoinbaseExchange implements Protocol {
       return;
     }
     if (channel === "level2_50") {
-      const frame = frames.snapshotFrame(book, this.#market.stamp(this.#market.market.nowUs));
+      const frame = frames.snapshotFrame(book, this.#market.stampOf(book));
       session.connection.send(frame, { kind: "snapshot", symbol: product });
     }
     const last = book.history.at(-1);

@@ -3,9 +3,10 @@
  * frames, plain ones in matches and REST. Pure functions of integers.
  * @see docs.cdp.coinbase.com/exchange/websocket-feed/channels (read 2026-11)
  */
+
+import type { Change, Fill } from "./book_events.ts";
 import type { Listing } from "./instruments.ts";
 import { ASK, BID, type Ladder } from "./ladder.ts";
-import type { Change, Fill } from "./book_events.ts";
 import type { BookView, MarketBook } from "./market_book.ts";
 import { microTime, nanoTime, paddedDecimal, plainDecimal, stepText } from "./text.ts";
 

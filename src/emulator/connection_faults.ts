@@ -5,15 +5,15 @@
  */
 import type { ExchangeId } from "../model/exchange_id.ts";
 import type { Clock } from "./clock.ts";
-import { type DriftKind, driftedFrame, unknownFrame } from "./drift_edits.ts";
+import { unknownFrame } from "./drift_edits.ts";
+import type { FaultJournal } from "./fault_journal.ts";
 import { FAULT_KINDS, type FaultKind } from "./fault_kinds.ts";
+import { OccasionLog, type Occasions, type Trigger } from "./fault_trigger.ts";
 import { FRAME_EDITS } from "./frame_edits.ts";
 import { HeldFrames, type Parcel } from "./held_frames.ts";
-import type { FaultJournal } from "./fault_journal.ts";
-import type { Occasions, Trigger } from "./fault_trigger.ts";
+import { isWanted, LastingFaults, matches } from "./lasting_faults.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { FrameAbout, FrameKind, Subscription, Unasked } from "./protocol.ts";
-import { Random } from "./random.ts";
 import { Bucket } from "./rate_limit.ts";
 
 /** What faults can do to a connection. */
@@ -44,12 +44,9 @@ export type ConnectionFaultsOptions = {
   readonly bookOf: (symbol: string) => MarketBook | undefined;
 };
 
-/** A change of form that lasts, or a silence. */
-type Lasting = { readonly trigger: Trigger; readonly symbol: string | undefined; readonly endMs: number; left: number };
-
 const BOOKS: readonly FrameKind[] = ["snapshot", "book"];
-const CONTENT: readonly FrameKind[] = ["snapshot", "book", "trade", "ticker", "kline"];
 const UPDATES: readonly FrameKind[] = ["book"];
+const CLOSE_NORMAL = 1000;
 const CLOSE_GOING_AWAY = 1001;
 
 /** One connection under faults. */
@@ -61,14 +58,15 @@ export class ConnectionFaults {
   readonly subscribed = new Set<string>();
   isFrozen = false;
   readonly #options: ConnectionFaultsOptions;
-  readonly #occasions = new Map<Trigger, Occasions>();
-  readonly #byScope: Readonly<Record<"frame" | "stream" | "connection" | "subscription" | "policy", Trigger[]>>;
+  readonly #occasions: OccasionLog;
+  readonly #byScope: Readonly<Record<"frame" | "connection" | "subscription" | "policy", Trigger[]>>;
   readonly #held: HeldFrames;
+  readonly #lasting: LastingFaults;
   readonly #silenced = new Set<string>();
   readonly #buckets = new Map<Trigger, Bucket>();
-  #lasting: Lasting[] = [];
   #frames = 0;
   #isBefalling = false;
+  #isEnding = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
   #cutAtMs = Number.POSITIVE_INFINITY;
 
@@ -78,13 +76,20 @@ export class ConnectionFaults {
     this.number = number;
     this.openedAtMs = clock.now();
     this.#options = options;
+    this.#occasions = new OccasionLog(options.seed);
     this.#held = new HeldFrames(clock, (frame, onWritten) => outlet.deliver(frame, onWritten));
     const own = triggers.filter(({ rule }) => rule.connections?.includes(number) ?? true);
     const of = (scope: string): Trigger[] => own.filter(({ rule }) => FAULT_KINDS[rule.kind].scope === scope);
+    this.#lasting = new LastingFaults(of("stream"), {
+      exchange,
+      clock,
+      isDue: (trigger) => this.#isDue(trigger),
+      spend: (trigger, { symbol, frame }) => this.#spend(trigger, { symbol, frame, detail: "begins" }),
+    });
     this.#byScope = {
       frame: of("frame"),
-      stream: of("stream"),
-      connection: of("connection").filter((trigger) => !trigger.isTimed || trigger.rule.frames !== undefined),
+      // Those that time alone decides come from outside, for all connections together.
+      connection: of("connection").filter((trigger) => !trigger.isTimed),
       subscription: of("subscription"),
       policy: of("policy"),
     };
@@ -95,7 +100,7 @@ export class ConnectionFaults {
     this.#befallByFrame(about);
     const parcel: Parcel = { frame, about, index: this.#frames, copies: 1, follower: undefined };
     this.#frames += 1;
-    const isGone = this.isFrozen || this.#isSilenced(about) || this.#drift(parcel) || this.#strike(parcel);
+    const isGone = this.isFrozen || this.#isSilenced(about) || this.#lasting.reshape(parcel) || this.#strike(parcel);
     if (isGone) {
       about.onWritten?.();
     }
@@ -131,7 +136,7 @@ export class ConnectionFaults {
     }
     this.subscribed.add(symbol);
     for (const trigger of this.#byScope.subscription) {
-      if (matches(trigger, symbol) && this.#isDue(trigger)) {
+      if (matches(trigger.rule, symbol) && this.#isDue(trigger)) {
         this.#spend(trigger, { symbol, detail: "acknowledged and silent" });
         this.#silenced.add(symbol);
       }
@@ -143,19 +148,23 @@ export class ConnectionFaults {
     if (atMs >= this.#cutAtMs) {
       this.#cutAtMs = Number.POSITIVE_INFINITY;
       this.#options.outlet.cut();
-    } else if (atMs >= this.#closeAtMs) {
-      this.#closeAtMs = Number.POSITIVE_INFINITY;
-      this.#options.outlet.close(CLOSE_GOING_AWAY, "going away");
+    } else if (atMs >= this.#closeAtMs && !this.isFrozen) {
+      this.#close(CLOSE_GOING_AWAY, "going away");
     }
+    const ageMs = atMs - this.openedAtMs;
     for (const trigger of this.#byScope.policy) {
       const { kind, options } = trigger.rule;
-      const isOld = kind === "age_close" && atMs - this.openedAtMs >= (options.age_ms ?? 0);
-      if (isOld && trigger.isHolding(atMs) && this.#closeAtMs !== Number.NEGATIVE_INFINITY && !this.isFrozen) {
-        this.#closeAtMs = Number.POSITIVE_INFINITY;
-        this.#note(trigger, { symbol: "", detail: `${atMs - this.openedAtMs} ms old` });
-        this.#options.outlet.close(1000, "maximum age");
+      const isOld = kind === "age_close" && ageMs >= (options.age_ms ?? 0);
+      if (isOld && trigger.isHolding(atMs) && !this.isOver) {
+        this.#note(trigger, { symbol: "", detail: `${ageMs} ms old` });
+        this.#close(CLOSE_NORMAL, "maximum age");
       }
     }
+  }
+
+  /** Whether nothing more can befall it. */
+  get isOver(): boolean {
+    return this.isFrozen || this.#isEnding;
   }
 
   /** Announces something and closes the connection later. @param closeAtMs Unix milliseconds */
@@ -170,7 +179,7 @@ export class ConnectionFaults {
    */
   befall(trigger: Trigger): boolean {
     const { kind } = trigger.rule;
-    if (this.isFrozen) {
+    if (this.isOver) {
       return false;
     }
     this.#isBefalling = true;
@@ -185,7 +194,7 @@ export class ConnectionFaults {
   }
 
   #resend(trigger: Trigger): boolean {
-    const symbols = [...this.subscribed].filter((symbol) => matches(trigger, symbol)).sort();
+    const symbols = [...this.subscribed].filter((symbol) => matches(trigger.rule, symbol)).sort();
     const symbol = symbols[this.#of(trigger).random.below(Math.max(1, symbols.length))];
     if (symbol === undefined) {
       return false;
@@ -204,9 +213,10 @@ export class ConnectionFaults {
     this.#note(trigger, { symbol: "", detail: detailOf(kind, options) });
     switch (kind) {
       case "close":
-        outlet.close(options.code ?? 1000, "");
+        this.#close(options.code ?? CLOSE_NORMAL, "");
         return true;
       case "cut":
+        this.#isEnding = true;
         outlet.cut();
         return true;
       case "half_open":
@@ -220,14 +230,20 @@ export class ConnectionFaults {
     }
   }
 
+  #close(code: number, reason: string): void {
+    this.#isEnding = true;
+    this.#closeAtMs = Number.POSITIVE_INFINITY;
+    this.#options.outlet.close(code, reason);
+  }
+
   // A fault of the connection that waits for a number of frames comes before the next one.
   #befallByFrame({ kind, symbol }: FrameAbout): void {
-    if (this.#isBefalling || this.isFrozen) {
+    if (this.#isBefalling || this.isOver) {
       return;
     }
     for (const trigger of this.#byScope.connection) {
       const isWanted = trigger.rule.frames?.includes(kind) ?? true;
-      const isAbout = trigger.rule.kind === "snapshot_midstream" || matches(trigger, symbol);
+      const isAbout = trigger.rule.kind === "snapshot_midstream" || matches(trigger.rule, symbol);
       if (isWanted && isAbout && this.#isDue(trigger) && this.befall(trigger)) {
         trigger.spend(this.#options.clock.now());
       }
@@ -238,60 +254,11 @@ export class ConnectionFaults {
     return BOOKS.includes(kind) && this.#silenced.has(symbol);
   }
 
-  // Changes of form that have begun, and those that begin with this frame. True: the frame is swallowed.
-  #drift(parcel: Parcel): boolean {
-    const atMs = this.#options.clock.now();
-    const { kind, symbol } = parcel.about;
-    this.#lasting = this.#lasting.filter((one) => one.endMs > atMs && one.left > 0);
-    for (const one of this.#lasting) {
-      if (isUnder(one, symbol) && isWanted(one.trigger, kind) && this.#reshape(one.trigger, parcel)) {
-        one.left -= 1;
-        if (one.trigger.rule.kind === "silence") {
-          return true;
-        }
-      }
-    }
-    for (const trigger of this.#byScope.stream) {
-      const hasBegun = this.#lasting.some((one) => one.trigger === trigger && isUnder(one, symbol));
-      if (!hasBegun && isWanted(trigger, kind) && matches(trigger, symbol) && this.#isDue(trigger)) {
-        if (this.#begin(trigger, parcel)) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  #begin(trigger: Trigger, parcel: Parcel): boolean {
-    if (!this.#reshape(trigger, parcel)) {
-      return false;
-    }
-    const { instruments, options, kind } = trigger.rule;
-    const { for_ms: forMs = Number.POSITIVE_INFINITY, for_frames: left = Number.POSITIVE_INFINITY } = options;
-    const symbol = instruments === "*" ? parcel.about.symbol : undefined;
-    this.#spend(trigger, { symbol: symbol ?? parcel.about.symbol, detail: "begins", frame: parcel.index });
-    this.#lasting.push({ trigger, symbol, endMs: this.#options.clock.now() + forMs, left: left - 1 });
-    return kind === "silence";
-  }
-
-  // Whether the frame is another now; silence needs no other frame.
-  #reshape({ rule }: Trigger, parcel: Parcel): boolean {
-    if (rule.kind === "silence") {
-      return true;
-    }
-    const text = driftedFrame(rule.kind as DriftKind, parcel.frame.toString(), {
-      exchange: this.exchange,
-      options: rule.options,
-    });
-    parcel.frame = text ?? parcel.frame;
-    return text !== undefined;
-  }
-
   // Faults of single frames. True: the frame is swallowed.
   #strike(parcel: Parcel): boolean {
     for (const trigger of this.#byScope.frame) {
       const { kind, symbol } = parcel.about;
-      if (isWanted(trigger, kind) && matches(trigger, symbol) && this.#isDue(trigger)) {
+      if (isWanted(trigger.rule, kind, UPDATES) && matches(trigger.rule, symbol) && this.#isDue(trigger)) {
         if (trigger.rule.kind === "drop") {
           this.#spend(trigger, { symbol, detail: "dropped", frame: parcel.index });
           return true;
@@ -354,11 +321,7 @@ export class ConnectionFaults {
   }
 
   #of(trigger: Trigger): Occasions {
-    const { seed } = this.#options;
-    const name = `fault:${trigger.rule.index}:${this.exchange}:${this.number}`;
-    const occasions = this.#occasions.get(trigger) ?? { seen: 0, random: new Random(seed, name) };
-    this.#occasions.set(trigger, occasions);
-    return occasions;
+    return this.#occasions.of(trigger, `${this.exchange}:${this.number}`);
   }
 
   #spend(trigger: Trigger, what: Note): void {
@@ -375,20 +338,6 @@ export class ConnectionFaults {
 }
 
 type Note = { symbol: string; detail: string; frame?: number };
-
-function matches({ rule }: Trigger, symbol: string): boolean {
-  const { instruments } = rule;
-  return instruments === undefined || (instruments === "*" ? symbol !== "" : instruments.includes(symbol));
-}
-
-function isWanted({ rule }: Trigger, kind: FrameKind): boolean {
-  const usual = rule.kind === "silence" ? CONTENT : FAULT_KINDS[rule.kind].scope === "stream" ? BOOKS : UPDATES;
-  return (rule.frames ?? usual).includes(kind);
-}
-
-function isUnder({ trigger, symbol: only }: Lasting, symbol: string): boolean {
-  return only === undefined ? matches(trigger, symbol) : only === symbol;
-}
 
 function detailOf(kind: FaultKind, options: Trigger["rule"]["options"]): string {
   switch (kind) {

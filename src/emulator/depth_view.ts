@@ -3,8 +3,9 @@
  * that come (back) into it, and silence about levels that leave it, which the client must truncate by itself.
  * Bad case: a book with fewer levels than the depth; then everything is in scope and nothing is truncated.
  */
-import { ASK, BID, type BookSide, type Ladder } from "./ladder.ts";
+
 import type { Change } from "./book_events.ts";
+import { ASK, BID, type BookSide, type Ladder } from "./ladder.ts";
 import type { MarketBook } from "./market_book.ts";
 
 /** Price in ticks and quantity in lots; quantity 0 removes. */

@@ -10,15 +10,7 @@ import type { ExchangeId } from "../model/exchange_id.ts";
  * `subscription`: what follows an acknowledgement · `policy`: a rule that holds for a while · `rest`: a REST request ·
  * `connect`: an attempt to connect · `market`: the exchange itself, for all its clients.
  */
-export type FaultScope =
-  | "frame"
-  | "stream"
-  | "connection"
-  | "subscription"
-  | "policy"
-  | "rest"
-  | "connect"
-  | "market";
+export type FaultScope = "frame" | "stream" | "connection" | "subscription" | "policy" | "rest" | "connect" | "market";
 
 /** Options by their name in a script; `undefined` where the default is none or stands with the option below. */
 export type FaultOptions = {

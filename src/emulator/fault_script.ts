@@ -136,12 +136,44 @@ export function parseFaultScript(value: unknown, source = "the fault script"): F
     const [issue] = result.error.issues;
     throw issue === undefined ? result.error : schemaError(issue, value, source);
   }
-  const rules = result.data.fault.map((input, index) => ruleOf(input, index, (key, reason) => {
-    const was = JSON.stringify(input[key as keyof RuleInput]) ?? "undefined";
-    return new ConfigError(`Cannot use ${source}: fault[${index}].${key}: ${reason}, was ${was}`);
-  }));
+  const rules = result.data.fault.map((input, index) =>
+    ruleOf(input, index, (key, reason) => {
+      const was = JSON.stringify(input[key as keyof RuleInput]) ?? "undefined";
+      return new ConfigError(`Cannot use ${source}: fault[${index}].${key}: ${reason}, was ${was}`);
+    }),
+  );
   return { ...(result.data.seed === undefined ? {} : { seed: result.data.seed }), rules };
 }
+
+/**
+ * Checks a script against what runs.
+ * @param options.symbols native symbols of each exchange that runs
+ * @throws ConfigError naming the key: an exchange or instrument that does not run, a fault that needs a synthetic market
+ */
+export function checkScript(script: FaultScript, { symbols, hasMarket }: Running): void {
+  for (const { index, kind, exchanges, instruments } of script.rules) {
+    const refuse = (key: string, reason: string, was: string): ConfigError =>
+      new ConfigError(`Cannot use the fault script: fault[${index}].${key}: ${reason}, was ${was}`);
+    const absent = exchanges?.find((exchange) => !symbols.has(exchange));
+    if (absent !== undefined) {
+      throw refuse("exchange", `it does not run, only ${[...symbols.keys()].join(", ")}`, absent);
+    }
+    const targets = [...symbols.keys()].filter((one) => existsOn(kind, one) && (exchanges?.includes(one) ?? true));
+    if (targets.length === 0) {
+      throw refuse("kind", "it exists on no exchange that runs", kind);
+    }
+    if (FAULT_KINDS[kind].needsMarket && !hasMarket) {
+      throw refuse("kind", "it needs a synthetic market, not a capture", kind);
+    }
+    const listed = targets.flatMap((exchange) => symbols.get(exchange) ?? []);
+    const unknown = typeof instruments === "object" ? instruments.find((one) => !listed.includes(one)) : undefined;
+    if (unknown !== undefined) {
+      throw refuse("instrument", `it is not listed${nearestHint(unknown, listed)}`, unknown);
+    }
+  }
+}
+
+type Running = { readonly symbols: ReadonlyMap<ExchangeId, readonly string[]>; readonly hasMarket: boolean };
 
 function listOf<Item extends z.ZodType>(item: Item) {
   return z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(item).min(1));
@@ -216,7 +248,10 @@ const KEY_SCOPES: Readonly<Record<string, readonly string[]>> = {
 
 function schemaError(issue: z.core.$ZodIssue, value: unknown, source: string): ConfigError {
   const place = (path: readonly PropertyKey[]): string =>
-    path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("").replace(/^\./, "");
+    path
+      .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
+      .join("")
+      .replace(/^\./, "");
   const found = issue.path.reduce<unknown>((at, part) => (isIndexable(at) ? at[String(part)] : undefined), value);
   if (issue.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;

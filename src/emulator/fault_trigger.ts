@@ -4,7 +4,7 @@
  * that share one generator; hence occasions carry their own, and timing between connections changes nothing.
  */
 import type { FaultRule } from "./fault_script.ts";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 
 const SECOND_MS = 1_000;
 
@@ -18,7 +18,8 @@ export type Occasions = {
 /** The trigger of one rule. */
 export class Trigger {
   readonly rule: FaultRule;
-  readonly #random: Random;
+  /** For choices that the rule makes as a whole. */
+  readonly random: Random;
   readonly #startMs: number;
   #left: number;
   /** With a rate: when the next one is due. */
@@ -27,7 +28,7 @@ export class Trigger {
   /** @param random of the rule @param startMs when the emulator started, Unix milliseconds */
   constructor(rule: FaultRule, random: Random, startMs: number) {
     this.rule = rule;
-    this.#random = random;
+    this.random = random;
     this.#startMs = startMs;
     this.#left = rule.times;
     this.#arrivalMs = this.#after(startMs + rule.atMs);
@@ -65,6 +66,11 @@ export class Trigger {
     return perSecond === undefined ? seen >= (after ?? 0) : atMs >= this.#arrivalMs;
   }
 
+  /** Whether it shall happen now, where every moment is an occasion: with a time or a rate. */
+  isDueAt(atMs: number): boolean {
+    return this.isOpen(atMs) && (this.rule.perSecond === undefined || atMs >= this.#arrivalMs);
+  }
+
   /** It happened. */
   spend(atMs: number): void {
     this.#left -= 1;
@@ -73,6 +79,24 @@ export class Trigger {
 
   #after(atMs: number): number {
     const { perSecond } = this.rule;
-    return perSecond === undefined ? atMs : atMs + this.#random.wait(SECOND_MS / perSecond);
+    return perSecond === undefined ? atMs : atMs + this.random.wait(SECOND_MS / perSecond);
+  }
+}
+
+/** Keeps the occasions of each rule at each place, every one with randomness of its own. */
+export class OccasionLog {
+  readonly #seed: number;
+  readonly #byName = new Map<string, Occasions>();
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  /** @param place where they are counted, e.g. `kraken:rest` */
+  of({ rule }: Trigger, place: string): Occasions {
+    const name = `fault:${rule.index}:${place}`;
+    const occasions = this.#byName.get(name) ?? { seen: 0, random: new Random(this.#seed, name) };
+    this.#byName.set(name, occasions);
+    return occasions;
   }
 }

@@ -102,7 +102,7 @@ export class Kraken implements Protocol, KrakenHost {
     const view = this.#views.get(viewKey(symbol, depth)) ?? new DepthView(book, depth);
     this.#views.set(viewKey(symbol, depth), view);
     if (snapshot) {
-      const atUs = this.#market.stamp(this.#market.market.nowUs);
+      const atUs = this.#market.stampOf(book);
       const frame = frames.bookFrame("snapshot", book, { levels: view.snapshot(), atUs });
       session.connection.send(frame, { kind: "snapshot", symbol });
     }

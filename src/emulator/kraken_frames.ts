@@ -4,10 +4,10 @@
  * @see docs.kraken.com/exchange/guides/websockets/book-checksum-v2 (read 2026-11)
  */
 import { crc32 } from "node:zlib";
+import type { Fill } from "./book_events.ts";
 import type { ViewLevel, ViewLevels } from "./depth_view.ts";
 import type { Listing } from "./instruments.ts";
 import { ASK, type Ladder } from "./ladder.ts";
-import type { Fill } from "./book_events.ts";
 import type { MarketBook } from "./market_book.ts";
 import { microTime, paddedDecimal } from "./text.ts";
 

@@ -37,6 +37,11 @@ export class MarketRun {
     return this.#epochUs + atUs;
   }
 
+  /** Unix microseconds of a book as it stands: now, and not before its last event. */
+  stampOf(book: MarketBook): number {
+    return Math.max(book.eventUs, this.stamp(this.market.nowUs));
+  }
+
   /** Simulated microseconds now; stands still while paused. */
   nowUs(): number {
     return this.#isPaused ? this.market.nowUs : Math.floor(this.#clock.now() * 1000) - this.#epochUs;
@@ -48,7 +53,7 @@ export class MarketRun {
    * @returns the book, and the time that an answer prints, Unix microseconds
    */
   view(book: MarketBook, agedMs: number): { view: BookView; atUs: number } {
-    const nowUs = this.stamp(this.market.nowUs);
+    const nowUs = this.stampOf(book);
     const history = agedMs > 0 ? this.market.history(book) : undefined;
     if (history === undefined) {
       return { view: book, atUs: nowUs };

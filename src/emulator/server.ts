@@ -1,36 +1,18 @@
 /**
- * One exchange's server: REST and WebSocket on one port. Knows HTTP and frames, no exchange.
- * Bad case: a client that reads slower than the market moves; beyond 64 MiB of unread frames it is cut, as real
- * exchanges do, so that it cannot fill the memory of the machine.
+ * The socket shell: one exchange's REST and WebSocket on one port. Knows HTTP and frames, no exchange.
+ * Bad case: a client that breaks HTTP or the WebSocket protocol; it is answered or cut, and the log says so.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { ConfigError } from "../errors.ts";
-import type { ClientSession, Connection, Protocol, RestAnswer, RestRequest } from "./protocol.ts";
+import type { ExchangeCore, Link } from "./exchange_core.ts";
+import type { RestAnswer } from "./protocol.ts";
+import type { RestOutcome } from "./rest_faults.ts";
 
-/** Unread bytes per client beyond which it is cut. */
-const UNREAD_BYTES_MAX = 64 * 1024 * 1024;
 const REST_BODY_BYTES_MAX = 64 * 1024;
-
-/** What a server has done since it started. */
-export type ServerCounts = {
-  /** WebSockets accepted. */
-  connections: number;
-  /** WebSockets open now. */
-  openConnections: number;
-  /** Text frames sent. */
-  framesSent: number;
-  /** UTF-8 bytes of those frames. */
-  bytesSent: number;
-  /** Text or binary messages of clients. */
-  clientMessages: number;
-  /** REST requests. */
-  restRequests: number;
-  /** Clients cut because they read too slowly. */
-  slowClientsCut: number;
-};
+const STATUS_TEXTS: Readonly<Record<number, string>> = { 404: "Not Found", 429: "Too Many Requests" };
 
 type ServerOptions = {
   host: string;
@@ -39,34 +21,26 @@ type ServerOptions = {
   log: (message: string) => void;
 };
 
-/** Serves one protocol. */
+/** Serves one exchange. */
 export class ExchangeServer {
-  readonly counts: ServerCounts = {
-    connections: 0,
-    openConnections: 0,
-    framesSent: 0,
-    bytesSent: 0,
-    clientMessages: 0,
-    restRequests: 0,
-    slowClientsCut: 0,
-  };
-  readonly #protocol: Protocol;
+  readonly #core: ExchangeCore;
   readonly #options: ServerOptions;
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
-  readonly #sessions = new Set<ClientSession>();
+  /** Clients that get no answer to their attempt to connect. */
+  readonly #unanswered = new Set<Duplex>();
 
-  constructor(protocol: Protocol, options: ServerOptions) {
-    this.#protocol = protocol;
+  constructor(core: ExchangeCore, options: ServerOptions) {
+    this.#core = core;
     this.#options = options;
     this.#sockets = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
-      maxPayload: protocol.messageBytesMax,
+      maxPayload: core.messageBytesMax,
     });
     this.#http = createServer((request, response) => void this.#rest(request, response));
     this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
-    this.#http.on("clientError", (_error, socket) => refuse(socket, "400 Bad Request"));
+    this.#http.on("clientError", (_error, socket) => refuse(socket, { status: 400 }));
   }
 
   /**
@@ -87,17 +61,13 @@ export class ExchangeServer {
     return address.family === "IPv6" ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
   }
 
-  /** Lets every session see the time. @param atMs now, Unix milliseconds */
-  tick(atMs: number): void {
-    for (const session of this.#sessions) {
-      session.tick(atMs);
-    }
-  }
-
   /** Cuts every client and frees the port; takes well under a second. */
   async close(): Promise<void> {
     for (const socket of this.#sockets.clients) {
       socket.terminate();
+    }
+    for (const socket of this.#unanswered) {
+      socket.destroy();
     }
     this.#sockets.close();
     const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
@@ -108,36 +78,30 @@ export class ExchangeServer {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", (error) => this.#options.log(`client socket failed: ${error.message}`));
     const url = parseUrl(request);
-    if (url === undefined || !this.#protocol.accepts(url)) {
-      refuse(socket, "404 Not Found");
-      return;
+    const admission = url === undefined ? undefined : this.#core.admit(url, request.socket.remoteAddress ?? "");
+    if (url === undefined || admission === undefined || admission.is === "unknown") {
+      refuse(socket, { status: 404 });
+    } else if (admission.is === "refused") {
+      refuse(socket, admission);
+    } else if (admission.is === "unanswered") {
+      this.#unanswered.add(socket);
+      socket.once("close", () => this.#unanswered.delete(socket));
+      socket.resume();
+    } else {
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, { socket, url }));
     }
-    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, url));
   }
 
-  #open(socket: WebSocket, url: URL): void {
-    const { counts } = this;
-    const connection = new ClientConnection(socket, counts);
-    counts.connections += 1;
-    counts.openConnections += 1;
-    const session = this.#protocol.connect(connection, url);
-    this.#sessions.add(session);
-    socket.on("message", (message: Buffer) => {
-      counts.clientMessages += 1;
-      session.message(message.toString("utf8"));
-    });
-    socket.on("ping", (payload: Buffer) => session.control("ping", payload.toString("utf8")));
-    socket.on("pong", (payload: Buffer) => session.control("pong", payload.toString("utf8")));
-    socket.on("error", (error) => this.#options.log(`client broke the WebSocket protocol: ${error.message}`));
-    socket.once("close", () => {
-      counts.openConnections -= 1;
-      this.#sessions.delete(session);
-      session.closed();
-    });
+  #open(webSocket: WebSocket, { socket, url }: { socket: Duplex; url: URL }): void {
+    const peer = this.#core.open(new SocketLink(webSocket, socket), url);
+    webSocket.on("message", (message: Buffer) => peer.message(message.toString("utf8")));
+    webSocket.on("ping", (payload: Buffer) => peer.control("ping", payload.toString("utf8")));
+    webSocket.on("pong", (payload: Buffer) => peer.control("pong", payload.toString("utf8")));
+    webSocket.on("error", (error) => this.#options.log(`client broke the WebSocket protocol: ${error.message}`));
+    webSocket.once("close", () => peer.closed());
   }
 
   async #rest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.counts.restRequests += 1;
     response.on("error", (error) => this.#options.log(`REST answer failed: ${error.message}`));
     let received = 0;
     request.on("data", (chunk: Buffer) => {
@@ -148,64 +112,59 @@ export class ExchangeServer {
     });
     const url = parseUrl(request);
     if (url === undefined) {
-      write(response, { status: 400, body: '{"message":"Bad Request"}' });
+      write(response, { is: "answered", answer: { status: 400, body: '{"message":"Bad Request"}' } });
       return;
     }
     const { pathname, searchParams } = url;
     const remote = request.socket.remoteAddress ?? "";
-    const answer = await this.#answer({ method: request.method ?? "GET", path: pathname, query: searchParams, remote });
+    const asked = { method: request.method ?? "GET", path: pathname, query: searchParams, remote };
+    const outcome = await this.#core.answer(asked);
     if (!response.destroyed) {
-      write(response, answer);
-    }
-  }
-
-  async #answer(request: RestRequest): Promise<RestAnswer> {
-    try {
-      return await this.#protocol.answer(request);
-    } catch (cause) {
-      this.#options.log(`REST answer failed: ${cause instanceof Error ? cause.stack : String(cause)}`);
-      return { status: 500, body: '{"message":"Internal server error"}' };
+      write(response, outcome);
     }
   }
 }
 
 /** A client's WebSocket. */
-class ClientConnection implements Connection {
-  readonly #socket: WebSocket;
-  readonly #counts: ServerCounts;
+class SocketLink implements Link {
+  readonly #webSocket: WebSocket;
+  readonly #socket: Duplex;
 
-  constructor(socket: WebSocket, counts: ServerCounts) {
+  constructor(webSocket: WebSocket, socket: Duplex) {
+    this.#webSocket = webSocket;
     this.#socket = socket;
-    this.#counts = counts;
   }
 
-  get #isOpen(): boolean {
-    return this.#socket.readyState === this.#socket.OPEN;
+  get isOpen(): boolean {
+    return this.#webSocket.readyState === this.#webSocket.OPEN;
   }
 
-  send(frame: string | Buffer, onWritten?: () => void): void {
-    if (!this.#isOpen) {
-      onWritten?.();
-      return;
-    }
-    const bytes = typeof frame === "string" ? Buffer.from(frame) : frame;
-    this.#counts.framesSent += 1;
-    this.#counts.bytesSent += bytes.length;
-    this.#socket.send(bytes, { binary: false }, () => onWritten?.());
-    if (this.#socket.bufferedAmount > UNREAD_BYTES_MAX) {
-      this.#counts.slowClientsCut += 1;
-      this.#socket.terminate();
-    }
+  get unreadBytes(): number {
+    return this.#webSocket.bufferedAmount;
+  }
+
+  send(bytes: Buffer, onWritten?: () => void): void {
+    this.#webSocket.send(bytes, { binary: false }, () => onWritten?.());
   }
 
   ping(payload: string): void {
-    if (this.#isOpen) {
-      this.#socket.ping(payload);
+    if (this.isOpen) {
+      this.#webSocket.ping(payload);
     }
   }
 
   close(code: number, reason: string): void {
-    this.#socket.close(code, reason);
+    this.#webSocket.close(code, reason);
+  }
+
+  cut(): void {
+    this.#webSocket.terminate();
+  }
+
+  // What the client sends is read and thrown away, so that the end of its connection is noticed and nothing else.
+  freeze(): void {
+    this.#socket.removeAllListeners("data");
+    this.#socket.resume();
   }
 }
 
@@ -215,15 +174,25 @@ function parseUrl(request: IncomingMessage): URL | undefined {
   return text.startsWith("/") && URL.canParse(base + text) ? new URL(base + text) : undefined;
 }
 
-function write(response: ServerResponse, { status, body, headers = {} }: RestAnswer): void {
+function write(response: ServerResponse, outcome: RestOutcome): void {
+  if (outcome.is === "unanswered") {
+    return;
+  }
+  const { status, body, headers = {} }: RestAnswer = outcome.answer;
   const bytes = Buffer.from(body);
   response.writeHead(status, { "Content-Type": "application/json", "Content-Length": bytes.length, ...headers });
-  response.end(bytes);
+  if (outcome.is === "cut") {
+    response.write(bytes.subarray(0, outcome.bytes), () => response.destroy());
+  } else {
+    response.end(bytes);
+  }
 }
 
-function refuse(socket: Duplex, status: string): void {
+function refuse(socket: Duplex, { status, retryAfterS }: { status: number; retryAfterS?: number }): void {
   if (socket.writable) {
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const retry = retryAfterS === undefined ? "" : `Retry-After: ${retryAfterS}\r\n`;
+    const reason = STATUS_TEXTS[status] ?? "Refused";
+    socket.end(`HTTP/1.1 ${status} ${reason}\r\n${retry}Connection: close\r\nContent-Length: 0\r\n\r\n`);
   } else {
     socket.destroy();
   }

@@ -1,7 +1,7 @@
 /**
  * Flips one bit of what makes the book, in the ring or on the wire, so that a run shows that its checks see it. Bits are
  * counted over the whole run: in records over version, base price, count, masks, used quantities and offsets, and hash; in
- * frames over the ranges that `dissect` names. Bad case: a bit behind the end of the run; the run says how many there were.
+ * frames over the ranges that `dissect` names. Bad case: a bit behind the end of the run; it is not met, and `passed` says how many there were.
  */
 import {
   DELTA_ADD_MASK,
@@ -77,12 +77,13 @@ export class BitFlipper {
     }
   }
 
-  /** @throws ConfigError when the run ended before the bit */
-  finish(): void {
-    if (this.#target !== undefined && !this.#isDone) {
-      throw new ConfigError(
-        `Cannot flip a bit of the ${this.#target.where}: the run has ${this.#passed} of them, was bit ${this.#target.bit}`,
-      );
-    }
+  /** Bits that were counted before the one that was flipped, or in the whole run. */
+  get passed(): number {
+    return this.#passed;
+  }
+
+  /** True when the bit was met and flipped. */
+  get isDone(): boolean {
+    return this.#isDone;
   }
 }

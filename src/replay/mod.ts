@@ -11,7 +11,7 @@ import type { KernelName } from "../kernel/kernel.ts";
 import { resolveExchangeId } from "../model/exchange_id.ts";
 import { BitFlipper, parseFlip } from "./flip.ts";
 import { ReplayRun } from "./replay_run.ts";
-import { problems, toJson, toText } from "./report.ts";
+import { problems, type ReplayResult, toJson, toText } from "./report.ts";
 
 /** What `runReplay` needs. */
 export type ReplayOptions = {
@@ -32,6 +32,7 @@ const PROGRESS_LINES = 2000;
 
 /**
  * Replays captures.
+ * A bit to flip counts on from the first one again when the run has fewer.
  * @returns exit status: 0 when every integrity check held, 1 otherwise
  * @throws {ConfigError} for unusable input, naming file and line
  */
@@ -39,7 +40,25 @@ export async function runReplay(options: ReplayOptions): Promise<number> {
   if (options.files.length === 0) {
     throw new ConfigError("Cannot replay: name at least one capture, was none");
   }
-  const flipper = new BitFlipper(options.flip === undefined ? undefined : parseFlip(options.flip));
+  const target = options.flip === undefined ? undefined : parseFlip(options.flip);
+  let flipper = new BitFlipper(target);
+  let { result, exchange } = await replayOnce(options, flipper);
+  if (target !== undefined && !flipper.isDone) {
+    if (flipper.passed === 0) {
+      throw new ConfigError(`Cannot flip a bit of the ${target.where}: the run has none, was bit ${target.bit}`);
+    }
+    flipper = new BitFlipper({ ...target, bit: target.bit % flipper.passed });
+    ({ result, exchange } = await replayOnce(options, flipper));
+  }
+  const source = { exchange: exchange.header.id, files: options.files.map(shortName) };
+  options.out(options.isJson ? `${toJson(result, source)}\n` : toText(result, source));
+  return problems(result).length === 0 ? 0 : 1;
+}
+
+async function replayOnce(
+  options: ReplayOptions,
+  flipper: BitFlipper,
+): Promise<{ result: ReplayResult; exchange: Exchange }> {
   const total = options.files.reduce((sum, file) => sum + sizeOf(file), 0);
   let exchange: Exchange | undefined;
   let run: ReplayRun | undefined;
@@ -47,19 +66,8 @@ export async function runReplay(options: ReplayOptions): Promise<number> {
   for (const file of options.files) {
     for await (const { line, number, fileBytes } of readCapture(file)) {
       if (line.t === "header") {
-        const found = exchangeOf(line.exchange, file);
-        if (exchange !== undefined && exchange !== found) {
-          throw new ConfigError(
-            `Cannot replay ${file}: all files must be of one exchange, was ${found.header.id} after ${exchange.header.id}`,
-          );
-        }
-        exchange = found;
-        run ??= new ReplayRun({
-          exchange,
-          kernelName: options.kernelName,
-          flipper,
-          ...(options.wasmBytes === undefined ? {} : { wasmBytes: options.wasmBytes }),
-        });
+        exchange = sameExchange(exchangeOf(line.exchange, file), exchange, file);
+        run ??= startRun(options, exchange, flipper);
       }
       run?.line(line);
       if (number % PROGRESS_LINES === 0) {
@@ -71,11 +79,21 @@ export async function runReplay(options: ReplayOptions): Promise<number> {
   if (run === undefined || exchange === undefined) {
     throw new ConfigError("Cannot replay: the captures hold nothing, was no header");
   }
-  flipper.finish();
-  const result = run.finish();
-  const source = { exchange: exchange.header.id, files: options.files.map(shortName) };
-  options.out(options.isJson ? `${toJson(result, source)}\n` : toText(result, source));
-  return problems(result).length === 0 ? 0 : 1;
+  return { result: run.finish(), exchange };
+}
+
+function startRun(options: ReplayOptions, exchange: Exchange, flipper: BitFlipper): ReplayRun {
+  const { kernelName, wasmBytes } = options;
+  return new ReplayRun({ exchange, kernelName, flipper, ...(wasmBytes === undefined ? {} : { wasmBytes }) });
+}
+
+function sameExchange(found: Exchange, before: Exchange | undefined, file: string): Exchange {
+  if (before !== undefined && before !== found) {
+    throw new ConfigError(
+      `Cannot replay ${file}: all files must be of one exchange, was ${found.header.id} after ${before.header.id}`,
+    );
+  }
+  return found;
 }
 
 /** Folder and file, as captures are listed. */

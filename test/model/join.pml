@@ -65,59 +65,67 @@ bool finished;
 
 byte deltaPosition, deltaTail, deltaIntent, version, images, others, resets;
 
-inline deltaNext() {
-  if
-  :: deltaPosition + 1 > deltaIntent ->
-    deltaIntent = deltaPosition + 1;
-    atomicStore(PRODUCER, INTENT, deltaIntent)
-  :: else
-  fi;
-  deltaPosition++
-}
-
+/* Announced before it is written; a plain store. One step, for the buffer is private. */
 inline recordWrite(content) {
-  deltaNext();
-  d_step { push(PRODUCER, (deltaPosition - 1) % CAPACITY, content) }
+  atomic {
+    if
+    :: deltaPosition + 1 > deltaIntent ->
+      deltaIntent = deltaPosition + 1;
+      atomicStore(PRODUCER, INTENT, deltaIntent)
+    :: else
+    fi;
+    d_step { push(PRODUCER, deltaPosition % CAPACITY, content); deltaPosition++ }
+  }
 }
 
-inline imageWrite(imageVersion, ringSequence) {
+/* The image that is not current, and its generation. */
+inline imageChoose() {
   d_step {
     load(PRODUCER, CURRENT_IMAGE, index);
     index = (index == 1 -> 2 : 1);
     load(PRODUCER, IMAGE(index) + GENERATION, generation);
     images++
-  };
+  }
+}
+
+inline imageWrite(imageVersion, ringSequence) {
 #ifdef BUG_IMAGE_SWAPPED_EARLY
   atomicStore(PRODUCER, CURRENT_IMAGE, index);
 #endif
-  atomicStore(PRODUCER, IMAGE(index) + GENERATION, generation + 1);
+  atomic {
+    atomicStore(PRODUCER, IMAGE(index) + GENERATION, generation + 1);
 #ifdef BUG_GENERATION_EVEN_EARLY
-  atomicStore(PRODUCER, IMAGE(index) + GENERATION, generation + 2);
+    atomicStore(PRODUCER, IMAGE(index) + GENERATION, generation + 2);
 #endif
-  d_step {
-    push(PRODUCER, IMAGE(index) + HEADER, imageVersion * 16 + ringSequence);
-    push(PRODUCER, IMAGE(index) + LEVELS, BOOK(version, 0));
-    push(PRODUCER, IMAGE(index) + LEVELS + 1, BOOK(version, 1))
+    d_step {
+      push(PRODUCER, IMAGE(index) + HEADER, imageVersion * 16 + ringSequence);
+      push(PRODUCER, IMAGE(index) + LEVELS, BOOK(version, 0));
+      push(PRODUCER, IMAGE(index) + LEVELS + 1, BOOK(version, 1))
+    }
   };
 #ifndef BUG_GENERATION_EVEN_EARLY
   atomicStore(PRODUCER, IMAGE(index) + GENERATION, generation + 2);
 #endif
+  atomic {
 #ifndef BUG_IMAGE_SWAPPED_EARLY
-  atomicStore(PRODUCER, CURRENT_IMAGE, index);
+    atomicStore(PRODUCER, CURRENT_IMAGE, index);
 #endif
-  index = 0;
-  generation = 0
+    index = 0;
+    generation = 0
+  }
 }
 
-/* Whenever it pleases: which image is due is not part of the protocol. */
+#ifdef BUG_RING_SEQUENCE_LATE
+#define RING_SEQUENCE (deltaPosition + 1)
+#else
+#define RING_SEQUENCE deltaPosition
+#endif
+
+/* Whenever it pleases: when an image is due is not part of the protocol. */
 inline imagePatrol() {
   if
-  :: images < IMAGES && version > 0 ->
-#ifdef BUG_RING_SEQUENCE_LATE
-    imageWrite(version, deltaPosition + 1)
-#else
-    imageWrite(version, deltaPosition)
-#endif
+  :: atomic { images < IMAGES && version > 0 -> imageChoose() };
+    imageWrite(version, RING_SEQUENCE)
   :: true
   fi
 }
@@ -127,39 +135,29 @@ inline tailsPublish() {
   atomicStore(PRODUCER, TAIL, deltaTail)
 }
 
-inline publish() {
-  tailsPublish();
-  imagePatrol()
-}
-
-inline eventEnd() {
-  if
-  :: deltaPosition - deltaTail > CAPACITY / 4 -> publish()
-  :: else
-  fi
-}
-
-/* The book is replaced: image first, then the Reset record of the image's version. */
-inline resetEvent() {
-  version++;
-  imageWrite(version, deltaPosition + 1);
-  recordWrite(version + RESET)
-}
+/* An event begins when no more than a quarter of the ring waits to be published: see eventEnd. */
+#define MAY_BEGIN (deltaPosition < RECORDS && deltaPosition - deltaTail <= CAPACITY / 4)
 
 proctype producer() {
   byte records, index, generation;
   do
-  :: atomic { deltaPosition < RECORDS -> records = 0 };
+  :: MAY_BEGIN ->
     do
-    :: atomic { records < EVENT_RECORDS && deltaPosition < RECORDS -> version++; recordWrite(version); records++ }
+    :: atomic { records < EVENT_RECORDS && deltaPosition < RECORDS -> version++; records++; recordWrite(version) }
 #ifdef BUG_IMAGE_INSIDE_EVENT
-    :: atomic { records == 1 && images < IMAGES -> imageWrite(version - 1, deltaPosition - 1) }
+    :: atomic { records == 1 && images < IMAGES -> imageChoose() };
+      imageWrite(version - 1, deltaPosition - 1)
 #endif
-    :: atomic { records > 0 -> records = 0; eventEnd(); break }
+    :: atomic { records > 0 -> records = 0; break }
     od
-  :: atomic { deltaPosition < RECORDS && others < OTHERS -> others++; recordWrite(OTHER); eventEnd() }
-  :: atomic { deltaPosition < RECORDS && images < IMAGES && resets < RESETS -> resets++; resetEvent(); eventEnd() }
-  :: atomic { deltaTail != deltaPosition -> publish() }
+  :: atomic { MAY_BEGIN && others < OTHERS -> others++; recordWrite(OTHER) }
+  /* resetEvent: the book is replaced, image first, then the Reset record of the image's version. */
+  :: atomic { MAY_BEGIN && resets < RESETS && images < IMAGES -> resets++; version++; imageChoose() };
+    imageWrite(version, deltaPosition + 1);
+    recordWrite(version + RESET)
+  /* publish, by the host or by eventEnd. */
+  :: atomic { deltaTail != deltaPosition -> tailsPublish() };
+    imagePatrol()
   :: atomic { deltaPosition == RECORDS && deltaTail == deltaPosition && buffers[PRODUCER].used == 0 -> finished = true; break }
   od
 }

@@ -16,8 +16,8 @@ typedef StoreBuffer {
 byte memory[WORDS];
 StoreBuffer buffers[WRITERS];
 
-/* Not part of the state: only used inside one step. */
-hidden byte entry;
+/* Only used inside one step; 0 between steps. */
+byte entry;
 
 /* A plain store. Only inside d_step. */
 inline push(writer, at, what) {
@@ -38,7 +38,7 @@ inline load(writer, at, result) {
     :: else
     fi;
     entry++
-  :: else -> break
+  :: else -> entry = 0; break
   od
 }
 
@@ -55,6 +55,7 @@ inline commit(writer, first) {
   od;
   buffers[writer].address[entry] = 0;
   buffers[writer].value[entry] = 0;
+  entry = 0;
   buffers[writer].used--
 }
 
