@@ -67,12 +67,22 @@ export function isCaptured({ files }: CapturedSource): boolean {
   return files.every((file) => existsSync(join(capturesFolder(), file)));
 }
 
-/** Reads a source. @throws ConfigError naming file and line when a capture is broken */
-export async function readCaptured(source: CapturedSource): Promise<Stream> {
+/**
+ * Reads a source.
+ * @param framesMax frames to read at most
+ * @throws ConfigError naming file and line when a capture is broken
+ */
+export async function readCaptured(
+  source: CapturedSource,
+  framesMax: number = Number.POSITIVE_INFINITY,
+): Promise<Stream> {
   const { id, title, files } = source;
   const raw: RawFrame[] = [];
   for (const file of files) {
     for await (const { line } of readCapture(join(capturesFolder(), file))) {
+      if (raw.length >= framesMax) {
+        break;
+      }
       if (line.t !== "recv" && line.t !== "http") {
         continue;
       }

@@ -15,6 +15,8 @@ import type { Stream } from "./stream.ts";
 export type BenchSettings = HarnessSettings & {
   /** Least time that mitata spends on one function, ms. */
   perCallMs: number;
+  /** Frames read of a capture at most. */
+  capturedFrames: number;
   /** Frames taken from the emulator when there is no capture. */
   emulatedFrames: number;
   isSmoke: boolean;
@@ -65,7 +67,9 @@ export class BenchContext {
     if (source === undefined) {
       throw new RangeError(`Cannot read a stream: no such id, was ${id}`);
     }
-    const stream = isCaptured(source) ? readCaptured(source) : readEmulated(source.exchange, this.settings);
+    const stream = isCaptured(source)
+      ? readCaptured(source, this.settings.capturedFrames)
+      : readEmulated(source.exchange, this.settings);
     this.#streams.set(id, stream);
     return stream;
   }

@@ -55,7 +55,7 @@ function textsOf(engines: readonly Engine[]): string[] {
 
 function eventCase(engines: readonly Engine[], stream: Stream): Case {
   const texts = textsOf(engines);
-  const counts = engines[0]?.counts("book") ?? { records: 0, changes: 0, entries: 0 };
+  const counts = engines[0]?.counts("book") ?? { records: 0, changes: 0, entries: 0, chain: 0 };
   const feed = new RecordedFeed();
   feed.open(stream.frames[0]?.text ?? "");
   const parse: Side = {

@@ -40,8 +40,8 @@ export type FrameList = {
   readonly codes: Int32Array;
 };
 
-/** What a whole run does. */
-export type RunCounts = { records: number; changes: number; entries: number };
+/** What a whole run does; `chain` stands for every book that it went through. */
+export type RunCounts = { records: number; changes: number; entries: number; chain: number };
 
 const FRAME_BYTES = 8 << 20;
 const IMAGE_SHARE = 8;
@@ -155,16 +155,16 @@ export class Engine {
 
   /**
    * Judges a run: outcomes, every record in the ring by chain and hash on a replica, the books at both ends, and that
-   * records and hashes are those of the first run.
+   * every intermediate book is that of the first run.
    * @throws Error naming what is wrong
    */
   verify(choice: FrameChoice, wrong: number): void {
     const what = `${this.stream.id} on ${this.bench.name}`;
     mustEqual(`${what}: outcomes that differ`, wrong, 0);
     this.check.pump();
-    const { records, changes } = this.check;
+    const { records, changes, chain } = this.check;
     const hashes = this.blocks.map((block) => `${block.native} ${this.hash(block)} ${block.levels} ${block.state}`);
-    const summary = `${records} records, ${changes} changes: ${hashes.join(", ")}`;
+    const summary = `${records} records, ${changes} changes, chain ${chain}: ${hashes.join(", ")}`;
     const expected = this.#expected.get(choice) ?? summary;
     this.#expected.set(choice, expected);
     mustEqual(`${what}: the books`, summary, expected);
@@ -187,6 +187,7 @@ export class Engine {
       records: after.records - before.records,
       changes: after.changes - before.changes,
       entries: after.entries - before.entries,
+      chain: this.check.chain,
     };
   }
 

@@ -58,6 +58,7 @@ export type HarnessGround = {
 const ATTEMPTS_PER_ROUND = 3;
 const WARM_RUNS_MIN = 3;
 const NS_PER_MS = 1e6;
+const SAMPLE_DIGITS = 5;
 
 /** The real clock, /proc/stat, and the collector when Node was started with --expose-gc. */
 export function systemGround(): HarnessGround {
@@ -87,7 +88,7 @@ export function measureCase(
     const order = attempt % 2 === 0 ? sides : [...sides].reverse();
     const taken = order.map(({ side, repeats, units, samples }) => {
       ground.sweep();
-      return { samples, sample: (timed(side, repeats, ground) * NS_PER_MS) / (repeats * units) };
+      return { samples, sample: rounded((timed(side, repeats, ground) * NS_PER_MS) / (repeats * units)) };
     });
     if (stolenShare(before, ground.ticks()) > STOLEN_MAX) {
       discarded += 1;
@@ -126,6 +127,11 @@ function warmUp(side: Side, { warmMs }: HarnessSettings, ground: HarnessGround):
   }
   // The last run is warm, the first one is not: it says best how often to repeat. A clock may be too coarse for it.
   return last > 0 ? { runs: 1, ms: last } : { runs, ms: Math.max(ms, Number.MIN_VALUE) };
+}
+
+/** To as many digits as a clock gives, so that result files stay small and recompute exactly. */
+function rounded(sample: number): number {
+  return Number(sample.toPrecision(SAMPLE_DIGITS));
 }
 
 /** @returns ms of `repeats` runs of the work alone */

@@ -9,7 +9,7 @@ import { BenchContext } from "./context.ts";
 import { describeMachine } from "./machine.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
-import type { BenchReport } from "./results.ts";
+import { type BenchReport, reportText } from "./results.ts";
 import { benchTable, reportHead } from "./table.ts";
 
 process.exitCode = await main(process.argv.slice(2));
@@ -32,7 +32,7 @@ async function main(words: readonly string[]): Promise<number> {
     write(options.markdown, renderMarkdown(report));
   }
   if (options.json !== undefined) {
-    write(options.json, `${JSON.stringify(report, null, 1)}\n`);
+    write(options.json, reportText(report));
   }
   for (const failure of report.failures) {
     console.error(`FAILED ${failure}`);
@@ -42,7 +42,7 @@ async function main(words: readonly string[]): Promise<number> {
 
 async function runAll(options: BenchOptions): Promise<BenchReport> {
   const { settings, kernels } = options;
-  const context = new BenchContext({ settings, kernels, log: (text) => progress(options, text) });
+  const context = new BenchContext({ settings, kernels, log: (text) => progress(text) });
   const report: BenchReport = {
     machine: describeMachine(new Date()),
     command: ["npm run bench", ...(options.words.length > 0 ? ["--", ...options.words] : [])].join(" "),
@@ -81,7 +81,7 @@ function say({ markdown }: BenchOptions, text: string): void {
   }
 }
 
-function progress(_options: BenchOptions, text: string): void {
+function progress(text: string): void {
   if (process.stderr.isTTY) {
     process.stderr.write(`\r\u001b[K${text}\r`);
   }

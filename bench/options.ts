@@ -34,10 +34,19 @@ const FULL: BenchSettings = {
   sideMs: 12,
   warmMs: 150,
   perCallMs: 100,
+  capturedFrames: Number.POSITIVE_INFINITY,
   emulatedFrames: 1500,
   isSmoke: false,
 };
-const SMOKE: BenchSettings = { rounds: 3, sideMs: 1, warmMs: 10, perCallMs: 5, emulatedFrames: 200, isSmoke: true };
+const SMOKE: BenchSettings = {
+  rounds: 3,
+  sideMs: 1,
+  warmMs: 10,
+  perCallMs: 5,
+  capturedFrames: 4000,
+  emulatedFrames: 200,
+  isSmoke: true,
+};
 const ROUNDS_MAX = 1000;
 
 /**

@@ -4,6 +4,7 @@
  * Bad case: a run of more records than the ring holds; the reader is lapped and says so instead of passing.
  */
 import {
+  DELTA_BOOK_HASH,
   DELTA_BYTES,
   DELTA_CHANGE_COUNT,
   DELTA_INSTRUMENT_ID,
@@ -37,12 +38,15 @@ export type Followed = { readonly block: InstrumentBlock; readonly replica: numb
 export type PlainLevel = { price: number; quantity: number };
 
 const POLL_RECORDS = 1024;
+const CHAIN_FACTOR = 31;
 
 /** Follows one segment on the workbench's reader. */
 export class RingCheck {
   /** Records and changes since the counts were forgotten. */
   records = 0;
   changes = 0;
+  /** Over the book hash of every record since then: two runs that agree here went through the same books. */
+  chain = 0;
   readonly followed: readonly Followed[];
   readonly #bench: Workbench;
   readonly #byId = new Map<number, Followed>();
@@ -95,6 +99,7 @@ export class RingCheck {
   forgetCounts(): void {
     this.records = 0;
     this.changes = 0;
+    this.chain = 0;
   }
 
   /** Every replica must hold the producer's book. @throws Error when one does not */
@@ -156,6 +161,7 @@ export class RingCheck {
       this.#sink?.(record, followed);
     }
     this.records += 1;
+    this.chain = (Math.imul(this.chain, CHAIN_FACTOR) + view.getUint32(record + DELTA_BOOK_HASH, true)) >>> 0;
     this.changes += view.getUint8(record + DELTA_CHANGE_COUNT);
   }
 }

@@ -17,6 +17,8 @@ export class Instruments {
   readonly #limits: GatewayLimits;
   readonly #now: () => number;
   readonly #byName = new Map<string, ServedInstrument>();
+  /** Hears of every instrument that appears. */
+  onAppearance: (instrument: ServedInstrument) => void = () => undefined;
 
   constructor(workspace: Workspace, options: { outlet: Outlet; limits: GatewayLimits; now: () => number }) {
     this.#workspace = workspace;
@@ -55,6 +57,7 @@ export class Instruments {
       now: this.#now,
     });
     this.#byName.set(name.instrument, instrument);
+    this.onAppearance(instrument);
     return instrument;
   }
 
@@ -63,16 +66,12 @@ export class Instruments {
    * Aliases of exchanges are understood. @returns empty when none matches
    */
   match(pattern: string): ServedInstrument[] {
-    const colon = pattern.indexOf(":");
-    const exchange = resolveExchangeId(pattern.slice(0, Math.max(colon, 0))) ?? pattern.slice(0, Math.max(colon, 0));
-    const symbol = pattern.slice(colon + 1);
-    if (exchange !== "*" && symbol !== "*") {
+    if (!isPattern(pattern)) {
+      const { exchange, symbol } = partsOf(pattern);
       const exact = this.#byName.get(`${exchange}:${symbol}`);
       return exact === undefined ? [] : [exact];
     }
-    return [...this.#byName.values()].filter(
-      ({ name }) => (exchange === "*" || exchange === name.exchange) && (symbol === "*" || symbol === name.symbol),
-    );
+    return [...this.#byName.values()].filter(({ name }) => isNamedBy(name, pattern));
   }
 
   /** The names that are spelt most like a text, nearest first. */
@@ -82,6 +81,24 @@ export class Instruments {
     const similar = scored.filter(({ score }) => score > 0).sort((one, other) => other.score - one.score);
     return similar.slice(0, NEAREST_SHOWN).map(({ name }) => name);
   }
+}
+
+/** True for `exchange:*`, `*:BASE-QUOTE` and `*:*`: names that may mean instruments yet to come. */
+export function isPattern(text: string): boolean {
+  const { exchange, symbol } = partsOf(text);
+  return exchange === "*" || symbol === "*";
+}
+
+/** Whether a pattern names an instrument. */
+export function isNamedBy(name: InstrumentName, pattern: string): boolean {
+  const { exchange, symbol } = partsOf(pattern);
+  return (exchange === "*" || exchange === name.exchange) && (symbol === "*" || symbol === name.symbol);
+}
+
+function partsOf(text: string): { exchange: string; symbol: string } {
+  const colon = text.indexOf(":");
+  const exchange = text.slice(0, Math.max(colon, 0));
+  return { exchange: resolveExchangeId(exchange) ?? exchange, symbol: text.slice(colon + 1) };
 }
 
 function bigrams(text: string): Set<string> {

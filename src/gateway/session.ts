@@ -41,6 +41,8 @@ export class Session {
   messageCredit: number;
   creditAtMs: number;
   wantsStats = false;
+  /** Patterns that were subscribed, for instruments yet to come: pattern → channels. */
+  readonly standing = new Map<string, Set<MarketChannel>>();
   /** It is being closed by us. */
   isClosing = false;
   readonly #outlet: Outlet;

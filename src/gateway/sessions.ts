@@ -17,7 +17,7 @@ import {
   SUBPROTOCOL_JSON,
 } from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
-import type { Instruments } from "./instruments.ts";
+import { type Instruments, isNamedBy, isPattern } from "./instruments.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Outlet } from "./outlet.ts";
 import { Session, type Subscription } from "./session.ts";
@@ -64,6 +64,7 @@ export class Sessions {
     this.#greeting = options.greeting;
     this.#now = options.now;
     this.#wake = options.wake;
+    options.instruments.onAppearance = (instrument) => this.#appeared(instrument);
   }
 
   /** Connected clients. */
@@ -215,6 +216,40 @@ export class Sessions {
     return [...this.#sessions.values()].reduce((sum, session) => sum + session.counts.resets, this.totals.resets);
   }
 
+  /** An instrument appeared: whoever subscribed a pattern that names it gets it, too. */
+  #appeared(instrument: ServedInstrument): void {
+    for (const session of this.#sessions.values()) {
+      const patterns = [...session.standing].filter(([pattern]) => isNamedBy(instrument.name, pattern));
+      const channels = new Set(patterns.flatMap(([, wanted]) => [...wanted]));
+      if (channels.size === 0 || session.size + channels.size > this.#limits.subscriptionsMax) {
+        continue;
+      }
+      for (const channel of channels) {
+        this.#join(session.subscribe(instrument, channel, 0));
+      }
+      this.#waiting.add(session);
+      this.#wake();
+    }
+  }
+
+  /** Remembers, or forgets, which patterns a client subscribed. */
+  #keepPatterns(session: Session, message: SubscriptionMessage, channels: readonly MarketChannel[]): void {
+    for (const pattern of message.instruments.filter(isPattern)) {
+      const wanted = session.standing.get(pattern) ?? new Set();
+      for (const channel of channels) {
+        if (message.op === "subscribe") {
+          wanted.add(channel);
+        } else {
+          wanted.delete(channel);
+        }
+      }
+      session.standing.delete(pattern);
+      if (wanted.size > 0 && session.standing.size < this.#limits.subscriptionsMax) {
+        session.standing.set(pattern, wanted);
+      }
+    }
+  }
+
   #act(session: Session, message: ClientMessage): void {
     if (message.op === "ping") {
       session.reply({ type: "pong", id: message.id });
@@ -240,6 +275,7 @@ export class Sessions {
     if (message.op === "subscribe" && !this.#hasRoom(session, { id, matched, channels })) {
       return;
     }
+    this.#keepPatterns(session, message, channels);
     for (const instrument of matched) {
       for (const channel of channels) {
         if (message.op === "subscribe") {
@@ -256,7 +292,7 @@ export class Sessions {
     const matched = new Set<ServedInstrument>();
     for (const pattern of instruments) {
       const found = this.#instruments.match(pattern);
-      if (found.length === 0) {
+      if (found.length === 0 && !isPattern(pattern)) {
         const nearest = this.#instruments.nearest(pattern).join(", ") || "none";
         const text = `Cannot find an instrument: nearest are ${nearest}, was ${JSON.stringify(pattern)}`;
         this.#refuse(session, id, { code: ERROR_CODES.unknownInstrument, message: text });

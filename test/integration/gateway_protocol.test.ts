@@ -38,6 +38,28 @@ describe.each([
     ]);
   });
 
+  it("gives an instrument that appears later to whoever subscribed a pattern that names it", async () => {
+    const { market, producer } = await serve();
+    const all = await startSocket(market.streamUrl);
+    const other = await startSocket(market.streamUrl);
+    say(all, { op: "subscribe", id: 1, channels: ["book"], instruments: ["*:*", "*:SOL-USD"] });
+    say(other, { op: "subscribe", id: 1, channels: ["book"], instruments: ["*:ETH-USD", "kraken:*"] });
+    await until("the first books", () => of(all, "orderbook").length === 1 && of(other, "subscribed").length === 1);
+    producer.open("SOL-USD");
+    producer.snapshot("SOL-USD", wideBook(20));
+    await until("the late book", () => of(all, "orderbook").length === 2);
+    expect(of(all, "subscribed").at(-1)).toMatchObject({ id: 0, instrument: "coinbase_exchange:SOL-USD" });
+    expect(of(other, "orderbook")).toEqual([]);
+    expect([...of(all, "error"), ...of(other, "error")]).toEqual([]);
+    say(all, { op: "unsubscribe", id: 2, channels: ["book"], instruments: ["*:*", "*:SOL-USD"] });
+    await until("the end", () => of(all, "unsubscribed").length >= 3);
+    producer.open("ADA-USD");
+    producer.snapshot("ADA-USD", wideBook(20));
+    say(all, { op: "ping", id: 3 });
+    await until("the answer", () => of(all, "pong").length === 1);
+    expect(of(all, "orderbook")).toHaveLength(2);
+  });
+
   it("acknowledges each channel of each instrument before its first market message", async () => {
     const { market, producer } = await serve();
     const plain = await startSocket(market.streamUrl);

@@ -1,0 +1,112 @@
+/**
+ * The command line, the report and README's tables, and that the committed results are what their samples say.
+ * Bad case: a verdict edited by hand; it is recomputed here from the samples of both sides.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { BENCHES } from "../../bench/benches.ts";
+import { betweenMarkers, renderMarkdown } from "../../bench/markdown.ts";
+import { parseOptions } from "../../bench/options.ts";
+import { type BenchReport, exactCase, judge, reportText } from "../../bench/results.ts";
+import { packageFolder } from "../../src/assets.ts";
+
+const NAMES = BENCHES.map(({ name }) => name);
+const RESULTS = join(packageFolder(), "bench/results/latest.json");
+
+const REPORT: BenchReport = {
+  machine: {
+    cpu: "CPU",
+    cpus: 2,
+    memoryMiB: 1,
+    platform: "linux",
+    node: "v20.0.0",
+    v8: "11",
+    commit: "abc",
+    date: "2026-01-02T03:04:05.000Z",
+  },
+  command: "npm run bench",
+  isSmoke: false,
+  rounds: 21,
+  kernels: ["wasm", "twin"],
+  source: "captures",
+  results: [
+    exactCase(
+      { bench: "wire", name: "Kraken", unit: "bytes/entry", facts: { entries: 3 } },
+      { wasm: 10, "exchange JSON": 100, "JSON deflated": 15 },
+      [
+        { other: "exchange JSON", goal: "P10" },
+        { other: "JSON deflated", goal: "P10_DEFLATE" },
+      ],
+    ),
+  ],
+  failures: [],
+};
+
+describe("the list of benchmarks", () => {
+  it("BENCHES holds every bench file once, under a name that can be asked for", () => {
+    const files = readdirSync(join(packageFolder(), "bench")).filter((name) => name.endsWith(".bench.ts"));
+    expect([...NAMES].sort()).toEqual(files.map((name) => name.replace(".bench.ts", "")).sort());
+  });
+});
+
+describe("parseOptions", () => {
+  it("runs everything for 21 rounds when nothing is said", () => {
+    expect(parseOptions([], NAMES)).toMatchObject({ names: NAMES, settings: { rounds: 21, isSmoke: false } });
+  });
+
+  it("takes names, --smoke, --json and --markdown with or without a file", () => {
+    const parsed = parseOptions(["wire", "--smoke", "--json", "out.json", "--markdown"], NAMES);
+    expect(parsed).toMatchObject({ names: ["wire"], json: "out.json", markdown: "-", settings: { isSmoke: true } });
+    expect(parseOptions(["--markdown", "out.md", "book"], NAMES)).toMatchObject({
+      names: ["book"],
+      markdown: "out.md",
+    });
+    expect(parseOptions(["--markdown", "book"], NAMES)).toMatchObject({ names: ["book"], markdown: "-" });
+  });
+
+  it("names what it does not know", () => {
+    expect(parseOptions(["wires"], NAMES)).toContain("was wires");
+    expect(parseOptions(["--rounds", "0"], NAMES)).toContain("was 0");
+    expect(parseOptions(["--kernel", "rust"], NAMES)).toContain("was rust");
+    expect(parseOptions(["--fast"], NAMES)).toContain("--fast");
+  });
+});
+
+describe("renderMarkdown", () => {
+  it("shows sides, ratios, verdicts, machine and command", () => {
+    const text = renderMarkdown(REPORT);
+    expect(text).toContain("2026-01-02, CPU × 2, Node v20.0.0, commit abc; `npm run bench`");
+    expect(text).toContain("| Kraken | 10 | 100 | 15 | **10×** P10 goal | **1.50×** P10 goal |");
+    expect(text).not.toContain("Smoke");
+  });
+
+  it("says that a smoke run is one", () => {
+    expect(renderMarkdown({ ...REPORT, isSmoke: true })).toContain("Smoke run, judges nothing.");
+  });
+
+  it("betweenMarkers finds the tables, and nothing when a marker is missing", () => {
+    expect(betweenMarkers("a <!-- bench -->\nx\n<!-- /bench --> b")).toBe("x");
+    expect(betweenMarkers("a <!-- bench -->\nx")).toBeUndefined();
+    expect(betweenMarkers("nothing")).toBeUndefined();
+  });
+});
+
+describe("the committed results", () => {
+  it("reportText is JSON of the same report, with every list of samples on one line", () => {
+    const text = reportText(REPORT);
+    expect(JSON.parse(text)).toEqual(REPORT);
+    expect(text).toContain('"samples": [100]');
+  });
+
+  it("every ratio and verdict of bench/results/latest.json follows from its samples", () => {
+    expect(existsSync(RESULTS), "bench/results/latest.json must be there: npm run bench -- --json …").toBe(true);
+    const { results, failures } = JSON.parse(readFileSync(RESULTS, "utf8")) as BenchReport;
+    expect(failures).toEqual([]);
+    for (const { bench, name, sides, ratios, rounds } of results) {
+      const wishes = ratios.map(({ other, ours, goal }) => ({ other, ours, ...(goal === undefined ? {} : { goal }) }));
+      const isExact = bench === "wire";
+      expect(judge(sides, wishes, { rounds: rounds.kept, isExact }), `${bench} ${name}`).toEqual(ratios);
+    }
+  });
+});
