@@ -40,10 +40,30 @@ export function expect(at: usize, end: usize, byte: u32): usize {
   return at < end && <u32>load<u8>(at) == byte ? at + 1 : 0;
 }
 
-/** Reads a string whose opening quote stands at `at`. */
+/** Reads a string whose opening quote stands at `at`, sixteen bytes at a time while the frame has so many. */
 export function skipString(at: usize, end: usize): usize {
   stringEscaped = false;
   at++;
+  while (at + 16 <= end) {
+    const bytes = v128.load(at);
+    const quotes = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
+    const stops = <u32>i8x16.bitmask(v128.or(quotes, i8x16.lt_u(bytes, i8x16.splat(0x20))));
+    if (stops == 0) {
+      at += 16;
+      continue;
+    }
+    at += ctz<u32>(stops);
+    const byte = <u32>load<u8>(at);
+    if (byte == 0x22) return at + 1;
+    if (byte != 0x5c) return 0;
+    at = skipEscape(at + 1, end);
+    if (at == 0) return 0;
+  }
+  return skipTail(at, end);
+}
+
+/** The last bytes of a frame, one by one. */
+function skipTail(at: usize, end: usize): usize {
   while (at < end) {
     const byte = <u32>load<u8>(at);
     if (byte == 0x22) return at + 1;
