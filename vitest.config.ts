@@ -26,6 +26,7 @@ export default defineConfig({
       project("conformance", { include: ["test/conformance/**"], seconds: 60 }),
       project("captures", { include: ["test/captures/**"], seconds: 120 }),
       project("integration", { include: ["test/integration/**", "test/emulator/**"], seconds: 60 }),
+      project("model", { include: ["test/model/**"], seconds: 300 }),
       project("browser", { include: ["test/browser/**"], seconds: 120 }),
     ],
   },

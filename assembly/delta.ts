@@ -109,7 +109,7 @@ export function eventBegin(target: usize, at: i64, received: i64, sequence: u64,
   totalChanges = 0;
   unchanged = 0;
   full = false;
-  if (entries > <u32>DELTA_CHANGES_MAX) deltaClaim(<u64>((entries + 15) >> 4));
+  if (entries > <u32>DELTA_CHANGES_MAX) deltaClaim(min<u64>(<u64>((entries + 15) >> 4), deltaRoom() >> 2));
 }
 
 /** Sets one level and records the change, if it is one. */

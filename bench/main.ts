@@ -9,7 +9,8 @@ import { BenchContext } from "./context.ts";
 import { describeMachine } from "./machine.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
-import { type BenchReport, reportText } from "./results.ts";
+import { reportText } from "./report_text.ts";
+import type { BenchReport } from "./results.ts";
 import { benchTable, reportHead } from "./table.ts";
 
 process.exitCode = await main(process.argv.slice(2));

@@ -104,13 +104,6 @@ export function exactCase(
   return { notes: [], ...head, rounds: { kept: 1, discarded: 0 }, sides, ratios, perCall: [] };
 }
 
-/** The report as a file: JSON with every list of numbers on one line. */
-export function reportText(report: BenchReport): string {
-  const text = JSON.stringify(report, null, 1);
-  const isNumbers = /\[\s+((?:-?[\d.e+-]+,?\s+)+)\]/g;
-  return `${text.replace(isNumbers, (_, numbers: string) => `[${numbers.trim().replace(/,\s+/g, ", ")}]`)}\n`;
-}
-
 function samplesOf(sides: readonly SideResult[], name: string): number[] {
   const side = sides.find((candidate) => candidate.name === name);
   if (side === undefined) {

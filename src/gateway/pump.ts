@@ -106,10 +106,6 @@ export class Pump {
 
   #sleepOn(source: SegmentSource, waitAsync: WaitAsync): "asleep" | "behind" {
     const tail = Atomics.load(this.#words, source.tailWord);
-    Atomics.store(this.#words, (source.view.address + HEADER_WAITING) >>> 2, 1);
-    if (source.isBehind) {
-      return "behind";
-    }
     const result = waitAsync({ words: this.#words, index: source.tailWord, value: tail }, WAIT_MS);
     if (!result.async || typeof result.value === "string") {
       return "behind";
@@ -120,7 +116,10 @@ export class Pump {
       this.#rise();
     };
     result.value.then(rise, rise);
-    // Trades alone do not move the word that is waited on: look once more, now that a wake-up cannot be missed.
+    // First wait, then announce, then look: announced earlier, a producer could take the word for a reader that has not
+    // begun to wait, wake nobody, and leave this one asleep (test/model/wait.pml). The look is also for trades, which do
+    // not move the word that is waited on.
+    Atomics.store(this.#words, (source.view.address + HEADER_WAITING) >>> 2, 1);
     return source.isBehind ? "behind" : "asleep";
   }
 

@@ -1,5 +1,5 @@
 /*
- * Joining a running segment by its book images, design.md §8: one producer with two images of one instrument, one reader
+ * Joining a running segment by its book images: one producer with two images of one instrument, one reader
  * that polls the ring, joins, follows, is lapped, meets a Reset, and joins again. The steps are named after
  * assembly/image.ts, delta.ts, replica.ts and src/segment/join.ts. The change of version v sets level v % 2 to v, so the
  * book of any version is known: BOOK(v). A replica must hold BOOK(its version) after every record and every join, the
@@ -121,15 +121,6 @@ inline imageWrite(imageVersion, ringSequence) {
 #define RING_SEQUENCE deltaPosition
 #endif
 
-/* Whenever it pleases: when an image is due is not part of the protocol. */
-inline imagePatrol() {
-  if
-  :: atomic { images < IMAGES && version > 0 -> imageChoose() };
-    imageWrite(version, RING_SEQUENCE)
-  :: true
-  fi
-}
-
 inline tailsPublish() {
   deltaTail = deltaPosition;
   atomicStore(PRODUCER, TAIL, deltaTail)
@@ -155,10 +146,15 @@ proctype producer() {
   :: atomic { MAY_BEGIN && resets < RESETS && images < IMAGES -> resets++; version++; imageChoose() };
     imageWrite(version, deltaPosition + 1);
     recordWrite(version + RESET)
-  /* publish, by the host or by eventEnd. */
-  :: atomic { deltaTail != deltaPosition -> tailsPublish() };
-    imagePatrol()
-  :: atomic { deltaPosition == RECORDS && deltaTail == deltaPosition && buffers[PRODUCER].used == 0 -> finished = true; break }
+  /* publish, by the host or by eventEnd; imagePatrol whenever it pleases: when an image is due is not the protocol. */
+  :: atomic { deltaTail != deltaPosition -> tailsPublish() }
+  :: atomic { deltaTail == deltaPosition && version > 0 && images < IMAGES -> imageChoose() };
+    imageWrite(version, RING_SEQUENCE)
+  :: atomic {
+      deltaPosition == RECORDS && deltaTail == deltaPosition && buffers[PRODUCER].used == 0 ->
+      finished = true;
+      break
+    }
   od
 }
 

@@ -1,8 +1,8 @@
 /*
- * Sleeping and waking, design.md §7: a producer that publishes deltas and trades and wakes who said it would sleep, and
+ * Sleeping and waking: a producer that publishes deltas and trades and wakes who said it would sleep, and
  * READERS loops that sleep on the low word of the delta tail. The steps are named after assembly/ring.ts and
  * src/gateway/pump.ts; their 100 ms timeout is left out, for it would hide every missed wake-up. Here readers store too,
- * so every process has a store buffer, and only here does it matter that an atomic store drains it: the producer stores
+ * so every process has a store buffer, and here it matters that an atomic store drains it: the producer stores
  * a tail and loads `waiting`, a reader stores `waiting` and loads the tails. A reader that sleeps while records wait and
  * nobody will wake it is an invalid end state.
  * Bad case: each -DBUG_… below; spin must find every one of them.
@@ -11,7 +11,7 @@
 #define READERS 2
 #endif
 #ifndef PUBLISHES
-#define PUBLISHES 3
+#define PUBLISHES 2
 #endif
 /* Turns that something else asks for, e.g. a client. */
 #ifndef CALLS

@@ -8,7 +8,8 @@ import { describe, expect, it } from "vitest";
 import { BENCHES } from "../../bench/benches.ts";
 import { betweenMarkers, renderMarkdown } from "../../bench/markdown.ts";
 import { parseOptions } from "../../bench/options.ts";
-import { type BenchReport, exactCase, judge, reportText } from "../../bench/results.ts";
+import { reportText } from "../../bench/report_text.ts";
+import { type BenchReport, exactCase, judge } from "../../bench/results.ts";
 import { packageFolder } from "../../src/assets.ts";
 
 const NAMES = BENCHES.map(({ name }) => name);
@@ -93,10 +94,17 @@ describe("renderMarkdown", () => {
 });
 
 describe("the committed results", () => {
-  it("reportText is JSON of the same report, with every list of samples on one line", () => {
-    const text = reportText(REPORT);
-    expect(JSON.parse(text)).toEqual(REPORT);
-    expect(text).toContain('"samples": [100]');
+  it("reportText is JSON of the same report, with lists of samples filled to 120 columns", () => {
+    const [result] = REPORT.results;
+    const samples = Array.from({ length: 40 }, (_, index) => 1000.5 + index);
+    const sides = [{ name: "wasm", samples }];
+    const report = { ...REPORT, results: result === undefined ? [] : [{ ...result, sides }] };
+    const text = reportText(report);
+    const widths = text.split("\n").map((line) => line.length);
+    expect(JSON.parse(text)).toEqual(report);
+    expect(text).toContain('"kernels": ["wasm", "twin"]');
+    expect(Math.max(...widths)).toBeLessThanOrEqual(120);
+    expect(widths.filter((width) => width > 100).length).toBeGreaterThan(1);
   });
 
   it("every ratio and verdict of bench/results/latest.json follows from its samples", () => {

@@ -126,7 +126,8 @@ export class EventWriter {
     this.#totalChanges = 0;
     this.#unchanged = 0;
     if (head.entries > DELTA_CHANGES_MAX) {
-      this.#producer.deltas.claim(Math.ceil(head.entries / DELTA_CHANGES_MAX));
+      const { deltas } = this.#producer;
+      deltas.claim(Math.min(Math.ceil(head.entries / DELTA_CHANGES_MAX), Math.floor(deltas.capacity / 4)));
     }
   }
 
