@@ -6,13 +6,13 @@
 import { ConfigError } from "../errors.ts";
 import type { ExchangeId } from "../model/exchange_id.ts";
 import { Binance } from "./binance.ts";
-import type { Moment } from "./book_history.ts";
+import { EVENTS_KEPT, type Moment } from "./book_history.ts";
 import { CapturePlayer } from "./capture_player.ts";
 import { loadCapture } from "./capture_source.ts";
 import type { Clock } from "./clock.ts";
 import { CoinbaseExchange } from "./coinbase_exchange.ts";
 import { ExchangeCore, type ServerCounts } from "./exchange_core.ts";
-import type { FaultReport } from "./fault_journal.ts";
+import type { FaultEntry, FaultReport } from "./fault_journal.ts";
 import { checkScript, type FaultScript } from "./fault_script.ts";
 import { FaultEngine } from "./faults.ts";
 import { DEFAULT_INSTRUMENTS, type MarketInstrument } from "./instruments.ts";
@@ -50,8 +50,12 @@ export type CoreOptions = {
   seed?: number;
   /** What goes wrong. */
   faults?: FaultScript;
+  /** Called at the moment of every fault. */
+  onFault?: (entry: FaultEntry) => void;
   /** Whether the books of the last 10,000 events can be asked for; needs a synthetic market. */
   truth?: boolean;
+  /** Of how many events, where 10,000 are too many or too few. */
+  truthEvents?: number;
   log?: (message: string) => void;
 };
 
@@ -94,7 +98,9 @@ export class EmulatorCore {
     this.player = source instanceof CapturePlayer ? source : undefined;
     this.#hasTruth = options.truth ?? false;
     this.#faults =
-      script === undefined ? undefined : new FaultEngine({ script, exchanges, clock, seed, run: this.#run });
+      script === undefined
+        ? undefined
+        : new FaultEngine({ script, exchanges, clock, seed, run: this.#run, onFault: options.onFault });
     const random = new Random(seed);
     const protocols = exchanges.map((exchange) => [exchange, speak(exchange, { source, clock, random })] as const);
     if (script !== undefined) {
@@ -193,11 +199,14 @@ export class EmulatorCore {
 /** What to ask of the truth: by default the whole newest state. */
 export type TruthQuestion = TruthPart & { readonly moment?: Moment };
 
-function check({ exchanges, source, truth = false }: CoreOptions): void {
+function check({ exchanges, source, truth = false, truthEvents = EVENTS_KEPT }: CoreOptions): void {
   if (exchanges.length === 0 || new Set(exchanges).size < exchanges.length) {
     throw new ConfigError(
       `Cannot start the emulator: exchanges must be one or more, each once, was [${exchanges.join(", ")}]`,
     );
+  }
+  if (!Number.isInteger(truthEvents) || truthEvents < 1 || truthEvents > 1_000_000) {
+    throw new ConfigError(`Cannot start the emulator: truthEvents must be 1 to 1000000, was ${truthEvents}`);
   }
   if (source.kind === "market") {
     const { rate = 1 } = source;
@@ -220,12 +229,13 @@ function check({ exchanges, source, truth = false }: CoreOptions): void {
 
 function openMarket(
   { rate = 1, instruments = DEFAULT_INSTRUMENTS }: MarketSource,
-  { exchanges, seed = SEED_DEFAULT, truth = false, faults }: CoreOptions,
+  { exchanges, seed = SEED_DEFAULT, truth = false, truthEvents = EVENTS_KEPT, faults }: CoreOptions,
   clock: Clock,
 ): MarketRun {
   const started = instruments.filter((instrument) => exchanges.includes(instrument.exchange));
   const keepsHistory = truth || (faults?.rules.some(({ kind }) => kind === "rest_stale") ?? false);
-  return new MarketRun(new Market({ instruments: started, seed, rate }), clock, { keepsHistory });
+  const eventsKept = keepsHistory ? truthEvents : 0;
+  return new MarketRun(new Market({ instruments: started, seed, rate }), clock, { eventsKept });
 }
 
 type Context = { source: MarketRun | CapturePlayer; clock: Clock; random: Random };

@@ -37,12 +37,19 @@ export type FaultReport = {
 
 /** Collects what was injected. */
 export class FaultJournal {
+  readonly #onFault: (entry: FaultEntry) => void;
   readonly #counts = new Map<FaultKind, number>();
   #entries: FaultEntry[] = [];
   #total = 0;
 
+  /** @param onFault called with every entry, at the moment of the fault */
+  constructor(onFault: (entry: FaultEntry) => void = () => undefined) {
+    this.#onFault = onFault;
+  }
+
   /** Adds a fault. */
   add(entry: FaultEntry): void {
+    this.#onFault(entry);
     this.#total += 1;
     this.#counts.set(entry.kind, (this.#counts.get(entry.kind) ?? 0) + 1);
     this.#entries.push(entry);

@@ -70,7 +70,7 @@ export type FaultKindSpec = {
 };
 
 const KRAKEN: readonly ExchangeId[] = ["kraken"];
-const BINANCE: readonly ExchangeId[] = ["binance", "binance_us"];
+const BINANCE: readonly ExchangeId[] = ["binance"];
 const SNAPSHOTS_IN_BAND: readonly ExchangeId[] = ["coinbase_exchange", "kraken"];
 const LASTING = { for_ms: undefined, for_frames: undefined };
 const DAY_MS = 24 * 60 * 60 * 1000;

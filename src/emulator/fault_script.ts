@@ -252,19 +252,31 @@ function schemaError(issue: z.core.$ZodIssue, value: unknown, source: string): C
       .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
       .join("")
       .replace(/^\./, "");
-  const found = issue.path.reduce<unknown>((at, part) => (isIndexable(at) ? at[String(part)] : undefined), value);
+  const { found, path } = valueAt(value, issue.path);
   if (issue.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;
     const known = issue.path.length === 0 ? Object.keys(SCRIPT.shape) : Object.keys(RULE.shape);
     const was = JSON.stringify(isIndexable(found) ? found[key] : undefined) ?? "undefined";
     return new ConfigError(
-      `Cannot use ${source}: ${place([...issue.path, key])}: unknown key${nearestHint(key, known)}, was ${was}`,
+      `Cannot use ${source}: ${place([...path, key])}: unknown key${nearestHint(key, known)}, was ${was}`,
     );
   }
   const isKind = issue.path.at(-1) === "kind" && typeof found === "string";
   const reason = isKind ? `no such fault${nearestHint(found, FAULT_KIND_NAMES)}` : issue.message;
   const was = JSON.stringify(found) ?? "undefined";
-  return new ConfigError(`Cannot use ${source}: ${place(issue.path) || "the file"}: ${reason}, was ${was}`);
+  return new ConfigError(`Cannot use ${source}: ${place(path) || "the file"}: ${reason}, was ${was}`);
+}
+
+// A single value may stand for a list: its place is then the key, without an index.
+function valueAt(value: unknown, path: readonly PropertyKey[]): { found: unknown; path: readonly PropertyKey[] } {
+  let found = value;
+  for (const [depth, part] of path.entries()) {
+    if (typeof part === "number" && !Array.isArray(found)) {
+      return { found, path: path.slice(0, depth) };
+    }
+    found = isIndexable(found) ? found[String(part)] : undefined;
+  }
+  return { found, path };
 }
 
 function isIndexable(value: unknown): value is Record<string, unknown> {

@@ -8,7 +8,7 @@ import type { ExchangeId } from "../model/exchange_id.ts";
 import { AdmissionFaults, type Verdict } from "./admission_faults.ts";
 import type { Clock } from "./clock.ts";
 import { ConnectionFaults, type Outlet } from "./connection_faults.ts";
-import { FaultJournal } from "./fault_journal.ts";
+import { type FaultEntry, FaultJournal } from "./fault_journal.ts";
 import { existsOn, FAULT_KINDS } from "./fault_kinds.ts";
 import type { FaultRule, FaultScript } from "./fault_script.ts";
 import { Trigger } from "./fault_trigger.ts";
@@ -27,11 +27,12 @@ export type FaultEngineOptions = {
   readonly seed: number;
   /** The synthetic market; undefined when a capture is played. */
   readonly run: MarketRun | undefined;
+  readonly onFault: ((entry: FaultEntry) => void) | undefined;
 };
 
 /** Applies a script. */
 export class FaultEngine {
-  readonly journal = new FaultJournal();
+  readonly journal: FaultJournal;
   readonly admission: AdmissionFaults;
   readonly rest: RestFaults;
   readonly #options: FaultEngineOptions;
@@ -44,6 +45,7 @@ export class FaultEngine {
   constructor(options: FaultEngineOptions) {
     const { script, exchanges, clock, run } = options;
     this.#options = options;
+    this.journal = new FaultJournal(options.onFault);
     this.#seed = script.seed ?? options.seed;
     const startMs = clock.now();
     this.#triggers = script.rules.map(

@@ -3,9 +3,9 @@
  * text and randomness. Bad case: an edit that changes nothing (a frame without a checksum, a level that the client has
  * already); it is not counted as a fault, the trigger waits for the next frame.
  */
-import { parseTree, printTree } from "./json_tree.ts";
+import { type JsonNode, parseTree, printTree } from "./json_tree.ts";
 import { BID, type BookSide } from "./ladder.ts";
-import { type FrameLevel, levelLists } from "./level_lists.ts";
+import { type FrameLevel, type LevelList, levelLists } from "./level_lists.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { Random } from "./random.ts";
 
@@ -69,15 +69,13 @@ function corruptByte(frame: string, { random }: EditContext): Edit {
   return { frame: bytes, detail: `byte ${offset} from ${before} to ${after}` };
 }
 
-function corruptDigit(frame: string, { random }: EditContext): Edit | undefined {
+function corruptDigit(frame: string, context: EditContext): Edit | undefined {
+  const { random } = context;
   const tree = parseTree(frame);
-  const levels = tree === undefined ? [] : levelLists(tree).flatMap(({ levels: list }) => list);
-  if (tree === undefined || levels.length === 0) {
-    return undefined;
-  }
-  const level = levels[random.below(levels.length)];
+  const levels = tree === undefined ? [] : candidatesIn(tree, context).map(({ level }) => level);
+  const level = levels[random.below(Math.max(1, levels.length))];
   const node = random.chance(0.5) ? level?.price : level?.quantity;
-  if (node === undefined) {
+  if (tree === undefined || node === undefined) {
     return undefined;
   }
   const before = node.token;
@@ -105,9 +103,7 @@ function levelMissing(frame: string, context: EditContext): Edit | undefined {
   if (tree === undefined) {
     return undefined;
   }
-  const candidates = levelLists(tree).flatMap((list) =>
-    list.levels.filter((level) => isMissed(level, list.levels, context)).map((level) => ({ list, level })),
-  );
+  const candidates = candidatesIn(tree, context);
   const chosen = candidates[context.random.below(Math.max(1, candidates.length))];
   if (chosen === undefined) {
     return undefined;
@@ -118,6 +114,13 @@ function levelMissing(frame: string, context: EditContext): Edit | undefined {
   list.node.items = list.node.items.filter((item) => !same.some((other) => other.node === item));
   const side = level.side === BID ? "bid" : "ask";
   return { frame: printTree(tree), detail: `${side} ${level.price.token} ${level.quantity.token}` };
+}
+
+// The levels that matter: without them, or with others, a client would hold another book.
+function candidatesIn(tree: JsonNode, context: EditContext): { list: LevelList; level: FrameLevel }[] {
+  return levelLists(tree).flatMap((list) =>
+    list.levels.filter((level) => isMissed(level, list.levels, context)).map((level) => ({ list, level })),
+  );
 }
 
 // Whether a client would hold another book without this level.

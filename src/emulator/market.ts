@@ -89,15 +89,15 @@ export class Market {
 
   /**
    * Sets what the exchanges' clocks show. To be called once, before anything happens.
-   * @param stamp simulated to Unix microseconds, never backwards @param options.keepsHistory whether past states can be told
+   * @param stamp simulated to Unix microseconds, never backwards @param options.eventsKept of how many events past states can be told
    */
-  open(stamp: (atUs: number) => number, { keepsHistory }: { keepsHistory: boolean }): void {
+  open(stamp: (atUs: number) => number, { eventsKept }: { eventsKept: number }): void {
     this.#stamp = stamp;
     for (const { book } of this.#entries) {
       book.eventUs = this.#eventUs(book, 0);
-      if (keepsHistory) {
+      if (eventsKept > 0) {
         const isNumbered = NUMBERED.includes(book.instrument.exchange);
-        this.#histories.set(book, new BookHistory(book, { isNumbered }));
+        this.#histories.set(book, new BookHistory(book, { isNumbered, eventsKept }));
       }
     }
   }

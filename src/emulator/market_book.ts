@@ -211,15 +211,21 @@ export class MarketBook {
     return this.#lots === 1 ? lots : lots * this.#lots + this.#random.below(this.#lots);
   }
 
-  // Auction: somebody always bids above the best ask, and nothing trades.
+  // Auction: orders come near the fair price on both sides of it and others go; somebody always bids above the best ask.
   #gather(mid: number): void {
     const reach = Math.ceil(this.#spacing * 4);
-    if (this.bids.best <= this.asks.best) {
-      this.#set(BID, Math.max(this.asks.best, this.bids.best) + 1 + this.#random.below(reach), this.#resting());
-    }
     for (let count = this.#changeCount(); count > 0; count -= 1) {
-      const offset = this.#random.below(2 * reach) - reach;
-      this.#set(this.#random.chance(0.5) ? BID : ASK, Math.max(1, mid + offset), this.#resting());
+      const side = this.#random.chance(0.5) ? BID : ASK;
+      const ladder = this.ladder(side);
+      if (ladder.count > this.instrument.levels / 2 || this.#random.chance(0.5)) {
+        const isGoing = ladder.count > LEVELS_MIN && this.#random.chance(0.5);
+        this.#set(side, ladder.price(this.#rank(ladder)), isGoing ? 0 : this.#resting());
+      } else {
+        this.#set(side, Math.max(1, mid + this.#random.below(2 * reach) - reach), this.#resting());
+      }
+    }
+    if (!(this.bids.best > this.asks.best)) {
+      this.#set(BID, this.asks.best + 1 + this.#random.below(reach), this.#resting());
     }
   }
 

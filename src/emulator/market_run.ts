@@ -19,8 +19,8 @@ export class MarketRun {
   #cancel: () => void = () => undefined;
   #isPaused = false;
 
-  /** @param options.keepsHistory whether past states of the books can be told */
-  constructor(market: Market, clock: Clock, options: { keepsHistory: boolean } = { keepsHistory: false }) {
+  /** @param options.eventsKept of how many events past states can be told; 0 for none */
+  constructor(market: Market, clock: Clock, options: { eventsKept: number }) {
     this.market = market;
     this.#clock = clock;
     this.#epochUs = Math.floor(clock.now() * 1000);
