@@ -202,22 +202,6 @@ function skipObject(at: usize, end: usize, depth: i32): usize {
   }
 }
 
-/** True when the bytes at `at` are the `length` bytes of a word of up to eight characters, given as its little-endian u64. */
-export function wordIs(at: usize, length: usize, word: u64, wordLength: usize): bool {
-  if (length != wordLength) return false;
-  let value: u64 = 0;
-  for (let i: usize = 0; i < length; i++) value |= (<u64>load<u8>(at + i)) << (i << 3);
-  return value == word;
-}
-
-/** First up to eight bytes of a range as a little-endian u64, zero padded. */
-export function wordAt(at: usize, length: usize): u64 {
-  let value: u64 = 0;
-  const count = min<usize>(length, 8);
-  for (let i: usize = 0; i < count; i++) value |= (<u64>load<u8>(at + i)) << (i << 3);
-  return value;
-}
-
 let integer: u64 = 0;
 
 /** The number that the last readInteger read. */

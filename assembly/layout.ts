@@ -372,7 +372,7 @@ export const DECODER_BINANCE = 3;
 /**
  * What one apply call found, 128 bytes at outcomeAddress().
  *
- *  0 code i32 │ 4 instrument u32 (block address, 0 = none) │ 8 detail i32 (REASON_* or DECODE_*) │ 12 offset i32 (byte in the frame)
+ *  0 code i32 │ 4 instrument u32 (block address, 0 = none) │ 8 detail i32 (REASON_* or DECODE_*) │ 12 –
  * 16 needPriceExponent i32 │ 20 needQuantityExponent i32 │ 24 symbolAddress u32 │ 28 symbolLength u32
  * 32 firstSequence u64 │ 40 lastSequence u64 │ 48 records u32 │ 52 changes u32 │ 56 entries u32 │ 60 flags u32 (record flags)
  * 64 eventAtNs u64 │ 72 checksumExpected u32 │ 76 checksumComputed u32 │ 80 events u32 (book events applied) │ 84 trades u32
@@ -381,7 +381,6 @@ export const OUTCOME_BYTES = 128;
 export const OUTCOME_CODE = 0;
 export const OUTCOME_INSTRUMENT = 4;
 export const OUTCOME_DETAIL = 8;
-export const OUTCOME_OFFSET = 12;
 export const OUTCOME_NEED_PRICE_EXPONENT = 16;
 export const OUTCOME_NEED_QUANTITY_EXPONENT = 20;
 export const OUTCOME_SYMBOL_ADDRESS = 24;
@@ -584,8 +583,6 @@ export const FRAME_FLAG_CHECK = 16;
 export const FRAME_FLAG_FIRST = 32;
 /** Snapshot: last part, the hash must hold now. */
 export const FRAME_FLAG_FINAL = 64;
-/** Bytes reserved before the events for kind and alias. */
-export const FRAME_HEAD_BYTES_MAX = 6;
 /** Frames are kept at or below this, but for a single event that is larger. */
 export const FRAME_BYTES_MAX = 65536;
 

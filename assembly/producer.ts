@@ -21,7 +21,6 @@ import {
   OUTCOME_CODE,
   OUTCOME_DETAIL,
   OUTCOME_INSTRUMENT,
-  OUTCOME_OFFSET,
   TRADE_SHIFT,
 } from "./layout";
 
@@ -164,9 +163,4 @@ export function finish(code: i32, instrument: usize, detail: i32): i32 {
 /** Detail of the outcome under way. */
 export function outcomeDetail(): i32 {
   return load<i32>(outcome, OUTCOME_DETAIL);
-}
-
-/** Says where in the frame an error was found. */
-export function outcomeOffset(offset: i32): void {
-  store<i32>(outcome, offset, OUTCOME_OFFSET);
 }

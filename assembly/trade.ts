@@ -122,11 +122,6 @@ export function tradeInstrument(at: usize, instrument: usize): void {
   store<u32>(at, <u32>instrument, INSTRUMENT);
 }
 
-/** Instrument of the i-th pending trade. */
-export function pendingInstrument(i: u32): usize {
-  return load<u32>(scratch + <usize>i * PENDING_BYTES, INSTRUMENT);
-}
-
 /** Scales the i-th pending trade to its instrument in place. @returns SCALE_* */
 export function scaleTrade(i: u32): i32 {
   const at = scratch + <usize>i * PENDING_BYTES;

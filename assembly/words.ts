@@ -67,46 +67,18 @@ export const PONG: u64 = 0x676e6f70;
 export const OHLC: u64 = 0x636c686f;
 /** level3 */
 export const LEVEL3: u64 = 0x336c6576656c;
-/** spread */
-export const SPREAD: u64 = 0x646165727073;
-/** as */
-export const AS: u64 = 0x7361;
-/** bs */
-export const BS: u64 = 0x7362;
 /** a */
 export const A: u64 = 0x61;
 /** b */
 export const B: u64 = 0x62;
-/** c */
-export const C: u64 = 0x63;
 /** e */
 export const E: u64 = 0x65;
-/** E */
-export const UPPER_E: u64 = 0x45;
-/** s */
-export const S: u64 = 0x73;
-/** U */
-export const UPPER_U: u64 = 0x55;
 /** u */
 export const U: u64 = 0x75;
 /** pu */
 export const PU: u64 = 0x7570;
 /** t */
 export const T: u64 = 0x74;
-/** p */
-export const P: u64 = 0x70;
-/** q */
-export const Q: u64 = 0x71;
-/** T */
-export const UPPER_T: u64 = 0x54;
-/** m */
-export const M: u64 = 0x6d;
-/** X */
-export const UPPER_X: u64 = 0x58;
-/** B */
-export const UPPER_B: u64 = 0x42;
-/** A */
-export const UPPER_A: u64 = 0x41;
 /** result */
 export const RESULT: u64 = 0x746c75736572;
 /** id */
@@ -121,10 +93,6 @@ export const KLINE: u64 = 0x656e696c6b;
 export const AVG_PRICE: u64 = 0x6563697250677661;
 /** MARKET */
 export const MARKET: u64 = 0x54454b52414d;
-/** bid */
-export const BID: u64 = 0x646962;
-/** ask */
-export const ASK: u64 = 0x6b7361;
 /** product_id */
 export const PRODUCT_ID: u64 = 0x5f746375646f7270;
 export const PRODUCT_ID_TAIL: u64 = 0x64695f746375646f;

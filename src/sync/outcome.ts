@@ -11,7 +11,6 @@ import {
   OUTCOME_LAST_SEQUENCE,
   OUTCOME_NEED_PRICE_EXPONENT,
   OUTCOME_NEED_QUANTITY_EXPONENT,
-  OUTCOME_OFFSET,
   OUTCOME_SYMBOL_ADDRESS,
   OUTCOME_SYMBOL_LENGTH,
 } from "../../assembly/layout.ts";
@@ -35,11 +34,6 @@ export class Outcome {
   /** REASON_*, DECODE_* or LIMIT_*, by the code. */
   get detail(): number {
     return this.#view.getInt32(OUTCOME_DETAIL, true);
-  }
-
-  /** Byte in the frame where reading stopped. */
-  get offset(): number {
-    return this.#view.getInt32(OUTCOME_OFFSET, true);
   }
 
   /** Level entries of the frame. */

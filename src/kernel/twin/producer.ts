@@ -19,7 +19,6 @@ import {
   OUTCOME_CODE,
   OUTCOME_DETAIL,
   OUTCOME_INSTRUMENT,
-  OUTCOME_OFFSET,
   TRADE_SHIFT,
 } from "../../../assembly/layout.ts";
 import type { Arena } from "./arena.ts";
@@ -232,10 +231,5 @@ export class Producer {
     const index = (this.#outcome + field) >>> 2;
     this.memory.words[index] = low;
     this.memory.words[index + 1] = high;
-  }
-
-  /** Says where in the frame an error was found. */
-  setOffset(offset: number): void {
-    this.setOutcome(OUTCOME_OFFSET, offset);
   }
 }
