@@ -1,7 +1,8 @@
 /**
  * Builds everything into dist/: the kernel (AssemblyScript → WebAssembly), the bundles for Node, the client library, the
  * page; and runs the checks. One plain script, so that a fresh clone needs no other tool: `node build.config.mjs`,
- * `… bench` (no page, but the benchmarks and long runs), `… check`, or a list of steps, e.g. `… kernel bundles`.
+ * `… bench` (no page, but the benchmarks and long runs), `… simulate`, `… mutate`, `… check`, or a list of steps, e.g.
+ * `… kernel bundles`.
  * Every output is written beside its place and renamed into it, so a test that runs meanwhile sees the old file or the
  * whole new one. Bad case: a step that fails keeps its old output; the other steps still run and the exit status is 1.
  */
@@ -31,7 +32,7 @@ const BUNDLES = [
   { from: "src/main.ts", to: "main.js", executable: true },
   { from: "src/feed/collector_worker.ts", to: "collector_worker.js" },
   { from: "src/gateway/gateway_worker.ts", to: "gateway_worker.js", optional: true },
-  { from: "src/segment/mod.ts", to: "segment.js" },
+  { from: "src/reader/mod.ts", to: "segment.js" },
   { from: "src/client/mod.ts", to: "client.js", portable: true },
 ];
 
@@ -40,6 +41,8 @@ const STEPS = {
   bundles: () => buildBundles(BUNDLES),
   dashboard: buildDashboard,
   benches: () => buildBundles(benchBundles()),
+  simulation: () => buildBundles([{ from: "test/simulation/main.ts", to: "simulation/main.js", optional: true }]),
+  mutation: () => buildBundles([{ from: "test/mutation/main.ts", to: "mutation/main.js", optional: true }]),
   biome: () => run("biome", ["check", "--error-on-warnings"]),
   types: () => run("tsc", ["-p", ".", "--noEmit"]),
   tidy: () => run("vitest", ["run", "--project", "tidy"]),
@@ -48,6 +51,8 @@ const STEPS = {
 const PLANS = {
   build: ["kernel", "bundles", "dashboard"],
   bench: ["kernel", "bundles", "benches"],
+  simulate: ["kernel", "simulation"],
+  mutate: ["mutation"],
   check: ["biome", "types", "kernel", "tidy"],
 };
 

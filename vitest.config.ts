@@ -1,6 +1,6 @@
 /**
  * The test ladder as vitest projects: tidy (style and layers) → unit and property → differential → conformance →
- * captures → integration → browser. Each file runs in a forked process of its own, because worker threads, shared
+ * captures → simulation → integration → model → browser. Each file runs in a forked process of its own, because worker threads, shared
  * memory and the uWebSockets.js addon do not live in vitest's thread pool. At most two at a time: the tests that
  * start workers would starve each other. Bad case: integration tests load workers from dist/, so `npm test` builds first.
  */
@@ -21,10 +21,15 @@ export default defineConfig({
     ],
     projects: [
       project("tidy", { include: TIDY, seconds: 60 }),
-      project("unit", { include: ["test/unit/**", "test/property/**"], exclude: TIDY, seconds: 20 }),
+      project("unit", {
+        include: ["test/unit/**", "test/property/**", "test/mutation/**"],
+        exclude: TIDY,
+        seconds: 20,
+      }),
       project("differential", { include: ["test/differential/**"], seconds: 120 }),
       project("conformance", { include: ["test/conformance/**"], seconds: 60 }),
       project("captures", { include: ["test/captures/**"], seconds: 120 }),
+      project("simulation", { include: ["test/simulation/**"], seconds: 120 }),
       project("integration", { include: ["test/integration/**", "test/emulator/**"], seconds: 60 }),
       project("model", { include: ["test/model/**"], seconds: 300 }),
       project("browser", { include: ["test/browser/**"], seconds: 120 }),

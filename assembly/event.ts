@@ -17,11 +17,12 @@ import {
   worstPrice,
 } from "./book";
 import { arenaAllocate } from "./arena";
+import { watchLevels, watchNarrow } from "./audit";
 import { checksumOf } from "./checksum";
 import { append, eventBegin, eventEnd, eventFull, noteFull, noteUnchanged, resetEvent, setLevel } from "./delta";
 import { levelHash } from "./hash";
 import { imageWanted } from "./image";
-import { clearFlag, hasFlag, setFlag, setState, setSynced } from "./instrument";
+import { breakWatch, clearFlag, hasFlag, setFlag, setState, setSynced } from "./instrument";
 import {
   APPLY_BOOK,
   APPLY_CHECKSUM_BAD,
@@ -43,7 +44,10 @@ import {
   INSTRUMENT_DEPTH,
   INSTRUMENT_FLAG_ALLOW_CROSSED,
   INSTRUMENT_IMAGE_ADDRESS,
+  INSTRUMENT_LAST_SEQUENCE,
+  INSTRUMENT_WATCH,
   LEVEL_BYTES,
+  LEVEL_QUANTITY,
   LIMIT_ARENA,
   LIMIT_IMAGE,
   OUTCOME_CHECKSUM_COMPUTED,
@@ -59,7 +63,7 @@ import {
   STATE_RESYNCING,
 } from "./layout";
 import { ENTRY_BYTES, ENTRY_QUANTITY, ENTRY_SIDE, levelAt } from "./levels";
-import { count, finish, outcomeAddress, unixTime } from "./producer";
+import { count, finish, outcomeAddress, outcomeBegin, unixTime } from "./producer";
 import { dropSuperseded, eventNames, SIDE_DROPPED } from "./superseded";
 
 /** A level that was cut: price i64 · quantity i64 · side u32. */
@@ -90,7 +94,10 @@ export function expectNoChecksum(): void {
 export function applyDelta(instrument: usize, first: u32, last: u32, at: i64, sequence: u64, relative: f64): i32 {
   const received = unixTime(relative);
   eventBegin(instrument, at, received, sequence, 0, last - first);
+  const watched = load<u32>(instrument, INSTRUMENT_WATCH) != 0;
+  if (watched) watchLevels(instrument, first, last);
   applyLevels(instrument, first, last);
+  if (watched) watchNarrow(instrument);
   noteEvent(first, last);
   return settle(instrument, APPLY_BOOK, received, relative);
 }
@@ -248,6 +255,7 @@ export function applyFull(
 ): i32 {
   const book = <usize>load<u32>(instrument, INSTRUMENT_BOOK);
   const held = bookCount(book, SIDE_BID) + bookCount(book, SIDE_ASK);
+  breakWatch(instrument);
   count(COUNTER_SNAPSHOTS, 1);
   if (inBand) noteEvent(first, last);
   else noteEntries(first, last);
@@ -317,4 +325,16 @@ function applyReplacement(instrument: usize, first: u32, last: u32, at: i64, rel
   const flags: u32 = code != APPLY_CHECKSUM_BAD && bookCrossed(book) ? FLAG_CROSSED : 0;
   if (!resetEvent(instrument, received, relative, at, flags)) return finish(APPLY_LIMIT, instrument, LIMIT_IMAGE);
   return finish(code, instrument, detailOf(code));
+}
+
+/**
+ * Sets one level and publishes the change as if the exchange had said it, for tests that need a book which is wrong in a
+ * known place. No watch notes it.
+ */
+export function levelForce(instrument: usize, side: u32, at: usize, relative: f64): void {
+  outcomeBegin();
+  const sequence = load<u64>(instrument, INSTRUMENT_LAST_SEQUENCE);
+  eventBegin(instrument, 0, unixTime(relative), sequence, 0, 1);
+  setLevel(side, load<i64>(at), load<i64>(at, LEVEL_QUANTITY));
+  eventEnd(bookCrossed(<usize>load<u32>(instrument, INSTRUMENT_BOOK)) ? FLAG_CROSSED : 0, relative);
 }

@@ -6,7 +6,9 @@
 import { bookClear, bookCount, bookCrossed, bookHash, bookSet, bookWalk } from "./book";
 import { codecBits, codecValue, readChange, readQuantity, readTime, readVarint, unzigzag } from "./codec";
 import { arenaAllocate } from "./arena";
+import { sealHolds } from "./frame_decode_parts";
 import { DELAY_UNIT, referencesTake } from "./frame_encode";
+import { SEAL_BYTES } from "./frame_encode_parts";
 import {
   BOOK_ADDED,
   BOOK_FULL,
@@ -65,8 +67,10 @@ export function frameApply(replica: usize, frame: usize, length: usize): i32 {
   if (at == 0) return replicaFail(replica, REPLICA_INCONSISTENT);
   const kind = head & FRAME_KIND_MASK;
   const flags = head & ~FRAME_KIND_MASK;
-  if (kind == FRAME_SNAPSHOT && (flags & ~(FRAME_FLAG_FIRST | FRAME_FLAG_FINAL)) == 0)
-    return applyPart(replica, flags, at, end);
+  if (kind == FRAME_SNAPSHOT && (flags & ~(FRAME_FLAG_FIRST | FRAME_FLAG_FINAL)) == 0) {
+    if (!sealHolds(frame, length)) return replicaFail(replica, REPLICA_HASH_MISMATCH);
+    return applyPart(replica, flags, at, end - SEAL_BYTES);
+  }
   if (kind != FRAME_DELTAS || (flags & ~FRAME_FLAG_CHECK) != 0) return replicaFail(replica, REPLICA_INCONSISTENT);
   const state = load<u32>(replica, REPLICA_STATE);
   if (state == REPLICA_STATE_EMPTY) return REPLICA_EMPTY;

@@ -1,8 +1,10 @@
 /**
  * Decoders of trade and BBO frames into fixed records. Nothing is kept between frames.
- * Bad case: bytes left over or missing; the whole frame is refused.
+ * Bad case: bytes left over or missing, or a checksum that does not hold; the whole frame is refused.
  */
 import { codecValue, readQuantity, readTime, readVarint, unzigzag } from "./codec";
+import { crc32 } from "./crc32";
+import { SEAL_BYTES } from "./frame_encode_parts";
 import {
   BBO_ASK_PRICE,
   BBO_ASK_QUANTITY,
@@ -38,9 +40,15 @@ let id: u64 = 0;
 let sequence: u64 = 0;
 let bookVersion: u64 = 0;
 
+/** The frame's last bytes are the CRC-32 of those before. */
+export function sealHolds(frame: usize, length: usize): bool {
+  if (length < SEAL_BYTES + 2) return false;
+  return load<u32>(frame + length - SEAL_BYTES) == crc32(frame, length - SEAL_BYTES);
+}
+
 export function tradesDecode(frame: usize, length: usize, out: usize, limit: u32): i32 {
-  const end = frame + length;
-  if (length < 2 || load<u8>(frame) != <u8>FRAME_TRADES) return -1;
+  if (!sealHolds(frame, length) || load<u8>(frame) != <u8>FRAME_TRADES) return -1;
+  const end = frame + length - SEAL_BYTES;
   let at = readVarint(frame + 1, end);
   if (at == 0 || codecValue() > 0xffffffff) return -1;
   const alias = <u32>codecValue();
@@ -118,8 +126,8 @@ function readText(trade: usize, at: usize, end: usize): usize {
 }
 
 export function bboDecode(frame: usize, length: usize, out: usize): i32 {
-  const end = frame + length;
-  if (length < 2 || load<u8>(frame) != <u8>FRAME_BBO) return -1;
+  if (!sealHolds(frame, length) || load<u8>(frame) != <u8>FRAME_BBO) return -1;
+  const end = frame + length - SEAL_BYTES;
   let at = readVarint(frame + 1, end);
   if (at == 0 || at >= end) return -1;
   const flags = <u32>load<u8>(at);

@@ -1,10 +1,12 @@
 /**
  * Encoders of snapshot parts, trades and best bid and offer. Each frame stands alone: differences run within the frame.
+ * Each ends with a CRC-32 of its bytes: what hash and chain do not reach (units, routing, trades, quotes) is proved by it.
  * Bad case: a limit too small for one level or trade; nothing is written and 0 is returned.
  */
 import { arenaAllocate } from "./arena";
 import { bestPrice, bestQuantity, bookCount, bookCrossed, bookWalk } from "./book";
 import { writeQuantity, writeTime, writeVarint, zigzag } from "./codec";
+import { crc32 } from "./crc32";
 import {
   FLAG_NOT_SYNCED,
   FRAME_BBO,
@@ -50,6 +52,8 @@ import { STATUS_MASK } from "./replica";
 const LEVEL_ROOM: usize = 20;
 const HEAD_ROOM: usize = 80;
 const TRADE_ROOM: usize = 64 + TRADE_ID_BYTES_MAX;
+/** Bytes of the checksum that ends every frame of these kinds. */
+export const SEAL_BYTES: usize = 4;
 const WALK: u32 = 256;
 const FINISHED: u32 = 0xffffffff;
 let levels: usize = 0;
@@ -68,7 +72,7 @@ export function snapshotEncode(replica: usize, out: usize, limit: usize): u32 {
     flags = FRAME_FLAG_FIRST;
     at = writeHead(replica, at, bids, asks);
   }
-  const end = out + limit - LEVEL_ROOM;
+  const end = out + limit - LEVEL_ROOM - SEAL_BYTES;
   let done = next;
   if (done < bids) {
     at = writeSide(book, SIDE_BID, done, at, end);
@@ -81,7 +85,13 @@ export function snapshotEncode(replica: usize, out: usize, limit: usize): u32 {
   if (done == bids + asks) flags |= FRAME_FLAG_FINAL;
   store<u8>(out, <u8>(FRAME_SNAPSHOT | flags));
   store<u32>(replica, done == bids + asks ? FINISHED : done, REPLICA_NEXT_LEVEL);
-  return <u32>(at - out);
+  return seal(out, at);
+}
+
+/** Ends a frame with the CRC-32 of all its bytes. @returns bytes of the frame */
+function seal(out: usize, at: usize): u32 {
+  store<u32>(at, crc32(out, at - out));
+  return <u32>(at + SEAL_BYTES - out);
 }
 
 function writeHead(replica: usize, at: usize, bids: u32, asks: u32): usize {
@@ -157,7 +167,7 @@ export function tradesEncode(alias: u32, trades: usize, count: u32, out: usize, 
     sequence = load<u64>(trade, TRADE_SOURCE_SEQUENCE);
     bookVersion = load<u64>(trade, TRADE_BOOK_VERSION);
   }
-  return <u32>(at - out);
+  return seal(out, at);
 }
 
 let idNumber: u64 = 0;
@@ -205,5 +215,5 @@ export function bboEncode(replica: usize, out: usize): u32 {
     at = writeVarint(at, zigzag(bestPrice(book, SIDE_ASK) - bid));
     at = writeQuantity(at, bestQuantity(book, SIDE_ASK));
   }
-  return <u32>(at - out);
+  return seal(out, at);
 }

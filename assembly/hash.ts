@@ -29,7 +29,19 @@ function mix(h: u32, word: u32): u32 {
   return h * 5 + 0xe6546b64;
 }
 
-/** Folds one event into the chain that proves every intermediate book (src/wire/PROTOCOL.md). */
-export function chainNext(chain: u32, hash: u32, versionLow: u32, status: u32): u32 {
-  return (rotl<u32>(chain, 5) ^ hash ^ versionLow ^ (status << 24)) * 0x9e3779b1 + 0x7f4a7c15;
+/** Folds one event into the chain that proves every intermediate book and all that was said of it (src/wire/PROTOCOL.md). */
+export function chainNext(chain: u32, hash: u32, versionLow: u32, status: u32, stamps: u32): u32 {
+  return (rotl<u32>(chain, 5) ^ hash ^ versionLow ^ (status << 24) ^ stamps) * 0x9e3779b1 + 0x7f4a7c15;
+}
+
+/** Times and source sequence of an event in one word; a difference in any of them is a difference here. */
+export function stampsFold(eventAt: i64, receivedAt: i64, sequence: u64): u32 {
+  return (
+    <u32>eventAt ^
+    rotl<u32>(<u32>(eventAt >> 32), 7) ^
+    rotl<u32>(<u32>receivedAt, 11) ^
+    rotl<u32>(<u32>(receivedAt >> 32), 18) ^
+    rotl<u32>(<u32>sequence, 22) ^
+    rotl<u32>(<u32>(sequence >> 32), 29)
+  );
 }

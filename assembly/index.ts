@@ -42,6 +42,8 @@ import { count, finish, outcomeBegin } from "./producer";
 import { levelHash as hashLevel } from "./hash";
 import { LEVEL_PRICE, LEVEL_QUANTITY } from "./layout";
 
+export { auditCompare, watchClose, watchCreate, watchOpen } from "./audit";
+export { levelForce } from "./event";
 export { arenaAllocate, arenaInit, arenaUsed } from "./arena";
 export { bookApply, bookClear, bookCount, bookCreate, bookHash, bookScale, bookTruncate, bookWalk } from "./book";
 export { crc32 } from "./crc32";

@@ -29,6 +29,7 @@ import {
   INSTRUMENT_TABLE_ADDRESS,
   INSTRUMENT_TRADE_VERSION,
   INSTRUMENT_VERSION,
+  INSTRUMENT_WATCH,
   REASON_NONE,
   REASON_RESCALED,
   STATE_RETIRED,
@@ -38,6 +39,8 @@ import {
   TABLE_REASON,
   TABLE_SINCE,
   TABLE_STATE,
+  WATCH_FLAG_BROKEN,
+  WATCH_FLAGS,
 } from "./layout";
 import { count, unixTime } from "./producer";
 
@@ -128,9 +131,16 @@ function mirrorState(instrument: usize, at: i64): void {
 export function instrumentUnsync(instrument: usize, state: u32, reason: u32, receivedAt: f64): void {
   const at = unixTime(receivedAt);
   const wasSynced = load<u32>(instrument, INSTRUMENT_STATE) == STATE_SYNCED;
+  breakWatch(instrument);
   clearFlag(instrument, INSTRUMENT_FLAG_SPLICING);
   setState(instrument, state, reason, at);
   if (wasSynced) emptyRecord(instrument, at, receivedAt);
+}
+
+/** What a watch noted of this instrument so far does not tell all. */
+export function breakWatch(instrument: usize): void {
+  const watch = <usize>load<u32>(instrument, INSTRUMENT_WATCH);
+  if (watch != 0) store<u32>(watch, WATCH_FLAG_BROKEN, WATCH_FLAGS);
 }
 
 export function setFlag(instrument: usize, flag: u32): void {
@@ -147,6 +157,7 @@ export function instrumentRetire(instrument: usize, receivedAt: f64): void {
   const at = unixTime(receivedAt);
   const state = load<u32>(instrument, INSTRUMENT_STATE);
   const reason = load<u32>(instrument, INSTRUMENT_REASON);
+  breakWatch(instrument);
   setState(instrument, STATE_RETIRED, REASON_RESCALED, at);
   if (hasFlag(instrument, INSTRUMENT_FLAG_OPENED)) emptyRecord(instrument, at, receivedAt);
   store<u32>(instrument, state, INSTRUMENT_STATE);
@@ -169,6 +180,7 @@ export function instrumentRescale(instrument: usize, priceExponent: i32, quantit
     if (pricePower < 0 || quantityPower < 0 || bookScale(book, pricePower, quantityPower) != 0) return 1;
     count(COUNTER_RESCALES, 1);
   }
+  breakWatch(instrument);
   store<i32>(instrument, priceExponent, INSTRUMENT_PRICE_EXPONENT);
   store<i32>(instrument, quantityExponent, INSTRUMENT_QUANTITY_EXPONENT);
   const at = unixTime(receivedAt);
@@ -179,8 +191,8 @@ export function instrumentRescale(instrument: usize, priceExponent: i32, quantit
   }
   mirrorState(instrument, at);
   const fresh = load<u64>(instrument, INSTRUMENT_VERSION) == 0;
-  if (fresh && levels > 0 && load<u32>(instrument, INSTRUMENT_STATE) == STATE_SYNCED)
-    resetEvent(instrument, at, receivedAt);
+  // In any state: what follows under the fresh id is told as a difference to these levels.
+  if (fresh && levels > 0) resetEvent(instrument, at, receivedAt);
   return 0;
 }
 

@@ -6,7 +6,7 @@
  */
 
 /** Version of the segment layout; readers accept this one and the one before. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 /** First eight bytes of a segment, "ALPHAPLS" as two u32 words. */
 export const MAGIC_LOW = 0x48504c41;
 export const MAGIC_HIGH = 0x534c5041;
@@ -187,6 +187,15 @@ export const COUNTER_RECONNECTS = 33;
 export const COUNTER_REST_REQUESTS = 34;
 export const COUNTER_REST_FAILURES = 35;
 export const COUNTER_BUFFER_OVERFLOWS = 36;
+/** Audits that came to a verdict: the book matched, or it did not. */
+export const COUNTER_AUDITS = 37;
+export const COUNTER_AUDIT_MISMATCHES = 38;
+/** Audits that could not be judged: a resync or rescale came between, or every answer was too old. */
+export const COUNTER_AUDITS_INCONCLUSIVE = 39;
+/** Audits without a readable answer. */
+export const COUNTER_AUDIT_FAILURES = 40;
+/** Instruments whose frames came in a form that is not known, three in a row: an alert. */
+export const COUNTER_DRIFTS = 45;
 
 /**
  * Instrument table entry, 256 bytes. Strings and offsets are written before instrumentCount counts the entry.
@@ -195,7 +204,8 @@ export const COUNTER_BUFFER_OVERFLOWS = 36;
  *  24 priceExponent i32 (−1 = not yet known) │ 28 quantityExponent i32 │ 32 depth u32 (0 = full) │ 36 currentImage u32 (0 none, 1, 2)
  *  40 imageCapacity u32 (levels) │ 44 flags u32 │ 48 imageOffset u64 (first image; the second follows) │ 56 imageBytes u64 (one)
  *  64 sinceNs u64 │ 72 knownLowTicks i64 │ 80 knownHighTicks i64
- *  96 canonical, u8 length + 47 bytes │ 144 native, u8 length + 63 bytes │ 208 –
+ *  96 canonical, u8 length + 47 bytes │ 144 native, u8 length + 63 bytes
+ * 208 auditPeriodMs u32 (0 = not audited) │ 212 auditOutcome u32 (AUDIT_*) │ 216 auditedAtNs u64 │ 224 –
  */
 export const TABLE_BYTES = 256;
 export const TABLE_ID = 0;
@@ -219,8 +229,22 @@ export const TABLE_CANONICAL = 96;
 export const TABLE_CANONICAL_BYTES_MAX = 47;
 export const TABLE_NATIVE = 144;
 export const TABLE_NATIVE_BYTES_MAX = 63;
+export const TABLE_AUDIT_PERIOD = 208;
+export const TABLE_AUDIT_OUTCOME = 212;
+export const TABLE_AUDITED_AT = 216;
 /** TABLE_FLAGS: knownLow/knownHigh bound what the exchange told us (Binance snapshots are cut). */
 export const TABLE_FLAG_RANGE_KNOWN = 1;
+
+/** Outcome of an instrument's last audit. */
+export const AUDIT_NONE = 0;
+/** Every level that could be compared was the same. */
+export const AUDIT_MATCH = 1;
+/** A level differed that did not change meanwhile: the book is repaired. */
+export const AUDIT_MISMATCH = 2;
+/** Nothing could be said. */
+export const AUDIT_INCONCLUSIVE = 3;
+/** No readable answer came. */
+export const AUDIT_FAILED = 4;
 
 /** Sync state of an instrument. */
 export const STATE_CONNECTING = 0;
@@ -257,6 +281,7 @@ export const REASON_MAINTENANCE = 14;
 export const REASON_REFUSED = 15;
 export const REASON_AUDIT = 16;
 export const REASON_STOPPED = 17;
+export const REASON_DRIFT = 18;
 
 /** Trading status, separate from sync state. */
 export const TRADING_UNKNOWN = 0;
@@ -320,7 +345,7 @@ export const IMAGE_SOURCE_SEQUENCE = 56;
  *  64 wirePriceDecimals u32 │ 68 wireQuantityDecimals u32 (Kraken: most decimals seen in tokens since the snapshot)
  *  72 tableAddress u32 │ 76 cellAddress u32 │ 80 imageAddress u32 (0 = no images) │ 84 imageBytes u32 │ 88 imageCapacity u32 (levels)
  *  92 recordsSinceImage u32 │ 96 imageEvery u32 (records) │ 104 eventAt u64 │ 112 receivedAt u64
- * 120 imageAt u64 (ring sequence of the last image) │ 128 checksumCache u32 (kernel's own)
+ * 120 imageAt u64 (ring sequence of the last image) │ 128 checksumCache u32 (kernel's own) │ 132 watch u32 (0 = not watched)
  * 384 nameLength u32 │ 388 name, at most 120 bytes
  */
 export const INSTRUMENT_BYTES = 512;
@@ -349,6 +374,7 @@ export const INSTRUMENT_EVENT_AT = 104;
 export const INSTRUMENT_RECEIVED_AT = 112;
 export const INSTRUMENT_IMAGE_AT = 120;
 export const INSTRUMENT_CHECKSUM_CACHE = 128;
+export const INSTRUMENT_WATCH = 132;
 export const INSTRUMENT_NAME_LENGTH = 384;
 export const INSTRUMENT_NAME = 388;
 export const INSTRUMENT_NAME_BYTES_MAX = 120;
@@ -363,6 +389,61 @@ export const INSTRUMENT_FLAG_TRADE_SEEN = 16;
 
 /** The book outgrew its image: the host opens a larger one. Set by the kernel. */
 export const INSTRUMENT_FLAG_IMAGE_FULL = 32;
+
+/**
+ * Watch: what the socket touches of an instrument's book between watchOpen and watchClose, and how the book then compares
+ * with a REST body. Made by watchCreate, one per instrument.
+ *
+ *   0 instrument u32 │ 4 touched u32 (book handle: the levels named by events) │ 8 late u32 (the same, since WATCH_PHASE_ASKED)
+ *  12 phase u32 (WATCH_PHASE_*, the host says when the request goes out) │ 16 flags u32
+ *  20 restLevels u32 (asked per side; 0 = all) │ 24 restDecimals i32 (of the body's quantities; −1 = exact) │ 28 narrowed u32 (bit per side)
+ *  32 lowTicks i64 │ 40 highTicks i64 (asserted range; the host sets them) │ 48 narrowBid i64 │ 56 narrowAsk i64 (worst price held at all times)
+ * auditCompare fills:
+ *  64 bodySequence u64 │ 72 bodyTimeNs i64 (0 = the body has none) │ 80 compared u32 │ 84 mismatches u32 │ 88 touchedLevels u32
+ *  92 agreeing u32 (changes before the request that the body knows) │ 96 disagreeing u32 │ 100 bidCount u32 │ 104 askCount u32
+ * 128 the first WATCH_MISMATCHES_MAX mismatches, 32 bytes: price i64 │ ours i64 (0 = absent) │ theirs i64 (−1 = absent) │ side u32
+ */
+export const WATCH_BYTES = 2176;
+export const WATCH_INSTRUMENT = 0;
+export const WATCH_TOUCHED = 4;
+export const WATCH_LATE = 8;
+export const WATCH_PHASE = 12;
+export const WATCH_FLAGS = 16;
+export const WATCH_REST_LEVELS = 20;
+export const WATCH_REST_DECIMALS = 24;
+export const WATCH_NARROWED = 28;
+export const WATCH_LOW = 32;
+export const WATCH_HIGH = 40;
+export const WATCH_NARROW_BID = 48;
+export const WATCH_NARROW_ASK = 56;
+export const WATCH_BODY_SEQUENCE = 64;
+export const WATCH_BODY_TIME = 72;
+export const WATCH_COMPARED = 80;
+export const WATCH_MISMATCHES = 84;
+export const WATCH_TOUCHED_LEVELS = 88;
+export const WATCH_AGREEING = 92;
+export const WATCH_DISAGREEING = 96;
+export const WATCH_BID_COUNT = 100;
+export const WATCH_ASK_COUNT = 104;
+export const WATCH_LIST = 128;
+export const WATCH_MISMATCHES_MAX = 64;
+export const WATCH_MISMATCH_BYTES = 32;
+export const WATCH_MISMATCH_PRICE = 0;
+export const WATCH_MISMATCH_OURS = 8;
+export const WATCH_MISMATCH_THEIRS = 16;
+export const WATCH_MISMATCH_SIDE = 24;
+export const WATCH_PHASE_CLOSED = 0;
+export const WATCH_PHASE_OPEN = 1;
+export const WATCH_PHASE_ASKED = 2;
+/** A snapshot, a rescale or a fault came, or the arena was exhausted: nothing can be said of this window. */
+export const WATCH_FLAG_BROKEN = 1;
+
+/** auditCompare results. */
+export const COMPARE_OK = 0;
+/** No depth body: not JSON, no levels, levels out of order, or numbers that the instrument cannot hold. */
+export const COMPARE_UNREADABLE = 1;
+/** The watch is broken or closed. */
+export const COMPARE_BROKEN = 2;
 
 /** Decoders. */
 export const DECODER_COINBASE_EXCHANGE = 1;
@@ -569,8 +650,8 @@ export const IMAGE_LAPPED = 3;
 export const IMAGE_CORRUPT = -1;
 
 /**
- * Stream frames (subprotocol alphapulse.v1.bin): byte 0 = kind | flags, then the alias as varint, then the body.
- * The grammar is drawn in src/wire/PROTOCOL.md.
+ * Stream frames (subprotocol alphapulse.v1.bin): byte 0 = kind | flags, then the alias as varint, then the body; all kinds
+ * but deltas end with the CRC-32 of what stands before. The grammar is drawn in src/wire/PROTOCOL.md.
  */
 export const FRAME_DELTAS = 1;
 export const FRAME_SNAPSHOT = 2;

@@ -6,7 +6,7 @@
 import { arenaAllocate } from "./arena";
 import { bookClear, bookCreate, bookCrossed, bookHash, bookSet } from "./book";
 import { encodeChange, encodeEventBegin, encodeEventDrop, encodeEventEnd, encodeRoom } from "./frame_encode";
-import { chainNext } from "./hash";
+import { chainNext, stampsFold } from "./hash";
 import { imageCopied, imageCopy, imageUnpack } from "./image";
 import {
   BOOK_ADDED,
@@ -218,6 +218,7 @@ export function noteEvent(replica: usize, flags: u32, eventAt: i64, receivedAt: 
     load<u32>(replica, REPLICA_HASH),
     <u32>load<u64>(replica, REPLICA_VERSION),
     flags & STATUS_MASK,
+    stampsFold(eventAt, receivedAt, sequence),
   );
   store<u32>(replica, chain, REPLICA_CHAIN);
   store<u32>(replica, flags, REPLICA_FLAGS);

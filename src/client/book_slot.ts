@@ -6,6 +6,7 @@
 import {
   FLAG_CROSSED,
   FLAG_NOT_SYNCED,
+  FRAME_FLAG_CHECK,
   FRAME_FLAG_FIRST,
   FRAME_KIND_MASK,
   FRAME_SNAPSHOT,
@@ -32,7 +33,7 @@ import type { JsonLevel, OrderBookDeltaMessage, OrderBookMessage, SyncStatus } f
 import { type BookStore, LEVELS_CHUNK } from "./book_store.ts";
 import type { ClientBook, ResyncReason } from "./events.ts";
 
-/** What applying a frame or message found. `partial`: a snapshot is not complete yet; `ignored`: there is no book to apply it to. */
+/** What applying a frame or message found. `partial`: a snapshot is not complete yet; `ignored`: the book was given up and is asked for. */
 export type SlotOutcome =
   | { readonly kind: "applied"; readonly records: number; readonly isSnapshot: boolean }
   | { readonly kind: "partial" }
@@ -47,6 +48,7 @@ type Head = {
   crossed: boolean;
   eventAtNs: string;
   receivedAtNs: string;
+  provedVersion: string;
 };
 
 /** One instrument of a client. */
@@ -56,12 +58,16 @@ export class BookSlot {
   status: SyncStatus;
   /** The version that the next trade should have; undefined before the first. */
   nextTrade: bigint | undefined;
+  /** The book is subscribed. */
+  wantsBook = false;
   /** Failed checks in a row, for pacing. */
   failures = 0;
   failedAtMs = 0;
   readonly #store: BookStore;
   readonly #replica: number;
   #head: Head | undefined;
+  /** Only a snapshot may come next: the server acknowledged or said so. */
+  #mustBegin = false;
   #exponents: Exponents = { priceExponent: 0, quantityExponent: 0 };
 
   /** @throws RangeError when the store has no room */
@@ -78,10 +84,22 @@ export class BookSlot {
     return this.#head !== undefined;
   }
 
-  /** Forgets the book. */
+  /** Forgets the book; what still comes is left alone until a snapshot. */
   clear(): void {
     this.#store.kernel.replicaClear(this.#replica);
     this.#head = undefined;
+    this.#mustBegin = false;
+  }
+
+  /** Forgets the book; a snapshot must come next. */
+  begin(): void {
+    this.clear();
+    this.#mustBegin = true;
+  }
+
+  /** The server says that the book leads nowhere: it stays to be looked at, not synced, and a snapshot must come next. */
+  interrupt(): void {
+    this.#mustBegin = true;
   }
 
   /** Applies a deltas or snapshot frame. @param frame address @param length bytes */
@@ -90,8 +108,11 @@ export class BookSlot {
     const kind = memory.getUint8(frame);
     if ((kind & FRAME_KIND_MASK) === FRAME_SNAPSHOT && (kind & FRAME_FLAG_FIRST) !== 0) {
       this.#head = undefined;
+      this.#mustBegin = false;
+    } else if (this.#mustBegin) {
+      return this.#fail("chain");
     }
-    const before = this.#head === undefined ? undefined : BigInt(this.#head.version);
+    const before = this.#head;
     const code = kernel.frameApply(this.#replica, frame, length);
     if (code < REPLICA_OK) {
       this.clear();
@@ -104,10 +125,13 @@ export class BookSlot {
       this.#head = undefined;
       return { kind: "partial" };
     }
-    this.#head = this.#readHead();
+    const head = this.#readHead();
     if (before !== undefined) {
-      return { kind: "applied", records: Number(BigInt(this.#head.version) - before), isSnapshot: false };
+      const provedVersion = (kind & FRAME_FLAG_CHECK) === 0 ? before.provedVersion : head.version;
+      this.#head = { ...head, provedVersion };
+      return { kind: "applied", records: Number(BigInt(head.version) - BigInt(before.version)), isSnapshot: false };
     }
+    this.#head = { ...head, provedVersion: head.version };
     this.#exponents = {
       priceExponent: memory.getInt32(this.#replica + REPLICA_PRICE_EXPONENT, true),
       quantityExponent: memory.getInt32(this.#replica + REPLICA_QUANTITY_EXPONENT, true),
@@ -133,6 +157,9 @@ export class BookSlot {
 
   /** Applies a JSON delta. */
   applyDelta(message: OrderBookDeltaMessage): SlotOutcome {
+    if (this.#mustBegin) {
+      return this.#fail("chain");
+    }
     if (this.#head === undefined) {
       return { kind: "ignored" };
     }
@@ -162,14 +189,15 @@ export class BookSlot {
     if (this.#head === undefined) {
       return undefined;
     }
-    const { version, hash, synced, crossed, eventAtNs, receivedAtNs } = this.#head;
+    const { version, hash, synced, crossed, eventAtNs, receivedAtNs, provedVersion } = this.#head;
     const { kernel } = this.#store;
     return {
       ...this.status,
       instrument: this.instrument,
-      isSynced: synced && this.status.state === "synced",
+      isSynced: synced && this.status.state === "synced" && !this.#mustBegin,
       isCrossed: crossed,
       version,
+      provedVersion,
       hash,
       bidLevels: kernel.bookCount(this.#book, SIDE_BID),
       askLevels: kernel.bookCount(this.#book, SIDE_ASK),
@@ -184,7 +212,7 @@ export class BookSlot {
     return this.#store.memory.getUint32(this.#replica + REPLICA_BOOK, true);
   }
 
-  #readHead(): Head {
+  #readHead(): Omit<Head, "provedVersion"> {
     const { kernel, memory } = this.#store;
     const flags = memory.getUint32(this.#replica + REPLICA_FLAGS, true);
     return {
@@ -199,7 +227,7 @@ export class BookSlot {
 
   #prove(message: OrderBookMessage | OrderBookDeltaMessage): boolean {
     const { version, hash, synced, crossed, eventAtNs, receivedAtNs } = message;
-    this.#head = { version, hash, synced, crossed, eventAtNs, receivedAtNs };
+    this.#head = { version, hash, synced, crossed, eventAtNs, receivedAtNs, provedVersion: version };
     return this.#store.kernel.bookHash(this.#book) === hash;
   }
 

@@ -5,16 +5,21 @@ import type {
   InstrumentListing,
   JsonLevel,
   ResetReason,
+  ResyncReason,
   StatsMessage,
   SyncStatus,
   TradeMessage,
 } from "../wire/protocol.ts";
 import type { SocketState } from "./socket.ts";
 
-export type { Channel, InstrumentListing, JsonLevel, StatsMessage, SyncStatus } from "../wire/protocol.ts";
-
-/** Why a book was asked for again: a failed check, or its announced exponents differ from the snapshot's. */
-export type ResyncReason = "chain" | "hash" | "inconsistent" | "malformed" | "exponents";
+export type {
+  Channel,
+  InstrumentListing,
+  JsonLevel,
+  ResyncReason,
+  StatsMessage,
+  SyncStatus,
+} from "../wire/protocol.ts";
 
 /** How well an instrument can be trusted; while the connection is down the state is `connecting`, the reason `disconnected`. */
 export type InstrumentStatus = SyncStatus & { instrument: string };
@@ -28,12 +33,12 @@ export type ConnectionEvent = {
   /** Why it is not open, as far as anybody knows. */
   reason: string;
 };
-/** A book changed: one or more whole events were applied and the checks that came with them held. */
+/** A book changed, one or more whole events were applied and the checks that came with them held; or a check came alone. */
 export type BookEvent = {
   type: "book";
   instrument: string;
   version: string;
-  /** Records applied since the event before; 0 after a snapshot. */
+  /** Records applied since the event before; 0 after a snapshot and when nothing but a check came. */
   records: number;
   /** It was replaced by a snapshot. */
   isSnapshot: boolean;
@@ -50,7 +55,11 @@ export type InstrumentsEvent = { type: "instruments"; instruments: InstrumentLis
 export type StatsEvent = StatsMessage;
 /** The server says that a snapshot follows instead of changes, or that trades were lost. */
 export type ResetEvent = { type: "reset"; instrument: string; channel: Channel; reason: ResetReason };
-/** A check failed here; the book is asked for again. */
+/**
+ * A check failed here; the book is asked for again: `chain` an event is missing or came twice, `hash` the proof does not
+ * hold, `inconsistent` a change contradicts the book, `malformed` bytes that cannot be read, `exponents` the units are
+ * not those announced.
+ */
 export type ResyncEvent = { type: "resync"; instrument: string; reason: ResyncReason };
 /** The server refused a message. */
 export type RefusalEvent = { type: "error"; code: string; message: string };
@@ -75,6 +84,8 @@ export type ClientBook = SyncStatus & {
   isSynced: boolean;
   isCrossed: boolean;
   version: string;
+  /** The version at which the server's hash last held here: of the last snapshot or check, at most 64 frames or a second ago. */
+  provedVersion: string;
   /** Book hash, u32. */
   hash: number;
   /** Levels of the whole book. */
@@ -98,7 +109,7 @@ export type ClientCounts = {
   bytesOut: number;
   /** Delta and snapshot frames (or messages) applied. */
   framesApplied: number;
-  /** Frames and messages that could not be read. */
+  /** Frames and messages that could not be read: a book that they name is asked for again, without one the connection is given up. */
   malformed: number;
   /** Books asked for again after a failed check. */
   resyncs: number;

@@ -1,7 +1,8 @@
 /**
  * Everything that arrives on a client's connection: control messages, market messages of both forms. Keeps the slots,
  * routes frames by alias, and paces how often a book that failed a check is asked for again.
- * Bad case: a message that cannot be read at all; it is counted, and a book that it belonged to shows by its version.
+ * Bad case: a message that cannot be read. When it names a book, that book may be what it was for, and is asked for again;
+ * when it names none, nothing on this connection can be trusted, and the connection is given up.
  */
 import {
   BBO_ASK_PRICE,
@@ -25,6 +26,7 @@ import {
 import { tradeMessage } from "../wire/json_form.ts";
 import { fixedText, u64Text } from "../wire/numbers.ts";
 import type { BboMessage, JsonLevel, ServerMessage, SyncStatus, TradeMessage } from "../wire/protocol.ts";
+import { readServerMessage } from "../wire/server_message.ts";
 import { BookSlot, type SlotOutcome } from "./book_slot.ts";
 import { BookStore, TRADES_MAX } from "./book_store.ts";
 import type { ClientBook, ClientCounts, ClientEvent, InstrumentStatus, ResyncReason } from "./events.ts";
@@ -43,7 +45,9 @@ export type ReaderOptions = {
   readonly runtime: ClientRuntime;
   emit(event: ClientEvent): void;
   /** Subscribes again, because a check failed. */
-  request(request: Request): void;
+  request(request: Request, reason: ResyncReason): void;
+  /** Gives the connection up: it brought what no server sends. */
+  fail(reason: string): void;
 };
 
 /** Reads messages and keeps the books. */
@@ -78,6 +82,7 @@ export class MessageReader {
     this.#byAlias.clear();
     for (const slot of this.#byName.values()) {
       slot.nextTrade = undefined;
+      slot.interrupt();
       if (slot.status.reason !== "disconnected" || slot.status.state !== "connecting") {
         slot.status = { ...slot.status, state: "connecting", reason: "disconnected" };
         this.#options.emit({ type: "status", instrument: slot.instrument, ...slot.status });
@@ -95,14 +100,10 @@ export class MessageReader {
   }
 
   #readText(text: string): void {
-    let message: ServerMessage;
-    try {
-      message = JSON.parse(text) as ServerMessage;
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) {
-        throw error;
-      }
+    const message = readServerMessage(text);
+    if (message === undefined) {
       this.#options.counts.malformed += 1;
+      this.#options.fail("a text that is no message");
       return;
     }
     this.#act(message);
@@ -128,11 +129,14 @@ export class MessageReader {
         return;
       case "unsubscribed":
         if (message.channel === "book" && message.instrument !== undefined) {
-          this.#byName.get(message.instrument)?.clear();
+          this.#close(message.instrument);
         }
         return;
       case "reset":
         counts.resets += 1;
+        if (message.channel === "book") {
+          this.#byName.get(message.instrument)?.interrupt();
+        }
         emit(message);
         return;
       case "bbo":
@@ -163,9 +167,18 @@ export class MessageReader {
     slot.alias = alias;
     this.#byAlias.set(alias, slot);
     if (message.channel === "book") {
-      slot.clear();
+      slot.wantsBook = true;
+      slot.begin();
     }
     this.#setStatus(message);
+  }
+
+  #close(instrument: string): void {
+    const slot = this.#byName.get(instrument);
+    if (slot !== undefined) {
+      slot.wantsBook = false;
+      slot.clear();
+    }
   }
 
   #setStatus(message: { instrument: string } & SyncStatus): void {
@@ -178,7 +191,7 @@ export class MessageReader {
       status.priceExponent !== slot.status.priceExponent ||
       status.quantityExponent !== slot.status.quantityExponent
     ) {
-      slot.clear();
+      slot.begin();
       slot.nextTrade = undefined;
     }
     slot.status = status;
@@ -190,24 +203,37 @@ export class MessageReader {
     const slot = alias === undefined ? undefined : this.#byAlias.get(alias);
     if (slot === undefined) {
       this.#options.counts.malformed += 1;
+      this.#options.fail("a frame that names nothing subscribed");
       return;
     }
     const address = this.#store.load(frame);
     const kind = (frame[0] ?? 0) & FRAME_KIND_MASK;
     if (kind === FRAME_DELTAS || kind === FRAME_SNAPSHOT) {
+      if (!slot.wantsBook) {
+        return;
+      }
       this.#settle(slot, slot.applyFrame(address, frame.byteLength));
     } else if (kind === FRAME_TRADES) {
       this.#tradesFrame(slot, address, frame.byteLength);
     } else if (kind === FRAME_BBO) {
       this.#bboFrame(slot, address, frame.byteLength);
     } else {
-      this.#options.counts.malformed += 1;
+      this.#distrust(slot);
+    }
+  }
+
+  /** A frame that names an instrument cannot be read: it may have been one of its book, whatever kind it says. */
+  #distrust(slot: BookSlot): void {
+    this.#options.counts.malformed += 1;
+    if (slot.wantsBook) {
+      slot.clear();
+      this.#resync(slot, "malformed");
     }
   }
 
   #applyMessage(message: Extract<ServerMessage, { type: "orderbook" | "orderbook_delta" }>): void {
     const slot = this.#byName.get(message.instrument);
-    if (slot !== undefined) {
+    if (slot?.wantsBook === true) {
       const isSnapshot = message.type === "orderbook";
       this.#settle(slot, isSnapshot ? slot.applySnapshot(message) : slot.applyDelta(message));
     }
@@ -237,8 +263,8 @@ export class MessageReader {
     emit({ type: "resync", instrument: slot.instrument, reason });
     const connection = this.#connection;
     const ask = () => {
-      if (connection === this.#connection) {
-        request({ channels: ["book"], instruments: [slot.instrument] });
+      if (connection === this.#connection && slot.wantsBook) {
+        request({ channels: ["book"], instruments: [slot.instrument] }, reason);
       }
     };
     if (delayMs === 0) {
@@ -252,7 +278,7 @@ export class MessageReader {
     const { kernel, memory, trades } = this.#store;
     const count = kernel.tradesDecode(frame, length, trades, TRADES_MAX);
     if (count < 0) {
-      this.#options.counts.malformed += 1;
+      this.#distrust(slot);
       return;
     }
     const { instrument, status } = slot;
@@ -276,7 +302,7 @@ export class MessageReader {
   #bboFrame(slot: BookSlot, frame: number, length: number): void {
     const { kernel, memory, bbo } = this.#store;
     if (kernel.bboDecode(frame, length, bbo) !== 0) {
-      this.#options.counts.malformed += 1;
+      this.#distrust(slot);
       return;
     }
     const flags = memory.getUint32(bbo + BBO_FLAGS, true);

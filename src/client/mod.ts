@@ -1,8 +1,8 @@
 /**
  * Client of the stream, for browsers, Node, Deno and Bun: keeps exact books from the binary form (or the JSON form),
  * proves them by version chain and hash, and comes back by itself. Runs without SharedArrayBuffer and without WebAssembly.
- * Bad case: anything that does not hold. The book concerned says that it is not synced, is asked for again, and that is
- * counted; a lost connection makes every book say so until its next snapshot.
+ * Bad case: anything that does not hold. The book concerned is dropped at once, is asked for again, and that is counted;
+ * a lost connection, or one that brought what no server sends, makes every book say so until its next snapshot.
  *
  * @example
  * const client = connect("ws://127.0.0.1:8765/ws");
@@ -13,7 +13,7 @@
  */
 import { SUBPROTOCOL_BINARY, SUBPROTOCOL_JSON } from "../wire/protocol.ts";
 import { EventQueue } from "./event_queue.ts";
-import type { ClientBook, ClientCounts, ClientEvent, InstrumentStatus } from "./events.ts";
+import type { ClientBook, ClientCounts, ClientEvent, InstrumentStatus, ResyncReason } from "./events.ts";
 import { MessageReader } from "./message_reader.ts";
 import {
   type ClientRuntime,
@@ -123,7 +123,8 @@ class Client implements StreamClient {
       counts: this.counts,
       runtime,
       emit: (event) => this.#emit(event),
-      request: (request) => this.#send("subscribe", request),
+      request: (request, reason) => this.#send("subscribe", request, reason),
+      fail: (reason) => this.#socket.fail(reason),
     });
     this.#socket = new ReconnectingSocket(url, {
       protocol: options.form === "json" ? SUBPROTOCOL_JSON : SUBPROTOCOL_BINARY,
@@ -209,14 +210,15 @@ class Client implements StreamClient {
   }
 
   /** Sends a request in messages of at most as many instruments as a server takes. */
-  #send(op: "subscribe" | "unsubscribe", { channels, instruments }: Request): void {
+  #send(op: "subscribe" | "unsubscribe", { channels, instruments }: Request, reason?: ResyncReason): void {
     const market = channels.filter((channel) => channel !== "stats");
     if (market.length < channels.length) {
       this.#transmit({ op, id: ++this.#lastId, channels: ["stats"] });
     }
     for (let index = 0; market.length > 0 && index < instruments.length; index += INSTRUMENTS_PER_MESSAGE) {
       const named = instruments.slice(index, index + INSTRUMENTS_PER_MESSAGE);
-      this.#transmit({ op, id: ++this.#lastId, channels: market, instruments: named });
+      const why = reason === undefined ? {} : { reason };
+      this.#transmit({ op, id: ++this.#lastId, channels: market, instruments: named, ...why });
     }
   }
 

@@ -79,6 +79,12 @@ function exchangeSection(id: ExchangeId) {
       idleMs: integer({ min: 1000, max: 3_600_000, fallback: header.timing.idleMs }),
       ackMs: integer({ min: 500, max: 600_000, fallback: header.timing.ackMs }),
       firstDataMs: integer({ min: 500, max: 600_000, fallback: header.timing.firstDataMs }),
+      /** Levels per side that an audit asks of REST, 0 = all. */
+      auditLevels: integer({ min: 0, max: 50_000, fallback: header.audit.levels }),
+      /** An audit notes the socket's changes from so long before its request. */
+      auditBeforeMs: integer({ min: 0, max: 600_000, fallback: header.audit.beforeMs }),
+      /** The socket must have told within this time what a REST answer knows. */
+      auditAfterMs: integer({ min: 100, max: 60_000, fallback: header.audit.afterMs }),
     })
     .prefault({});
 }
@@ -106,6 +112,10 @@ const collectorSection = z
     /** Frames of one instrument that wait for its REST snapshot. */
     bufferFramesMax: integer({ min: 1, max: 1_000_000, fallback: 5000 }),
     bufferBytesMax: integer({ min: 65_536, max: 1024 * MEBIBYTE, fallback: 16 * MEBIBYTE }),
+    /** Each book is compared with REST so often, unless the exchange's budget takes longer; 0 = never. */
+    auditPeriodMs: integer({ min: 0, max: 86_400_000, fallback: 60_000 }),
+    /** Between the answer that shows a difference and the one that confirms it. */
+    auditConfirmMs: integer({ min: 100, max: 60_000, fallback: 3000 }),
     /** Delay before a dead worker is started again; doubles up to the reconnect cap. */
     restartBaseMs: integer({ min: 10, max: 60_000, fallback: 500 }),
   })
@@ -113,6 +123,8 @@ const collectorSection = z
 
 const segmentSection = z
   .strictObject({
+    /** Where segment files stand; empty = /dev/shm/alphapulse, or a folder of our own below the temporary directory. */
+    directory: z.string().default(""),
     /** Table entries; each rescale uses one more. */
     instrumentCapacity: integer({ min: 8, max: 65_536, fallback: 256 }),
     deltaCapacity: integer({ min: 1024, max: 4_194_304, fallback: 65_536 }).pipe(powerOfTwo()),

@@ -64,9 +64,12 @@ export class ClientFeed implements MarketFeed {
         client.listInstruments();
       }
     } else if (event.type === "book") {
-      listener.bookChanged(event.instrument, 1);
-    } else if (event.type === "resync") {
-      listener.bookChanged(event.instrument, 0);
+      if (event.isSnapshot) {
+        listener.copyDoubted(event.instrument, false);
+      }
+      listener.bookChanged(event.instrument, event.records > 0 || event.isSnapshot ? 1 : 0);
+    } else if (event.type === "resync" || (event.type === "reset" && event.channel === "book")) {
+      listener.copyDoubted(event.instrument, true);
     } else if (event.type === "trade") {
       listener.traded(event.instrument, tradeOf(event));
     } else if (event.type === "stats") {

@@ -46,9 +46,10 @@ function InstrumentDetail({ instrument, store }: { instrument: InstrumentStore; 
   const facts = usePainter<HTMLDListElement>(instrument, mountFacts);
   const heading = useRef<HTMLHeadingElement>(null);
   const { state, assurance } = useCell(instrument.status);
+  const isDoubted = useCell(instrument.isDoubted);
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
-    <article className="instrument" data-live={state === "synced"}>
+    <article className="instrument" data-live={state === "synced" && !isDoubted}>
       <header className="detail_head panel">
         <h2 ref={heading} tabIndex={-1}>
           {instrument.pair} <small>{exchangeName(instrument.exchange)}</small>

@@ -48,6 +48,8 @@ const COLUMNS: readonly Column[] = [
   fault("Unreadable", "Frames that could not be decoded", (totals) => totals.decodeErrors),
   fault("Reconnects", "Connections opened again", (totals) => totals.reconnects),
   fault("Lost", "Records that the gateway was too slow to read", (totals) => totals.lost),
+  fault("Copies", "Checks that failed in the gateway's copies of the books", (totals) => totals.replicaFailures),
+  fault("Clients", "Checks that failed in its clients' copies, as they told", (totals) => totals.clientFailures),
 ];
 
 /** One row per exchange. */

@@ -32,8 +32,12 @@ const FACTS: readonly Fact[] = [
   },
   {
     label: "Failed checks",
-    title: "Times that the gateway's copy failed its version chain, hash or consistency",
-    read: (_top, { statistics }) => (statistics === undefined ? "–" : wholeText(statistics.replicaFailures)),
+    title:
+      "Times that the gateway's copy failed its version chain, hash or consistency, and that its clients' copies did",
+    read: (_top, { statistics }) =>
+      statistics === undefined
+        ? "–"
+        : `${wholeText(statistics.replicaFailures)} + ${wholeText(statistics.clientFailures)}`,
   },
   { label: "Crossed", title: "Best bid above best ask", read: (top) => (top.isCrossed ? "yes" : "no") },
   { label: "Trades seen", title: "Since this page was opened", read: (_top, store) => wholeText(store.tradeCount) },

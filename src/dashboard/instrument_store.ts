@@ -24,6 +24,8 @@ export class InstrumentStore {
   /** Canonical pair, e.g. `BTC-USD`. */
   readonly pair: string;
   readonly status: Cell<InstrumentStatus>;
+  /** The copy of the book here failed a check, or the gateway's did, and is fetched again. */
+  readonly isDoubted = new Cell(false);
   /** Book events in the last second. */
   readonly updatesPerSecond = new Cell(0);
   /** Recent best prices. */
@@ -102,6 +104,12 @@ export class InstrumentStore {
   /** Counts book events and asks for a repaint. */
   countEvents(events: number): void {
     this.#events += events;
+    this.mark();
+  }
+
+  /** Says whether the copy of the book here can be trusted, and asks for a repaint. */
+  doubt(isDoubted: boolean): void {
+    this.isDoubted.set(isDoubted);
     this.mark();
   }
 

@@ -70,6 +70,8 @@ export type FeedListener = {
   statusChanged(status: InstrumentStatus): void;
   /** One or more events were applied. */
   bookChanged(instrument: string, events: number): void;
+  /** This page's copy of a book failed a check, or the gateway's did, and is fetched again (true), or it holds again (false). */
+  copyDoubted(instrument: string, isDoubted: boolean): void;
   traded(instrument: string, trade: Trade): void;
   /** Once a second. */
   statisticsReceived(statistics: StatsMessage): void;

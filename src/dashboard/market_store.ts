@@ -83,6 +83,7 @@ export class MarketStore {
         this.#stores.get(status.instrument)?.mark();
       },
       bookChanged: (instrument, events) => this.#stores.get(instrument)?.countEvents(events),
+      copyDoubted: (instrument, isDoubted) => this.#stores.get(instrument)?.doubt(isDoubted),
       traded: (instrument, trade) => this.#stores.get(instrument)?.addTrade(trade),
       statisticsReceived: (statistics) => {
         this.statistics.set(statistics);
@@ -146,7 +147,7 @@ export class MarketStore {
       bytesIn: (bytes - this.#measuredBytes) / seconds,
       updates: stores.reduce((sum, store) => sum + store.updatesPerSecond.get(), 0),
       instruments: stores.length,
-      synced: stores.filter((store) => store.status.get().state === "synced").length,
+      synced: stores.filter((store) => store.status.get().state === "synced" && !store.isDoubted.get()).length,
     });
     this.#measuredAtMs = nowMs;
     this.#measuredBytes = bytes;

@@ -77,8 +77,9 @@ function Card({ instrument, store }: { instrument: InstrumentStore; store: Marke
   const ladder = usePainter<HTMLDivElement>(instrument, mountCompactLadder, CARD_LEVELS);
   const tape = usePainter<HTMLOListElement>(instrument, mountTape, CARD_TRADES);
   const { state } = useCell(instrument.status);
+  const isDoubted = useCell(instrument.isDoubted);
   return (
-    <article className="card" data-card={instrument.instrument} data-live={state === "synced"}>
+    <article className="card" data-card={instrument.instrument} data-live={state === "synced" && !isDoubted}>
       <header className="card_head">
         <h3>
           <a href={instrumentHref(instrument.instrument)}>

@@ -1,6 +1,7 @@
 /**
  * How far an instrument's book can be trusted: its state and, when synced, by what assurance; otherwise why not and for
- * how long. Bad case: a state that this build does not know is shown by its own word, in the colour of trouble.
+ * how long. A book that failed a check behind the exchange, in the gateway or in this page, is not called synced either.
+ * Bad case: a state that this build does not know is shown by its own word, in the colour of trouble.
  */
 import type { ReasonWord } from "../model/states.ts";
 import { type Cell, useCell } from "./cell.ts";
@@ -32,14 +33,16 @@ const REASONS: Readonly<Record<ReasonWord, string>> = {
   maintenance: "the exchange is under maintenance",
   refused: "the exchange refused the subscription",
   audit: "the book differed from the exchange's own",
+  drift: "the exchange's messages changed their form",
   stopped: "the collector was stopped",
 };
 
 /** A chip: `synced · checksum`, or the state in a warning colour. */
 export function StateBadge({ instrument }: { instrument: InstrumentStore }) {
   const { state, assurance, trading } = useCell(instrument.status);
-  if (state !== "synced") {
-    return <span className="badge trouble">{words(state)}</span>;
+  const isDoubted = useCell(instrument.isDoubted);
+  if (state !== "synced" || isDoubted) {
+    return <span className="badge trouble">{state === "synced" ? "checking" : words(state)}</span>;
   }
   return (
     <span className="badge" data-assurance={assurance} title={ASSURANCES[assurance] ?? assurance}>
@@ -52,9 +55,10 @@ export function StateBadge({ instrument }: { instrument: InstrumentStore }) {
 /** A line that says why a book is not synced and since when; nothing when it is. */
 export function Trouble({ instrument, nowSeconds }: { instrument: InstrumentStore; nowSeconds: Cell<number> }) {
   const { state, reason, sinceMs } = useCell(instrument.status);
+  const isDoubted = useCell(instrument.isDoubted);
   const now = useCell(nowSeconds);
   if (state === "synced") {
-    return null;
+    return isDoubted ? <p className="trouble_line">Not synced: this copy of the book is fetched again</p> : null;
   }
   const why = reason === "unknown" || reason === "none" ? words(state) : REASONS[reason];
   return (

@@ -42,7 +42,7 @@ const LIMITS: Readonly<Record<ExchangeId, Limit>> = {
 /** The door of every exchange. */
 export class AdmissionFaults {
   readonly #options: AdmissionOptions;
-  readonly #occasions: OccasionLog;
+  readonly #occasions = new Map<ExchangeId, OccasionLog>();
   readonly #attempts = new Map<string, number[]>();
   readonly #bannedUntilMs = new Map<string, number>();
   readonly #closed = new Map<ExchangeId, Span>();
@@ -50,7 +50,6 @@ export class AdmissionFaults {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
-    this.#occasions = new OccasionLog(options.seed);
   }
 
   /** What happens to an attempt. @param remote address of the client */
@@ -84,16 +83,19 @@ export class AdmissionFaults {
     if (rule.kind === "connection_limit") {
       return trigger.isHolding(atMs) ? this.#limit(trigger, { exchange, remote, atMs }) : undefined;
     }
-    if (
-      FAULT_KINDS[rule.kind].scope !== "connect" ||
-      !trigger.isDue(atMs, this.#occasions.of(trigger, `${exchange}:door`))
-    ) {
+    if (FAULT_KINDS[rule.kind].scope !== "connect" || !trigger.isDue(atMs, this.#occasionsOf(exchange).of(trigger))) {
       return undefined;
     }
     trigger.spend(atMs);
     return rule.kind === "connect_silent"
       ? { is: "unanswered" }
       : { is: "refused", status: rule.options.status ?? UNAVAILABLE };
+  }
+
+  #occasionsOf(exchange: ExchangeId): OccasionLog {
+    const log = this.#occasions.get(exchange) ?? new OccasionLog(this.#options.seed, `${exchange}:door`);
+    this.#occasions.set(exchange, log);
+    return log;
   }
 
   #limit({ rule }: Trigger, { exchange, remote, atMs }: Attempt): Verdict | undefined {

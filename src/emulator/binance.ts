@@ -11,18 +11,21 @@ import { type BinanceHost, BinanceSession } from "./binance_session.ts";
 import type { Change } from "./book_events.ts";
 import type { CapturePlayer } from "./capture_player.ts";
 import type { Listing } from "./instruments.ts";
-import type { MarketBook } from "./market_book.ts";
+import type { Ladder } from "./ladder.ts";
+import type { BookView, MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
 import type {
   ClientSession,
   Connection,
   FrameAbout,
   FrameKind,
+  KnownPart,
   Protocol,
   RestAbout,
   RestAnswer,
   RestRequest,
 } from "./protocol.ts";
+import { plainDecimal } from "./text.ts";
 
 const SLOW_BATCH_US = 1_000_000;
 
@@ -44,6 +47,8 @@ export class Binance implements Protocol, BinanceHost {
   readonly #sessions = new Set<BinanceSession>();
   readonly #slow = new Map<MarketBook, SlowBatch>();
   readonly #aggregates = new Map<MarketBook, number>();
+  /** What the depth answers of the most levels told of each book. */
+  readonly #known = new Map<string, { readonly limit: number; readonly part: KnownPart }>();
 
   /** @param now Unix milliseconds */
   constructor(exchange: "binance" | "binance_us", source: BinanceSource, { now }: { now: () => number }) {
@@ -101,6 +106,10 @@ export class Binance implements Protocol, BinanceHost {
     this.player?.leave(session);
   }
 
+  known(symbol: string): KnownPart {
+    return this.#known.get(symbol)?.part ?? {};
+  }
+
   answer(request: RestRequest): RestAnswer | Promise<RestAnswer> {
     return this.#rest.answer(request);
   }
@@ -114,7 +123,21 @@ export class Binance implements Protocol, BinanceHost {
       return this.player?.depthAnswer(symbol) ?? { status: 503, body: "{}" };
     }
     this.#market.market.peek(book, this.#market.nowUs());
-    return { status: 200, body: frames.depthBody(this.#market.view(book, agedMs).view, limit) };
+    const { view } = this.#market.view(book, agedMs);
+    this.#answered(view, limit);
+    return { status: 200, body: frames.depthBody(view, limit) };
+  }
+
+  // Beyond the last level of a full answer a client knows nothing. An audit that asks for less does not change that.
+  #answered({ instrument, bids, asks }: BookView, limit: number): void {
+    const { native, priceDecimals } = instrument;
+    if (limit < (this.#known.get(native)?.limit ?? 0)) {
+      return;
+    }
+    const edge = (ladder: Ladder): string => plainDecimal(ladder.price(limit - 1), priceDecimals);
+    const lowest = bids.count > limit ? { lowest: edge(bids) } : {};
+    const highest = asks.count > limit ? { highest: edge(asks) } : {};
+    this.#known.set(native, { limit, part: { ...lowest, ...highest } });
   }
 
   #publish(book: MarketBook, atUs: number): void {
@@ -145,7 +168,10 @@ export class Binance implements Protocol, BinanceHost {
   }
 
   #about(kind: FrameKind, book: MarketBook): FrameAbout {
-    return { kind, symbol: book.instrument.native };
+    const symbol = book.instrument.native;
+    return kind === "book"
+      ? { kind, symbol, event: { sequence: book.updateId, timeUs: book.eventUs } }
+      : { kind, symbol };
   }
 
   // The same changes once a second, for as long as somebody listens.

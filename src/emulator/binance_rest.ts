@@ -1,7 +1,7 @@
 /**
  * REST of Binance and Binance.US: ping, time, metadata and depth, each with its weight. Beyond the weight of a minute
- * every request is answered 429 with `Retry-After`. Bad case: a client that goes on regardless; it gets 429 until the
- * minute ends (the real exchange would ban it with 418).
+ * every request is answered 429 with `Retry-After`. Bad case: a client that goes on regardless; it is banned with 418,
+ * for two minutes at first and twice as long each time, up to three days.
  */
 import { symbolObject } from "./binance_frames.ts";
 import type { BinanceRules } from "./binance_rules.ts";
@@ -11,6 +11,10 @@ import { Window } from "./rate_limit.ts";
 import { textArray } from "./text.ts";
 
 const MINUTE_MS = 60_000;
+/** Refused requests that are forgiven before a ban. */
+const REFUSED_MAX = 10;
+const BAN_MS = 2 * MINUTE_MS;
+const BAN_MS_MAX = 3 * 24 * 60 * MINUTE_MS;
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 5_000;
 
@@ -26,7 +30,7 @@ export class BinanceRest {
   readonly #rules: BinanceRules;
   readonly #options: RestOptions;
   readonly #listings: Map<string, Listing>;
-  readonly #used = new Map<string, Window>();
+  readonly #clients = new Map<string, Client>();
 
   constructor(rules: BinanceRules, options: RestOptions) {
     this.#rules = rules;
@@ -52,14 +56,19 @@ export class BinanceRest {
 
   /** Answers one request; depth may be held. */
   answer(request: RestRequest): RestAnswer | Promise<RestAnswer> {
-    const used = this.#used.get(request.remote) ?? new Window(this.#rules.weightPerMinute, MINUTE_MS);
-    this.#used.set(request.remote, used);
+    const { weightPerMinute } = this.#rules;
+    const client = this.#clients.get(request.remote) ?? new Client(weightPerMinute);
+    this.#clients.set(request.remote, client);
     const atMs = this.#options.now();
-    const isWithin = used.take(this.#weight(request), atMs);
-    const headers = { "X-MBX-USED-WEIGHT-1M": String(used.used) };
-    if (!isWithin) {
-      const msg = `Too much request weight used; current limit is ${this.#rules.weightPerMinute} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.`;
-      return jsonAnswer(429, { code: -1003, msg }, { ...headers, "Retry-After": String(used.retryAfter(atMs)) });
+    const refused = client.refusal(this.#weight(request), atMs);
+    const headers = { "X-MBX-USED-WEIGHT-1M": String(client.used) };
+    if (refused !== undefined) {
+      const { status, retryAfterS } = refused;
+      const msg =
+        status === 429
+          ? `Too much request weight used; current limit is ${weightPerMinute} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.`
+          : `Way too much request weight used; IP banned until ${atMs + retryAfterS * 1000}. Please use WebSocket Streams for live updates to avoid bans.`;
+      return jsonAnswer(status, { code: -1003, msg }, { ...headers, "Retry-After": String(retryAfterS) });
     }
     const answer =
       request.method === "GET"
@@ -140,6 +149,47 @@ export class BinanceRest {
       exchangeFilters: [],
       symbols: known.map(symbolObject),
     });
+  }
+}
+
+/** What one address has asked for. */
+class Client {
+  readonly #window: Window;
+  #refused = 0;
+  #bannedUntilMs = 0;
+  #banMs = BAN_MS;
+
+  constructor(weightPerMinute: number) {
+    this.#window = new Window(weightPerMinute, MINUTE_MS);
+  }
+
+  /** Weight used in this minute. */
+  get used(): number {
+    return this.#window.used;
+  }
+
+  /** Counts a request. @returns undefined when it may be answered */
+  refusal(weight: number, atMs: number): { status: 429 | 418; retryAfterS: number } | undefined {
+    const isWithin = this.#window.take(weight, atMs);
+    if (atMs < this.#bannedUntilMs) {
+      return this.#banned(atMs);
+    }
+    if (isWithin) {
+      this.#refused = 0;
+      return undefined;
+    }
+    this.#refused += 1;
+    if (this.#refused <= REFUSED_MAX) {
+      return { status: 429, retryAfterS: this.#window.retryAfter(atMs) };
+    }
+    this.#refused = 0;
+    this.#bannedUntilMs = atMs + this.#banMs;
+    this.#banMs = Math.min(BAN_MS_MAX, 2 * this.#banMs);
+    return this.#banned(atMs);
+  }
+
+  #banned(atMs: number): { status: 418; retryAfterS: number } {
+    return { status: 418, retryAfterS: Math.ceil((this.#bannedUntilMs - atMs) / 1000) };
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import { ASK, BID, type BookSide, type Ladder, type Scale } from "./ladder.ts";
 import type { MarketBook } from "./market_book.ts";
+import type { TrueEvent } from "./protocol.ts";
 
 /** Events that can be asked for. */
 export const EVENTS_KEPT = 10_000;
@@ -131,6 +132,13 @@ export class BookHistory {
   /** Whether the state of a time is still known. @param timeUs Unix microseconds */
   reaches(timeUs: number): boolean {
     return this.#timeOf(this.#firstEvent) <= timeUs;
+  }
+
+  /** The last event at a time, or the oldest kept; costs no copy of the book. @param timeUs Unix microseconds */
+  eventAt(timeUs: number): TrueEvent {
+    const event = this.#lastWhere((index) => this.#timeOf(index) <= timeUs, this.#firstEvent);
+    const known = Math.max(event, this.#firstEvent);
+    return { sequence: this.#sequenceOf(known), timeUs: this.#timeOf(known) };
   }
 
   /** The oldest state kept. */

@@ -9,6 +9,7 @@ import type { Fill } from "./book_events.ts";
 import type { CapturePlayer } from "./capture_player.ts";
 import * as frames from "./coinbase_exchange_frames.ts";
 import type { Listing } from "./instruments.ts";
+import { publishedEvent } from "./market.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
 import {
@@ -103,7 +104,7 @@ export class CoinbaseExchange implements Protocol {
     }
     if (channel === "level2_50") {
       const frame = frames.snapshotFrame(book, this.#market.stampOf(book));
-      session.connection.send(frame, { kind: "snapshot", symbol: product });
+      session.connection.send(frame, { kind: "snapshot", symbol: product, event: publishedEvent(book) });
     }
     const last = book.history.at(-1);
     if (channel === "matches" && last !== undefined) {
@@ -170,7 +171,7 @@ export class CoinbaseExchange implements Protocol {
     }
     if (book.changes.length > 0) {
       const build = (): string => frames.updateFrame(book.instrument, book.changes, book.eventUs);
-      this.#broadcast("level2_50", { kind: "book", symbol }, build);
+      this.#broadcast("level2_50", { kind: "book", symbol, event: publishedEvent(book) }, build);
     }
   }
 

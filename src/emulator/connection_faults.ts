@@ -6,12 +6,13 @@
 import type { ExchangeId } from "../model/exchange_id.ts";
 import type { Clock } from "./clock.ts";
 import { unknownFrame } from "./drift_edits.ts";
-import type { FaultJournal } from "./fault_journal.ts";
+import type { FaultJournal, FaultRecord } from "./fault_journal.ts";
 import { FAULT_KINDS, type FaultKind } from "./fault_kinds.ts";
-import { OccasionLog, type Occasions, type Trigger } from "./fault_trigger.ts";
+import { OccasionLog, OpenTriggers, type Trigger } from "./fault_trigger.ts";
 import { FRAME_EDITS } from "./frame_edits.ts";
 import { HeldFrames, type Parcel } from "./held_frames.ts";
 import { isWanted, LastingFaults, matches } from "./lasting_faults.ts";
+import { publishedEvent } from "./market.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { FrameAbout, FrameKind, Subscription, Unasked } from "./protocol.ts";
 import { Bucket } from "./rate_limit.ts";
@@ -59,12 +60,15 @@ export class ConnectionFaults {
   isFrozen = false;
   readonly #options: ConnectionFaultsOptions;
   readonly #occasions: OccasionLog;
-  readonly #byScope: Readonly<Record<"frame" | "connection" | "subscription" | "policy", Trigger[]>>;
+  readonly #byScope: Readonly<Record<"frame" | "connection" | "subscription", OpenTriggers>>;
+  readonly #policies: readonly Trigger[];
   readonly #held: HeldFrames;
   readonly #lasting: LastingFaults;
-  readonly #silenced = new Set<string>();
+  readonly #silenced = new Map<string, FaultRecord>();
   readonly #buckets = new Map<Trigger, Bucket>();
   #frames = 0;
+  /** The fault that made the connection deaf and mute. */
+  #frozenBy: FaultRecord | undefined;
   #isBefalling = false;
   #isEnding = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
@@ -76,7 +80,7 @@ export class ConnectionFaults {
     this.number = number;
     this.openedAtMs = clock.now();
     this.#options = options;
-    this.#occasions = new OccasionLog(options.seed);
+    this.#occasions = new OccasionLog(options.seed, `${exchange}:${number}`);
     this.#held = new HeldFrames(clock, (frame, onWritten) => outlet.deliver(frame, onWritten));
     const own = triggers.filter(({ rule }) => rule.connections?.includes(number) ?? true);
     const of = (scope: string): Trigger[] => own.filter(({ rule }) => FAULT_KINDS[rule.kind].scope === scope);
@@ -84,15 +88,16 @@ export class ConnectionFaults {
       exchange,
       clock,
       isDue: (trigger) => this.#isDue(trigger),
-      spend: (trigger, { symbol, frame }) => this.#spend(trigger, { symbol, frame, detail: "begins" }),
+      spend: (trigger, { about, index: frame }) =>
+        this.#spend(trigger, { symbol: about.symbol, frame, detail: "begins", about }),
     });
     this.#byScope = {
-      frame: of("frame"),
+      frame: new OpenTriggers(of("frame")),
       // Those that time alone decides come from outside, for all connections together.
-      connection: of("connection").filter((trigger) => !trigger.isTimed),
-      subscription: of("subscription"),
-      policy: of("policy"),
+      connection: new OpenTriggers(of("connection").filter((trigger) => !trigger.isTimed)),
+      subscription: new OpenTriggers(of("subscription")),
     };
+    this.#policies = of("policy");
   }
 
   /** Sends a frame, or what becomes of it. */
@@ -100,7 +105,8 @@ export class ConnectionFaults {
     this.#befallByFrame(about);
     const parcel: Parcel = { frame, about, index: this.#frames, copies: 1, follower: undefined };
     this.#frames += 1;
-    const isGone = this.isFrozen || this.#isSilenced(about) || this.#lasting.reshape(parcel) || this.#strike(parcel);
+    const isGone =
+      this.#isFrozenFor(about) || this.#isSilenced(about) || this.#lasting.reshape(parcel) || this.#strike(parcel);
     if (isGone) {
       about.onWritten?.();
     }
@@ -108,7 +114,7 @@ export class ConnectionFaults {
 
   /** A message came. @returns whether the session may see it; `isTold` where the client is told that it was dropped */
   receive(text: string): { isPassed: boolean; isTold: boolean } {
-    const trigger = this.#byScope.policy.find(({ rule }) => rule.kind === "subscribe_dropped");
+    const trigger = this.#policies.find(({ rule }) => rule.kind === "subscribe_dropped");
     const atMs = this.#options.clock.now();
     if (trigger === undefined || !trigger.isHolding(atMs) || !/subscribe/i.test(text.slice(0, 200))) {
       return { isPassed: !this.isFrozen, isTold: false };
@@ -135,10 +141,9 @@ export class ConnectionFaults {
       return;
     }
     this.subscribed.add(symbol);
-    for (const trigger of this.#byScope.subscription) {
+    for (const trigger of this.#byScope.subscription.at(this.#options.clock.now())) {
       if (matches(trigger.rule, symbol) && this.#isDue(trigger)) {
-        this.#spend(trigger, { symbol, detail: "acknowledged and silent" });
-        this.#silenced.add(symbol);
+        this.#silenced.set(symbol, this.#spend(trigger, { symbol, detail: "acknowledged and silent" }));
       }
     }
   }
@@ -152,7 +157,7 @@ export class ConnectionFaults {
       this.#close(CLOSE_GOING_AWAY, "going away");
     }
     const ageMs = atMs - this.openedAtMs;
-    for (const trigger of this.#byScope.policy) {
+    for (const trigger of this.#policies) {
       const { kind, options } = trigger.rule;
       const isOld = kind === "age_close" && ageMs >= (options.age_ms ?? 0);
       if (isOld && trigger.isHolding(atMs) && !this.isOver) {
@@ -195,14 +200,14 @@ export class ConnectionFaults {
 
   #resend(trigger: Trigger): boolean {
     const symbols = [...this.subscribed].filter((symbol) => matches(trigger.rule, symbol)).sort();
-    const symbol = symbols[this.#of(trigger).random.below(Math.max(1, symbols.length))];
+    const symbol = symbols[this.#occasions.of(trigger).random.below(Math.max(1, symbols.length))];
     if (symbol === undefined) {
       return false;
     }
     const frame = this.#frames;
     const isDone = this.#options.outlet.volunteer({ what: "snapshot", symbol });
     if (isDone) {
-      this.#note(trigger, { symbol, detail: "unasked", frame });
+      this.#note(trigger, { symbol, detail: "unasked", frame, about: this.#aboutNow(symbol) });
     }
     return isDone;
   }
@@ -210,7 +215,7 @@ export class ConnectionFaults {
   #end(trigger: Trigger): boolean {
     const { kind, options } = trigger.rule;
     const { outlet, clock } = this.#options;
-    this.#note(trigger, { symbol: "", detail: detailOf(kind, options) });
+    const record = this.#note(trigger, { symbol: "", detail: detailOf(kind, options) });
     switch (kind) {
       case "close":
         this.#close(options.code ?? CLOSE_NORMAL, "");
@@ -221,6 +226,7 @@ export class ConnectionFaults {
         return true;
       case "half_open":
         this.isFrozen = true;
+        this.#frozenBy = record;
         this.#cutAtMs = options.for_ms === undefined ? this.#cutAtMs : clock.now() + options.for_ms;
         this.#held.close();
         outlet.freeze();
@@ -241,7 +247,7 @@ export class ConnectionFaults {
     if (this.#isBefalling || this.isOver) {
       return;
     }
-    for (const trigger of this.#byScope.connection) {
+    for (const trigger of this.#byScope.connection.at(this.#options.clock.now())) {
       const isWanted = trigger.rule.frames?.includes(kind) ?? true;
       const isAbout = trigger.rule.kind === "snapshot_midstream" || matches(trigger.rule, symbol);
       if (isWanted && isAbout && this.#isDue(trigger) && this.befall(trigger)) {
@@ -250,17 +256,25 @@ export class ConnectionFaults {
     }
   }
 
-  #isSilenced({ kind, symbol }: FrameAbout): boolean {
-    return BOOKS.includes(kind) && this.#silenced.has(symbol);
+  #isSilenced(about: FrameAbout): boolean {
+    const record = BOOKS.includes(about.kind) ? this.#silenced.get(about.symbol) : undefined;
+    record?.touched(about);
+    return record !== undefined;
+  }
+
+  #isFrozenFor(about: FrameAbout): boolean {
+    this.#frozenBy?.touched(about);
+    return this.isFrozen;
   }
 
   // Faults of single frames. True: the frame is swallowed.
   #strike(parcel: Parcel): boolean {
-    for (const trigger of this.#byScope.frame) {
-      const { kind, symbol } = parcel.about;
+    const { about, index: frame } = parcel;
+    const { kind, symbol } = about;
+    for (const trigger of this.#byScope.frame.at(this.#options.clock.now())) {
       if (isWanted(trigger.rule, kind, UPDATES) && matches(trigger.rule, symbol) && this.#isDue(trigger)) {
         if (trigger.rule.kind === "drop") {
-          this.#spend(trigger, { symbol, detail: "dropped", frame: parcel.index });
+          this.#spend(trigger, { symbol, detail: "dropped", frame, about });
           return true;
         }
         this.#alter(trigger, parcel);
@@ -272,8 +286,9 @@ export class ConnectionFaults {
 
   #alter(trigger: Trigger, parcel: Parcel): void {
     const { kind, options, instruments, frames = UPDATES } = trigger.rule;
-    const { symbol } = parcel.about;
-    const note = (detail: string): void => this.#spend(trigger, { symbol, detail, frame: parcel.index });
+    const { about, index: frame } = parcel;
+    const { symbol } = about;
+    const note = (detail: string): FaultRecord => this.#spend(trigger, { symbol, detail, frame, about });
     switch (kind) {
       case "duplicate":
         parcel.copies += 1;
@@ -285,8 +300,10 @@ export class ConnectionFaults {
         return;
       case "delay": {
         const only = instruments === undefined ? undefined : instruments === "*" ? [symbol] : instruments;
-        if (this.#held.stall(only, options.ms ?? 0)) {
-          note(`${options.ms} ms`);
+        const stall = this.#held.stall(only, options.ms ?? 0);
+        if (stall !== undefined) {
+          const record = note(`${options.ms} ms`);
+          stall.whenQueued = (other) => other !== parcel && record.touched(other.about);
         }
         return;
       }
@@ -301,12 +318,12 @@ export class ConnectionFaults {
   }
 
   #swapped(trigger: Trigger, { about, index }: Parcel): void {
-    this.#note(trigger, { symbol: about.symbol, detail: "after the next one", frame: index });
+    this.#note(trigger, { symbol: about.symbol, detail: "after the next one", frame: index, about });
   }
 
-  #edit(trigger: Trigger, parcel: Parcel, note: (detail: string) => void): void {
+  #edit(trigger: Trigger, parcel: Parcel, note: (detail: string) => FaultRecord): void {
     const edit = FRAME_EDITS[trigger.rule.kind as keyof typeof FRAME_EDITS](parcel.frame.toString(), {
-      random: this.#of(trigger).random,
+      random: this.#occasions.of(trigger).random,
       book: this.#options.bookOf(parcel.about.symbol),
       where: trigger.rule.options.where ?? "any",
     });
@@ -317,27 +334,28 @@ export class ConnectionFaults {
   }
 
   #isDue(trigger: Trigger): boolean {
-    return trigger.isDue(this.#options.clock.now(), this.#of(trigger));
+    return trigger.isDue(this.#options.clock.now(), this.#occasions.of(trigger));
   }
 
-  #of(trigger: Trigger): Occasions {
-    return this.#occasions.of(trigger, `${this.exchange}:${this.number}`);
+  #aboutNow(symbol: string): Pick<FrameAbout, "symbol" | "event"> {
+    const book = this.#options.bookOf(symbol);
+    return book === undefined ? { symbol } : { symbol, event: publishedEvent(book) };
   }
 
-  #spend(trigger: Trigger, what: Note): void {
+  #spend(trigger: Trigger, what: Note): FaultRecord {
     trigger.spend(this.#options.clock.now());
-    this.#note(trigger, what);
+    return this.#note(trigger, what);
   }
 
-  #note({ rule }: Trigger, { symbol, detail, frame = this.#frames }: Note): void {
+  #note({ rule }: Trigger, { symbol, detail, frame = this.#frames, about }: Note): FaultRecord {
     const { exchange, number: connection } = this;
     const atMs = this.#options.clock.now();
     const entry = { kind: rule.kind, exchange, instrument: symbol, connection, frame, atMs, rule: rule.index, detail };
-    this.#options.journal.add(entry);
+    return this.#options.journal.add(entry, about);
   }
 }
 
-type Note = { symbol: string; detail: string; frame?: number };
+type Note = { symbol: string; detail: string; frame?: number; about?: Pick<FrameAbout, "symbol" | "event"> };
 
 function detailOf(kind: FaultKind, options: Trigger["rule"]["options"]): string {
   switch (kind) {

@@ -20,7 +20,7 @@ import { Kraken } from "./kraken.ts";
 import { Market } from "./market.ts";
 import type { MarketBook } from "./market_book.ts";
 import { MarketRun } from "./market_run.ts";
-import { jsonAnswer, type Protocol, type RestAnswer, type RestRequest } from "./protocol.ts";
+import { jsonAnswer, type KnownPart, type Protocol, type RestAnswer, type RestRequest } from "./protocol.ts";
 import { Random } from "./random.ts";
 import { TRUTH_PATH, type TrueBook, type TrueState, type TruthPart, trueBook, trueState, truthPage } from "./truth.ts";
 
@@ -56,6 +56,8 @@ export type CoreOptions = {
   truth?: boolean;
   /** Of how many events, where 10,000 are too many or too few. */
   truthEvents?: number;
+  /** Called at every event of a synthetic book, before it is published: for tests that keep a truth of their own. */
+  onEvent?: (book: MarketBook) => void;
   log?: (message: string) => void;
 };
 
@@ -97,19 +99,22 @@ export class EmulatorCore {
     this.#run = source instanceof MarketRun ? source : undefined;
     this.player = source instanceof CapturePlayer ? source : undefined;
     this.#hasTruth = options.truth ?? false;
+    const random = new Random(seed);
+    const protocols = exchanges.map((exchange) => [exchange, speak(exchange, { source, clock, random })] as const);
+    const spoken = new Map(protocols);
+    const setSystem = (exchange: ExchangeId, system: string): void => spoken.get(exchange)?.setSystem?.(system);
+    const { onFault } = options;
     this.#faults =
       script === undefined
         ? undefined
-        : new FaultEngine({ script, exchanges, clock, seed, run: this.#run, onFault: options.onFault });
-    const random = new Random(seed);
-    const protocols = exchanges.map((exchange) => [exchange, speak(exchange, { source, clock, random })] as const);
+        : new FaultEngine({ script, exchanges, clock, seed, run: this.#run, onFault, setSystem });
     if (script !== undefined) {
       const symbols = new Map(protocols.map(([exchange, protocol]) => [exchange, protocol.symbols]));
       checkScript(script, { symbols, hasMarket: this.#run !== undefined });
     }
     const faults = this.#faults;
     const core = (exchange: ExchangeId, protocol: Protocol): ExchangeCore => {
-      const page = (request: RestRequest): RestAnswer | undefined => this.#page(exchange, request);
+      const page = (request: RestRequest): RestAnswer | undefined => this.#page({ exchange, protocol }, request);
       return new ExchangeCore({ exchange, protocol, faults, page, log });
     };
     this.exchanges = new Map(protocols.map(([exchange, protocol]) => [exchange, core(exchange, protocol)]));
@@ -141,7 +146,11 @@ export class EmulatorCore {
 
   /** What each exchange has done. */
   counts(): Partial<Record<ExchangeId, ServerCounts>> {
-    return Object.fromEntries([...this.exchanges].map(([exchange, core]) => [exchange, { ...core.counts }]));
+    const copy = ({ counts }: ExchangeCore): ServerCounts => ({
+      ...counts,
+      bookSubscriptions: { ...counts.bookSubscriptions },
+    });
+    return Object.fromEntries([...this.exchanges].map(([exchange, core]) => [exchange, copy(core)]));
   }
 
   /** What was injected so far. */
@@ -175,10 +184,12 @@ export class EmulatorCore {
     return book;
   }
 
-  #page(exchange: ExchangeId, request: RestRequest): RestAnswer | undefined {
+  #page({ exchange, protocol }: Place, request: RestRequest): RestAnswer | undefined {
     const { path } = request;
-    if (this.#hasTruth && this.#run !== undefined && (path === TRUTH_PATH || path.startsWith(`${TRUTH_PATH}/`))) {
-      return truthPage(this.#run, this.#run.market.books(exchange), request);
+    const run = this.#run;
+    if (this.#hasTruth && run !== undefined && (path === TRUTH_PATH || path.startsWith(`${TRUTH_PATH}/`))) {
+      const known = (symbol: string): KnownPart => protocol.known?.(symbol) ?? {};
+      return truthPage({ run, books: run.market.books(exchange), known }, request);
     }
     return this.#faults !== undefined && path === FAULTS_PATH ? jsonAnswer(200, this.faults()) : undefined;
   }
@@ -195,6 +206,8 @@ export class EmulatorCore {
     }, TICK_MS);
   }
 }
+
+type Place = { readonly exchange: ExchangeId; readonly protocol: Protocol };
 
 /** What to ask of the truth: by default the whole newest state. */
 export type TruthQuestion = TruthPart & { readonly moment?: Moment };
@@ -229,13 +242,13 @@ function check({ exchanges, source, truth = false, truthEvents = EVENTS_KEPT }: 
 
 function openMarket(
   { rate = 1, instruments = DEFAULT_INSTRUMENTS }: MarketSource,
-  { exchanges, seed = SEED_DEFAULT, truth = false, truthEvents = EVENTS_KEPT, faults }: CoreOptions,
+  { exchanges, seed = SEED_DEFAULT, truth = false, truthEvents = EVENTS_KEPT, faults, onEvent }: CoreOptions,
   clock: Clock,
 ): MarketRun {
   const started = instruments.filter((instrument) => exchanges.includes(instrument.exchange));
   const keepsHistory = truth || (faults?.rules.some(({ kind }) => kind === "rest_stale") ?? false);
   const eventsKept = keepsHistory ? truthEvents : 0;
-  return new MarketRun(new Market({ instruments: started, seed, rate }), clock, { eventsKept });
+  return new MarketRun(new Market({ instruments: started, seed, rate }), clock, { eventsKept, onEvent });
 }
 
 type Context = { source: MarketRun | CapturePlayer; clock: Clock; random: Random };

@@ -54,6 +54,8 @@ export type ServerCounts = {
   restRequests: number;
   /** Clients cut because they read too slowly. */
   slowClientsCut: number;
+  /** Subscriptions of books that began, of all clients, by native symbol: a client that is disturbed begins again. */
+  bookSubscriptions: Record<string, number>;
 };
 
 /** What an exchange is made of. */
@@ -79,6 +81,7 @@ export class ExchangeCore {
     clientMessages: 0,
     restRequests: 0,
     slowClientsCut: 0,
+    bookSubscriptions: {},
   };
   readonly #options: ExchangeCoreOptions;
   readonly #peers = new Set<Peer>();
@@ -235,6 +238,10 @@ export class Peer implements Connection {
   }
 
   subscription(change: Subscription): void {
+    const { bookSubscriptions } = this.#options.counts;
+    if (change.kind === "book" && change.isOn) {
+      bookSubscriptions[change.symbol] = (bookSubscriptions[change.symbol] ?? 0) + 1;
+    }
     this.#faults?.subscription(change);
   }
 

@@ -4,9 +4,21 @@
  */
 import type { ExchangeId } from "../model/exchange_id.ts";
 import type { FaultKind } from "./fault_kinds.ts";
+import type { FrameAbout, TrueEvent } from "./protocol.ts";
+import { microTime } from "./text.ts";
 
 /** Entries kept. */
 export const FAULT_ENTRIES_KEPT = 100_000;
+
+/** An event as the truth can be asked for it. */
+export type TrueMoment = {
+  readonly sequence: number;
+  /** RFC 3339. */
+  readonly time: string;
+};
+
+/** The events of one book that a fault hid, altered, held back or touched. */
+export type EventSpan = { readonly frames: number; readonly first: TrueMoment; readonly last: TrueMoment };
 
 /** One injected fault. */
 export type FaultEntry = {
@@ -24,6 +36,17 @@ export type FaultEntry = {
   readonly rule: number;
   /** What exactly was done, for people. */
   readonly detail: string;
+  /**
+   * By native symbol, the events of the true book that were hidden, altered or held back; for a fault of the exchange or
+   * of REST, the event at which it happened. While a fault lasts this grows. Absent where no book is concerned.
+   */
+  readonly events?: Readonly<Record<string, EventSpan>>;
+};
+
+/** A fault in the journal, for as long as it lasts. */
+export type FaultRecord = {
+  /** It hid or altered this frame too. */
+  touched(about: Pick<FrameAbout, "symbol" | "event">): void;
 };
 
 /** What was injected so far. */
@@ -47,15 +70,21 @@ export class FaultJournal {
     this.#onFault = onFault;
   }
 
-  /** Adds a fault. */
-  add(entry: FaultEntry): void {
+  /** Adds a fault. @param about the frame, or what else of a book, it concerns first */
+  add(fault: Omit<FaultEntry, "events">, about?: Pick<FrameAbout, "symbol" | "event">): FaultRecord {
+    const entry: Growing = { ...fault };
+    const record: FaultRecord = { touched: ({ symbol, event }) => touch(entry, symbol, event) };
+    if (about !== undefined) {
+      record.touched(about);
+    }
     this.#onFault(entry);
     this.#total += 1;
     this.#counts.set(entry.kind, (this.#counts.get(entry.kind) ?? 0) + 1);
     this.#entries.push(entry);
-    if (this.#entries.length >= 2 * FAULT_ENTRIES_KEPT) {
+    if (this.#entries.length >= 1.25 * FAULT_ENTRIES_KEPT) {
       this.#entries = this.#entries.slice(-FAULT_ENTRIES_KEPT);
     }
+    return record;
   }
 
   /** What was injected so far. */
@@ -63,4 +92,16 @@ export class FaultJournal {
     const counts = Object.fromEntries(this.#counts);
     return { counts, total: this.#total, entries: this.#entries.slice(-FAULT_ENTRIES_KEPT) };
   }
+}
+
+type Growing = Omit<FaultEntry, "events"> & { events?: Record<string, EventSpan> };
+
+function touch(entry: Growing, symbol: string, event: TrueEvent | undefined): void {
+  if (event === undefined) {
+    return;
+  }
+  const last: TrueMoment = { sequence: event.sequence, time: microTime(event.timeUs) };
+  entry.events ??= {};
+  const { frames, first } = entry.events[symbol] ?? { frames: 0, first: last };
+  entry.events[symbol] = { frames: frames + 1, first, last };
 }

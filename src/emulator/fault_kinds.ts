@@ -42,7 +42,7 @@ export type FaultOptions = {
   readonly per_ms?: number | undefined;
   /** Attempts are refused for so long once the limit was passed; none: as documented. */
   readonly ban_ms?: number | undefined;
-  /** Subscribe requests taken at once. */
+  /** Subscribe requests taken at once; 0: none is taken. */
   readonly burst?: number | undefined;
   /** Subscribe requests taken per second after that. */
   readonly requests_per_second?: number | undefined;
@@ -139,11 +139,14 @@ const SPECS = {
     quantity_digits: 1,
   }),
   maintenance: {
-    ...market("The status says maintenance, then everything is closed, and refused until it is over.", {
-      system: "maintenance",
-      close_after_ms: 1_000,
-      for_ms: 5_000,
-    }),
+    ...market(
+      "Maintenance is announced, then everything is closed and refused for a time; other systems only say so.",
+      {
+        system: "maintenance",
+        close_after_ms: 1_000,
+        for_ms: 5_000,
+      },
+    ),
     exchanges: KRAKEN,
     needsMarket: false,
   },

@@ -92,7 +92,7 @@ const RULE = z.strictObject({
   attempts: count.min(1).optional(),
   per_ms: ms.min(1).optional(),
   ban_ms: ms.optional(),
-  burst: count.min(1).optional(),
+  burst: count.optional(),
   requests_per_second: z.number().gt(0).max(1000).optional(),
   system: z.enum(SYSTEMS).optional(),
   price_digits: z.number().int().min(0).max(3).optional(),
@@ -101,7 +101,7 @@ const RULE = z.strictObject({
 });
 const SCRIPT = z.strictObject({
   seed: z.number().int().min(0).max(4_294_967_295).optional(),
-  fault: z.array(RULE).max(1000),
+  fault: z.array(RULE).max(10_000),
 });
 const TARGET_KEYS = ["kind", "exchange", "instrument", "connection", "frames", "requests"] as const;
 const TRIGGER_KEYS = ["at_ms", "until_ms", "times", ...TRIGGERS] as const;
@@ -226,6 +226,9 @@ function checkKeys(input: RuleInput, refuse: Refusal): void {
   }
   if (scope === "policy" && (first ?? (input.times === undefined ? undefined : "times")) !== undefined) {
     throw refuse(first ?? "times", `${kind} is a rule that holds: give at_ms and for_ms`);
+  }
+  if (kind === "maintenance" && input.instrument !== undefined) {
+    throw refuse("instrument", "maintenance is of the whole exchange");
   }
   const wrong = input.exchange?.find((exchange) => !existsOn(kind, exchange));
   if (wrong !== undefined) {

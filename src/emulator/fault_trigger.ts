@@ -8,12 +8,26 @@ import { Random } from "./random.ts";
 
 const SECOND_MS = 1_000;
 
-/** Where occasions are counted: a connection, or the whole exchange. */
-export type Occasions = {
+/** Occasions of one rule at one place: a connection, or the whole exchange. */
+export class Occasions {
   /** How many there were. */
-  seen: number;
-  readonly random: Random;
-};
+  seen = 0;
+  readonly #seed: number;
+  readonly #name: string;
+  #random: Random | undefined;
+
+  /** @param name of rule and place: randomness of its own */
+  constructor(seed: number, name: string) {
+    this.#seed = seed;
+    this.#name = name;
+  }
+
+  /** Made when it is needed first: most rules never draw at most places. */
+  get random(): Random {
+    this.#random ??= new Random(this.#seed, this.#name);
+    return this.#random;
+  }
+}
 
 /** The trigger of one rule. */
 export class Trigger {
@@ -37,6 +51,16 @@ export class Trigger {
   /** Whether time alone decides: then every moment is an occasion. */
   get isTimed(): boolean {
     return this.rule.after === undefined && this.rule.probability === undefined;
+  }
+
+  /** From when on it must be asked, Unix milliseconds: at once where it counts occasions, else when it opens. */
+  get wakesAtMs(): number {
+    return this.rule.after === undefined ? this.#startMs + this.rule.atMs : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether it can never happen again. */
+  isOver(atMs: number): boolean {
+    return this.#left <= 0 || atMs - this.#startMs >= this.rule.untilMs;
   }
 
   /** Whether it may happen at this time at all. */
@@ -83,20 +107,52 @@ export class Trigger {
   }
 }
 
-/** Keeps the occasions of each rule at each place, every one with randomness of its own. */
-export class OccasionLog {
-  readonly #seed: number;
-  readonly #byName = new Map<string, Occasions>();
+/**
+ * The triggers of a place that can happen about now, in the order of the script: a script of a thousand faults, each at its
+ * time, costs every frame a look at the few that are open. Bad case: rules that count occasions; they are open all the time.
+ */
+export class OpenTriggers {
+  /** The next one last. */
+  readonly #asleep: Trigger[];
+  #awake: Trigger[] = [];
 
-  constructor(seed: number) {
-    this.#seed = seed;
+  constructor(triggers: readonly Trigger[]) {
+    this.#asleep = [...triggers].sort((a, b) => b.wakesAtMs - a.wakesAtMs || b.rule.index - a.rule.index);
   }
 
+  /** Those that are open or count. @param atMs now; never less than the time before */
+  at(atMs: number): readonly Trigger[] {
+    for (let next = this.#asleep.at(-1); next !== undefined && next.wakesAtMs <= atMs; next = this.#asleep.at(-1)) {
+      this.#asleep.pop();
+      const after = this.#awake.findIndex(({ rule }) => rule.index > (next?.rule.index ?? 0));
+      this.#awake.splice(after < 0 ? this.#awake.length : after, 0, next);
+    }
+    if (this.#awake.some((trigger) => trigger.isOver(atMs))) {
+      this.#awake = this.#awake.filter((trigger) => !trigger.isOver(atMs));
+    }
+    return this.#awake;
+  }
+}
+
+/** Keeps the occasions of each rule at one place, every one with randomness of its own. */
+export class OccasionLog {
+  readonly #seed: number;
+  readonly #place: string;
+  readonly #byTrigger = new Map<Trigger, Occasions>();
+
   /** @param place where they are counted, e.g. `kraken:rest` */
-  of({ rule }: Trigger, place: string): Occasions {
-    const name = `fault:${rule.index}:${place}`;
-    const occasions = this.#byName.get(name) ?? { seen: 0, random: new Random(this.#seed, name) };
-    this.#byName.set(name, occasions);
+  constructor(seed: number, place: string) {
+    this.#seed = seed;
+    this.#place = place;
+  }
+
+  /** The occasions of a rule here. */
+  of(trigger: Trigger): Occasions {
+    let occasions = this.#byTrigger.get(trigger);
+    if (occasions === undefined) {
+      occasions = new Occasions(this.#seed, `fault:${trigger.rule.index}:${this.#place}`);
+      this.#byTrigger.set(trigger, occasions);
+    }
     return occasions;
   }
 }

@@ -9,12 +9,14 @@ import { AdmissionFaults, type Verdict } from "./admission_faults.ts";
 import type { Clock } from "./clock.ts";
 import { ConnectionFaults, type Outlet } from "./connection_faults.ts";
 import { type FaultEntry, FaultJournal } from "./fault_journal.ts";
-import { existsOn, FAULT_KINDS } from "./fault_kinds.ts";
+import { existsOn, FAULT_KINDS, type FaultScope } from "./fault_kinds.ts";
 import type { FaultRule, FaultScript } from "./fault_script.ts";
-import { Trigger } from "./fault_trigger.ts";
+import { OpenTriggers, Trigger } from "./fault_trigger.ts";
+import { publishedEvent } from "./market.ts";
 import type { MarketBook } from "./market_book.ts";
 import { MarketFaults } from "./market_faults.ts";
 import type { MarketRun } from "./market_run.ts";
+import type { TrueEvent } from "./protocol.ts";
 import { Random } from "./random.ts";
 import { RestFaults } from "./rest_faults.ts";
 
@@ -28,6 +30,8 @@ export type FaultEngineOptions = {
   /** The synthetic market; undefined when a capture is played. */
   readonly run: MarketRun | undefined;
   readonly onFault: ((entry: FaultEntry) => void) | undefined;
+  /** Says to an exchange how it works from now on. */
+  readonly setSystem: (exchange: ExchangeId, system: string) => void;
 };
 
 /** Applies a script. */
@@ -37,7 +41,9 @@ export class FaultEngine {
   readonly rest: RestFaults;
   readonly #options: FaultEngineOptions;
   readonly #seed: number;
-  readonly #triggers: readonly Trigger[];
+  readonly #byExchange: ReadonlyMap<ExchangeId, readonly Trigger[]>;
+  /** Those of whole connections that time alone decides. */
+  readonly #timed: OpenTriggers;
   readonly #market: MarketFaults;
   readonly #connections = new Set<ConnectionFaults>();
   readonly #books: ReadonlyMap<ExchangeId, ReadonlyMap<string, MarketBook>>;
@@ -48,9 +54,15 @@ export class FaultEngine {
     this.journal = new FaultJournal(options.onFault);
     this.#seed = script.seed ?? options.seed;
     const startMs = clock.now();
-    this.#triggers = script.rules.map(
+    const triggers = script.rules.map(
       (rule) => new Trigger(rule, new Random(this.#seed, `fault:${rule.index}`), startMs),
     );
+    const ofScope = (scope: FaultScope): Trigger[] =>
+      triggers.filter(({ rule }) => FAULT_KINDS[rule.kind].scope === scope);
+    this.#byExchange = new Map(
+      exchanges.map((exchange) => [exchange, triggers.filter(({ rule }) => appliesTo(rule, exchange))]),
+    );
+    this.#timed = new OpenTriggers(ofScope("connection").filter(({ isTimed }) => isTimed));
     this.#books = new Map(exchanges.map((exchange) => [exchange, run?.market.books(exchange) ?? new Map()]));
     const shared = { clock, seed: this.#seed, journal: this.journal };
     this.admission = new AdmissionFaults({ ...shared, triggersOf: (exchange) => this.#triggersOf(exchange) });
@@ -58,12 +70,13 @@ export class FaultEngine {
       ...shared,
       triggersOf: (exchange) => this.#triggersOf(exchange),
       isOlder: (exchange, symbol, ageMs) => this.#isOlder(exchange, symbol, ageMs),
+      eventOf: (exchange, symbol, ageMs) => this.#eventOf(exchange, symbol, ageMs),
     });
     this.#market = new MarketFaults({
       ...shared,
       run,
       books: this.#books,
-      triggers: this.#triggers.filter(({ rule }) => FAULT_KINDS[rule.kind].scope === "market"),
+      triggers: ofScope("market"),
       announce: (exchange, system, closeAtMs) => this.#announce(exchange, system, closeAtMs),
       refuse: (exchange, span) => this.admission.refuse(exchange, span),
     });
@@ -103,10 +116,8 @@ export class FaultEngine {
     for (const connection of this.#connections) {
       connection.tick(atMs);
     }
-    for (const trigger of this.#triggers) {
-      if (FAULT_KINDS[trigger.rule.kind].scope === "connection" && trigger.isTimed) {
-        this.#befall(trigger, atMs);
-      }
+    for (const trigger of this.#timed.at(atMs)) {
+      this.#befall(trigger, atMs);
     }
   }
 
@@ -134,6 +145,7 @@ export class FaultEngine {
   }
 
   #announce(exchange: ExchangeId, system: string, closeAtMs: number): void {
+    this.#options.setSystem(exchange, system);
     for (const connection of this.#connections) {
       if (connection.exchange === exchange) {
         connection.announce({ what: "maintenance", system }, closeAtMs);
@@ -141,8 +153,18 @@ export class FaultEngine {
     }
   }
 
-  #triggersOf(exchange: ExchangeId): Trigger[] {
-    return this.#triggers.filter(({ rule }) => appliesTo(rule, exchange));
+  #triggersOf(exchange: ExchangeId): readonly Trigger[] {
+    return this.#byExchange.get(exchange) ?? [];
+  }
+
+  #eventOf(exchange: ExchangeId, symbol: string, ageMs: number): TrueEvent | undefined {
+    const { run } = this.#options;
+    const book = this.#books.get(exchange)?.get(symbol);
+    if (book === undefined || run === undefined) {
+      return undefined;
+    }
+    const history = ageMs > 0 ? run.market.history(book) : undefined;
+    return history?.eventAt(run.stampOf(book) - ageMs * 1000) ?? publishedEvent(book);
   }
 
   // Whether the book of so long ago is still known and another than today's.

@@ -17,7 +17,14 @@ export type Parcel = {
   follower: string | undefined;
 };
 
-type Stall = { readonly only: readonly string[] | undefined; readonly queue: Parcel[]; readonly cancel: () => void };
+/** A stream that stands. */
+export type Stall = {
+  readonly only: readonly string[] | undefined;
+  readonly queue: Parcel[];
+  readonly cancel: () => void;
+  /** Called for every frame that it holds back. */
+  whenQueued: (parcel: Parcel) => void;
+};
 type Swap = { readonly parcel: Parcel; readonly frames: readonly FrameKind[]; readonly whenSent: () => void };
 
 /** The held frames of one connection. */
@@ -43,18 +50,20 @@ export class HeldFrames {
       this.#send(parcel);
     } else {
       stall.queue.push(parcel);
+      stall.whenQueued(parcel);
     }
   }
 
-  /** Lets a stream stand for a time. @param only these symbols; undefined: everything @returns false when it stands already */
-  stall(only: readonly string[] | undefined, ms: number): boolean {
+  /** Lets a stream stand for a time. @param only these symbols; undefined: everything @returns undefined when it stands already */
+  stall(only: readonly string[] | undefined, ms: number): Stall | undefined {
     const isStanding = this.#stalls.some((one) => one.only === undefined || only?.some((it) => one.only?.includes(it)));
     if (isStanding) {
-      return false;
+      return undefined;
     }
-    const stall: Stall = { only, queue: [], cancel: this.#clock.setTimer(() => this.#release(stall), ms) };
+    const cancel = this.#clock.setTimer(() => this.#release(stall), ms);
+    const stall: Stall = { only, queue: [], cancel, whenQueued: () => undefined };
     this.#stalls.push(stall);
-    return true;
+    return stall;
   }
 
   /** Lets a frame wait for the next one of its symbol. @returns false when one waits already */

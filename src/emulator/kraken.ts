@@ -12,12 +12,14 @@ import * as frames from "./kraken_frames.ts";
 import { assetPairs, depthBody, findPair, krakenError, systemStatus } from "./kraken_rest.ts";
 import { type KrakenHost, KrakenSession } from "./kraken_session.ts";
 import { KrakenV1Session } from "./kraken_v1_session.ts";
+import { publishedEvent } from "./market.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
 import {
   type ClientSession,
   type Connection,
   type FrameAbout,
+  type KnownPart,
   type Protocol,
   REST_OTHER,
   type RestAbout,
@@ -27,6 +29,7 @@ import {
 import type { Random } from "./random.ts";
 import { Bucket } from "./rate_limit.ts";
 
+const DEPTH_DEFAULT = 10;
 const REST_PER_SECOND = 1;
 const REST_BURST = 15;
 const OTHER: FrameAbout = { kind: "other", symbol: "" };
@@ -47,6 +50,9 @@ export class Kraken implements Protocol, KrakenHost {
   readonly #sessions = new Set<KrakenSession>();
   readonly #views = new Map<string, DepthView>();
   readonly #rest = new Map<string, Bucket>();
+  /** The depth at which a book was subscribed last. */
+  readonly #depths = new Map<string, number>();
+  #system = "online";
 
   /** @param now Unix milliseconds @param random for connection ids */
   constructor(source: KrakenSource, { now, random }: { now: () => number; random: Random }) {
@@ -82,7 +88,7 @@ export class Kraken implements Protocol, KrakenHost {
     const session = new KrakenSession(this, connection, String(id));
     this.#sessions.add(session);
     this.player?.join(session);
-    connection.send(frames.statusFrame(String(id), "online"), OTHER);
+    connection.send(frames.statusFrame(String(id), this.#system), OTHER);
     return session;
   }
 
@@ -101,10 +107,11 @@ export class Kraken implements Protocol, KrakenHost {
     }
     const view = this.#views.get(viewKey(symbol, depth)) ?? new DepthView(book, depth);
     this.#views.set(viewKey(symbol, depth), view);
+    this.#depths.set(symbol, depth);
     if (snapshot) {
       const atUs = this.#market.stampOf(book);
       const frame = frames.bookFrame("snapshot", book, { levels: view.snapshot(), atUs });
-      session.connection.send(frame, { kind: "snapshot", symbol });
+      session.connection.send(frame, { kind: "snapshot", symbol, event: publishedEvent(book) });
     }
   }
 
@@ -136,6 +143,14 @@ export class Kraken implements Protocol, KrakenHost {
       : { kind, symbol: findPair(this.listings.values(), query.get("pair") ?? "")?.native ?? "" };
   }
 
+  setSystem(system: string): void {
+    this.#system = system;
+  }
+
+  known(symbol: string): KnownPart {
+    return { levels: this.#depths.get(symbol) ?? DEPTH_DEFAULT };
+  }
+
   answer(request: RestRequest): RestAnswer {
     const { method, path, query, remote } = request;
     const bucket = this.#rest.get(remote) ?? new Bucket(REST_PER_SECOND, REST_BURST, { atMs: this.now() });
@@ -152,7 +167,7 @@ export class Kraken implements Protocol, KrakenHost {
       case "/0/public/Depth":
         return this.#depthAnswer(request);
       case "/0/public/SystemStatus":
-        return systemStatus(this.now());
+        return systemStatus(this.#system, this.now());
       default:
         return krakenError("EGeneral:Unknown method");
     }
@@ -196,7 +211,8 @@ export class Kraken implements Protocol, KrakenHost {
         const levels = view.update(book.changes);
         if (levels.bids.length + levels.asks.length > 0) {
           const build = (): string => frames.bookFrame("update", book, { levels, atUs: book.eventUs });
-          this.#broadcast((session) => session.depthOf(symbol) === view.depth, { kind: "book", symbol }, build);
+          const about: FrameAbout = { kind: "book", symbol, event: publishedEvent(book) };
+          this.#broadcast((session) => session.depthOf(symbol) === view.depth, about, build);
         }
       }
     }

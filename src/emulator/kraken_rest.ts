@@ -84,10 +84,10 @@ export function depthBody(book: BookView, count: string | null, atMs: number): s
   return `{"error":[],"result":{"${key}":{"asks":[${side(book.asks)}],"bids":[${side(book.bids)}]}}}`;
 }
 
-/** `GET /0/public/SystemStatus`. @param atMs now, Unix milliseconds */
-export function systemStatus(atMs: number): RestAnswer {
+/** `GET /0/public/SystemStatus`. @param status e.g. `online` @param atMs now, Unix milliseconds */
+export function systemStatus(status: string, atMs: number): RestAnswer {
   const timestamp = `${new Date(atMs).toISOString().slice(0, 19)}Z`;
-  return { status: 200, body: `{"error":[],"result":{"status":"online","timestamp":"${timestamp}"}}` };
+  return { status: 200, body: `{"error":[],"result":{"status":"${status}","timestamp":"${timestamp}"}}` };
 }
 
 /** An error: Kraken sends it with status 200. */

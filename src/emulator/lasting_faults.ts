@@ -5,8 +5,9 @@
 import type { ExchangeId } from "../model/exchange_id.ts";
 import type { Clock } from "./clock.ts";
 import { type DriftKind, driftedFrame } from "./drift_edits.ts";
+import type { FaultRecord } from "./fault_journal.ts";
 import type { FaultRule } from "./fault_script.ts";
-import type { Trigger } from "./fault_trigger.ts";
+import { OpenTriggers, type Trigger } from "./fault_trigger.ts";
 import type { Parcel } from "./held_frames.ts";
 import type { FrameKind } from "./protocol.ts";
 
@@ -15,23 +16,29 @@ export type LastingFaultsOptions = {
   readonly exchange: ExchangeId;
   readonly clock: Clock;
   readonly isDue: (trigger: Trigger) => boolean;
-  /** One has begun. */
-  readonly spend: (trigger: Trigger, what: { symbol: string; frame: number }) => void;
+  /** One has begun, with this frame. */
+  readonly spend: (trigger: Trigger, parcel: Parcel) => FaultRecord;
 };
 
-type Lasting = { readonly trigger: Trigger; readonly symbol: string | undefined; readonly endMs: number; left: number };
+type Lasting = {
+  readonly trigger: Trigger;
+  readonly symbol: string | undefined;
+  readonly endMs: number;
+  readonly record: FaultRecord;
+  left: number;
+};
 
 const BOOKS: readonly FrameKind[] = ["snapshot", "book"];
 const CONTENT: readonly FrameKind[] = ["snapshot", "book", "trade", "ticker", "kline"];
 
 /** The lasting faults of one connection. */
 export class LastingFaults {
-  readonly #triggers: readonly Trigger[];
+  readonly #triggers: OpenTriggers;
   readonly #options: LastingFaultsOptions;
   #lasting: Lasting[] = [];
 
   constructor(triggers: readonly Trigger[], options: LastingFaultsOptions) {
-    this.#triggers = triggers;
+    this.#triggers = new OpenTriggers(triggers);
     this.#options = options;
   }
 
@@ -39,16 +46,19 @@ export class LastingFaults {
   reshape(parcel: Parcel): boolean {
     const atMs = this.#options.clock.now();
     const { kind, symbol } = parcel.about;
-    this.#lasting = this.#lasting.filter((one) => one.endMs > atMs && one.left > 0);
+    if (this.#lasting.length > 0) {
+      this.#lasting = this.#lasting.filter((one) => one.endMs > atMs && one.left > 0);
+    }
     for (const one of this.#lasting) {
       if (isUnder(one, symbol) && this.#applies(one.trigger.rule, kind) && this.#edit(one.trigger.rule, parcel)) {
         one.left -= 1;
+        one.record.touched(parcel.about);
         if (one.trigger.rule.kind === "silence") {
           return true;
         }
       }
     }
-    for (const trigger of this.#triggers) {
+    for (const trigger of this.#triggers.at(atMs)) {
       const hasBegun = this.#lasting.some((one) => one.trigger === trigger && isUnder(one, symbol));
       const isTarget = !hasBegun && this.#applies(trigger.rule, kind) && matches(trigger.rule, symbol);
       if (isTarget && this.#options.isDue(trigger) && this.#begin(trigger, parcel)) {
@@ -66,8 +76,8 @@ export class LastingFaults {
     const { instruments, options, kind } = trigger.rule;
     const { for_ms: forMs = Number.POSITIVE_INFINITY, for_frames: left = Number.POSITIVE_INFINITY } = options;
     const symbol = instruments === "*" ? parcel.about.symbol : undefined;
-    this.#options.spend(trigger, { symbol: parcel.about.symbol, frame: parcel.index });
-    this.#lasting.push({ trigger, symbol, endMs: this.#options.clock.now() + forMs, left: left - 1 });
+    const record = this.#options.spend(trigger, parcel);
+    this.#lasting.push({ trigger, symbol, endMs: this.#options.clock.now() + forMs, record, left: left - 1 });
     return kind === "silence";
   }
 

@@ -11,6 +11,7 @@ import type { MarketInstrument } from "./instruments.ts";
 import type { Scale } from "./ladder.ts";
 import { MarketBook } from "./market_book.ts";
 import { FairPrices, Mood } from "./mood.ts";
+import type { TrueEvent } from "./protocol.ts";
 import { Random } from "./random.ts";
 
 /** Microseconds between two publications of a book; 0 publishes every event at once. */
@@ -35,6 +36,12 @@ const NUMBERED: readonly ExchangeId[] = ["binance", "binance_us"];
 const SECOND_US = 1_000_000;
 /** Moods older than this are forgotten. */
 const MEMORY_US = 10 * SECOND_US;
+
+/** The last event that a book published. */
+export function publishedEvent(book: MarketBook): TrueEvent {
+  const isNumbered = NUMBERED.includes(book.instrument.exchange);
+  return { sequence: isNumbered ? book.publishedId : book.eventCount, timeUs: book.eventUs };
+}
 
 /** Called when a book publishes; its changes, fills and touches are those since the last call and may be empty. */
 export type BatchListener = (book: MarketBook, atUs: number) => void;
@@ -71,6 +78,7 @@ export class Market {
   readonly #rate: number;
   #nowUs = 0;
   #stamp = (atUs: number): number => atUs;
+  #onEvent: ((book: MarketBook) => void) | undefined;
 
   constructor({ instruments, seed, rate }: MarketOptions) {
     const random = new Random(seed);
@@ -90,9 +98,14 @@ export class Market {
   /**
    * Sets what the exchanges' clocks show. To be called once, before anything happens.
    * @param stamp simulated to Unix microseconds, never backwards @param options.eventsKept of how many events past states can be told
+   * @param options.onEvent called at every event, before it is published
    */
-  open(stamp: (atUs: number) => number, { eventsKept }: { eventsKept: number }): void {
+  open(
+    stamp: (atUs: number) => number,
+    { eventsKept, onEvent }: { eventsKept: number; onEvent?: ((book: MarketBook) => void) | undefined },
+  ): void {
     this.#stamp = stamp;
+    this.#onEvent = onEvent;
     for (const { book } of this.#entries) {
       book.eventUs = this.#eventUs(book, 0);
       if (eventsKept > 0) {
@@ -205,6 +218,7 @@ export class Market {
       book.eventCount += 1;
       book.eventUs = this.#eventUs(book, atUs);
       this.#histories.get(book)?.record();
+      this.#onEvent?.(book);
     }
     this.#listeners.get(book.instrument.exchange)?.(book, atUs);
     book.taken();

@@ -7,10 +7,13 @@ import type { ExchangeId } from "../model/exchange_id.ts";
 import type { Span } from "./admission_faults.ts";
 import type { Clock } from "./clock.ts";
 import type { FaultJournal } from "./fault_journal.ts";
-import { existsOn } from "./fault_kinds.ts";
-import type { Trigger } from "./fault_trigger.ts";
+import { existsOn, type FaultOptions } from "./fault_kinds.ts";
+import { OpenTriggers, type Trigger } from "./fault_trigger.ts";
+import { publishedEvent } from "./market.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
+
+const ONLINE = "online";
 
 /** What these faults act on. */
 export type MarketFaultsOptions = {
@@ -19,22 +22,27 @@ export type MarketFaultsOptions = {
   readonly triggers: readonly Trigger[];
   readonly run: MarketRun | undefined;
   readonly books: ReadonlyMap<ExchangeId, ReadonlyMap<string, MarketBook>>;
-  /** Announces something to every client of an exchange and closes their connections. @param closeAtMs Unix milliseconds */
+  /** Announces how an exchange works to all its clients. @param closeAtMs when their connections are closed; infinite: never */
   readonly announce: (exchange: ExchangeId, system: string, closeAtMs: number) => void;
   /** Refuses everybody for a time. */
   readonly refuse: (exchange: ExchangeId, span: Span) => void;
 };
 
+type Period = { readonly exchange: ExchangeId; readonly endMs: number };
 type Auction = { readonly book: MarketBook; readonly endMs: number };
 type Victim = { readonly exchange: ExchangeId; readonly symbol: string; readonly book: MarketBook | undefined };
 
 /** The faults of the exchanges. */
 export class MarketFaults {
   readonly #options: MarketFaultsOptions;
+  readonly #triggers: OpenTriggers;
   #auctions: Auction[] = [];
+  /** Times in which an exchange is not online. */
+  #periods: Period[] = [];
 
   constructor(options: MarketFaultsOptions) {
     this.#options = options;
+    this.#triggers = new OpenTriggers(options.triggers);
   }
 
   /** Lets what is due at a time happen. */
@@ -45,31 +53,49 @@ export class MarketFaults {
       }
     }
     this.#auctions = this.#auctions.filter(({ endMs }) => endMs > atMs);
-    for (const trigger of this.#options.triggers) {
+    for (const { exchange } of this.#periods.filter(({ endMs }) => endMs <= atMs)) {
+      this.#options.announce(exchange, ONLINE, Number.POSITIVE_INFINITY);
+    }
+    this.#periods = this.#periods.filter(({ endMs }) => endMs > atMs);
+    for (const trigger of this.#triggers.at(atMs)) {
       if (trigger.isDueAt(atMs)) {
         this.#strike(trigger, atMs);
       }
     }
   }
 
-  // At a time: everything that the rule names. At a rate: one of it.
+  // At a time: everything that the rule names. At a rate, or for `*`: one of it.
   #strike(trigger: Trigger, atMs: number): void {
     const { rule } = trigger;
     const victims = this.#victims(trigger);
-    const index = rule.perSecond === undefined ? undefined : trigger.random.below(Math.max(1, victims.length));
+    const isOne = rule.perSecond !== undefined || rule.instruments === "*";
+    const index = !isOne ? undefined : trigger.random.below(Math.max(1, victims.length));
     let isSpent = false;
     for (const victim of index === undefined ? victims : victims.slice(index, index + 1)) {
+      const { kind, index: place } = rule;
+      const { exchange, symbol: instrument, book } = victim;
+      const about = book === undefined ? undefined : { symbol: instrument, event: publishedEvent(book) };
       const detail = this.#harm(trigger, victim, atMs);
       if (detail !== undefined) {
-        const { kind, index: place } = rule;
-        const { exchange, symbol: instrument } = victim;
-        this.#options.journal.add({ kind, exchange, instrument, connection: 0, frame: -1, atMs, rule: place, detail });
+        const entry = { kind, exchange, instrument, connection: 0, frame: -1, atMs, rule: place, detail };
+        this.#options.journal.add(entry, about);
         isSpent = true;
       }
     }
     if (isSpent) {
       trigger.spend(atMs);
     }
+  }
+
+  #limit(exchange: ExchangeId, options: FaultOptions, atMs: number): string {
+    const { system = "maintenance", close_after_ms: afterMs = 0, for_ms: forMs = 0 } = options;
+    const isClosing = system === "maintenance";
+    this.#options.announce(exchange, system, isClosing ? atMs + afterMs : Number.POSITIVE_INFINITY);
+    if (isClosing) {
+      this.#options.refuse(exchange, { fromMs: atMs + afterMs, untilMs: atMs + Math.max(afterMs, forMs) });
+    }
+    this.#periods.push({ exchange, endMs: atMs + forMs });
+    return `${system} for ${forMs} ms`;
   }
 
   #victims({ rule: { kind, exchanges, instruments } }: Trigger): Victim[] {
@@ -91,10 +117,7 @@ export class MarketFaults {
     const { kind, options } = rule;
     const market = this.#options.run?.market;
     if (kind === "maintenance") {
-      const { system = "maintenance", close_after_ms: afterMs = 0, for_ms: forMs = 0 } = options;
-      this.#options.announce(exchange, system, atMs + afterMs);
-      this.#options.refuse(exchange, { fromMs: atMs + afterMs, untilMs: atMs + Math.max(afterMs, forMs) });
-      return `${system} for ${forMs} ms`;
+      return this.#limit(exchange, options, atMs);
     }
     if (book === undefined || market === undefined) {
       return undefined;

@@ -20,7 +20,7 @@ export class MarketRun {
   #isPaused = false;
 
   /** @param options.eventsKept of how many events past states can be told; 0 for none */
-  constructor(market: Market, clock: Clock, options: { eventsKept: number }) {
+  constructor(market: Market, clock: Clock, options: Parameters<Market["open"]>[1]) {
     this.market = market;
     this.#clock = clock;
     this.#epochUs = Math.floor(clock.now() * 1000);

@@ -71,9 +71,12 @@ export class MemoryConnection {
           this.#options.handlers.opened();
         });
         this.#peer = this.#core.open(this.#link, url);
-      } else if (admission.is !== "unanswered") {
-        const status = admission.is === "unknown" ? 404 : admission.status;
-        this.#toClient(() => this.#finish(`Unexpected server response: ${status}`));
+      } else {
+        this.#options.ended();
+        const status = admission.is === "unknown" ? 404 : admission.is === "refused" ? admission.status : undefined;
+        if (status !== undefined) {
+          this.#toClient(() => this.#finish(`Unexpected server response: ${status}`));
+        }
       }
     });
   }

@@ -7,11 +7,21 @@
 /** What kind of frame it is, by its use to a client. */
 export type FrameKind = "snapshot" | "book" | "trade" | "ticker" | "kline" | "heartbeat" | "reply" | "other";
 
+/** An event of a true book. */
+export type TrueEvent = {
+  /** The exchange's update id where it has one, else the number of the event. */
+  readonly sequence: number;
+  /** When it happened by the exchange's clock, Unix microseconds. */
+  readonly timeUs: number;
+};
+
 /** What a frame is about. */
 export type FrameAbout = {
   readonly kind: FrameKind;
   /** Native symbol; empty where the frame is about none, or about several. */
   readonly symbol: string;
+  /** Of a synthetic market: the last event that a frame of a book tells. */
+  readonly event?: TrueEvent;
   /** Called when the frame has left, or was dropped because the socket is closed or a fault swallowed it. */
   readonly onWritten?: () => void;
 };
@@ -82,6 +92,15 @@ export type RestAbout = { readonly kind: "depth" | "metadata" | "other"; readonl
 /** A request for nothing that has a name here. */
 export const REST_OTHER: RestAbout = { kind: "other", symbol: "" };
 
+/** Which part of a book clients know. */
+export type KnownPart = {
+  /** Levels per side. */
+  readonly levels?: number;
+  /** Plain decimals: bids below and asks above are unknown. */
+  readonly lowest?: string;
+  readonly highest?: string;
+};
+
 /** What one exchange speaks. */
 export interface Protocol {
   /** Whether a WebSocket may be opened at this address; otherwise the upgrade is refused with 404. */
@@ -92,6 +111,10 @@ export interface Protocol {
   answer(request: RestRequest): RestAnswer | Promise<RestAnswer>;
   /** What a REST request asks for. */
   about(request: RestRequest): RestAbout;
+  /** The part of a book that clients know of it, as far as that can be told; absent: all of it. */
+  known?(symbol: string): KnownPart;
+  /** Says how the exchange works from now on, e.g. `post_only`, to whoever connects or asks. */
+  setSystem?(system: string): void;
   /** Native symbols that are listed. */
   readonly symbols: readonly string[];
   /** Largest message of a client in bytes; beyond it the socket is closed with code 1009. */

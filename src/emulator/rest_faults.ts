@@ -8,7 +8,7 @@ import type { FaultJournal } from "./fault_journal.ts";
 import { FAULT_KINDS } from "./fault_kinds.ts";
 import type { FaultRule } from "./fault_script.ts";
 import { OccasionLog, type Trigger } from "./fault_trigger.ts";
-import type { RestAbout, RestAnswer, RestRequest } from "./protocol.ts";
+import type { RestAbout, RestAnswer, RestRequest, TrueEvent } from "./protocol.ts";
 
 /** What becomes of a request. */
 export type RestOutcome =
@@ -25,6 +25,8 @@ export type RestFaultsOptions = {
   readonly triggersOf: (exchange: ExchangeId) => readonly Trigger[];
   /** Whether the book of so long ago is known and another than today's. */
   readonly isOlder: (exchange: ExchangeId, symbol: string, ageMs: number) => boolean;
+  /** The last event of a book, now or so long ago. */
+  readonly eventOf: (exchange: ExchangeId, symbol: string, ageMs: number) => TrueEvent | undefined;
 };
 
 /** A request and who answers it. */
@@ -52,13 +54,12 @@ const LIMIT_BODIES: Readonly<Record<ExchangeId, string>> = {
 /** The REST faults of every exchange. */
 export class RestFaults {
   readonly #options: RestFaultsOptions;
-  readonly #occasions: OccasionLog;
+  readonly #occasions = new Map<ExchangeId, OccasionLog>();
   readonly #refused = new Map<ExchangeId, { status: number; untilMs: number }>();
   readonly #numbers = new Map<ExchangeId, number>();
 
   constructor(options: RestFaultsOptions) {
     this.#options = options;
-    this.#occasions = new OccasionLog(options.seed);
   }
 
   /** Answers a request, or lets a fault happen to it. */
@@ -75,10 +76,13 @@ export class RestFaults {
     if (trigger === undefined) {
       return { is: "answered", answer: await one.answer(one.request) };
     }
-    const { kind, index: rule } = trigger.rule;
+    const { kind, index: rule, options } = trigger.rule;
     trigger.spend(atMs);
-    const entry = { kind, exchange, instrument: about.symbol, connection: 0, frame: number, atMs, rule };
-    this.#options.journal.add({ ...entry, detail: `${about.kind} ${one.request.path}` });
+    const { symbol } = about;
+    const entry = { kind, exchange, instrument: symbol, connection: 0, frame: number, atMs, rule };
+    const event = this.#options.eventOf(exchange, symbol, kind === "rest_stale" ? (options.age_ms ?? 0) : 0);
+    const touched = event === undefined ? undefined : { symbol, event };
+    this.#options.journal.add({ ...entry, detail: `${about.kind} ${one.request.path}` }, touched);
     return await this.#harm(trigger.rule, one);
   }
 
@@ -89,7 +93,13 @@ export class RestFaults {
     }
     const isNamed = typeof instruments !== "object" || instruments.includes(about.symbol);
     const isPossible = kind !== "rest_stale" || this.#options.isOlder(exchange, about.symbol, options.age_ms ?? 0);
-    return isNamed && isPossible && trigger.isDue(atMs, this.#occasions.of(trigger, `${exchange}:rest`));
+    return isNamed && isPossible && trigger.isDue(atMs, this.#occasionsOf(exchange).of(trigger));
+  }
+
+  #occasionsOf(exchange: ExchangeId): OccasionLog {
+    const log = this.#occasions.get(exchange) ?? new OccasionLog(this.#options.seed, `${exchange}:rest`);
+    this.#occasions.set(exchange, log);
+    return log;
   }
 
   async #harm({ kind, options }: FaultRule, { exchange, request, answer }: RestCase): Promise<RestOutcome> {

@@ -6,6 +6,10 @@
 
 const ZEROS = "000000000000000000";
 
+/** The last whole second printed: instants come in bursts. */
+let lastSecond = Number.NaN;
+let lastSecondText = "";
+
 /**
  * An integer as a decimal with trailing zeros, e.g. 6350100 with 2 decimals padded to 8 is `63501.00000000`.
  * @param units ≥ 0, a safe integer, in units of 10^-decimals
@@ -13,10 +17,14 @@ const ZEROS = "000000000000000000";
  * @param padding digits after the point in the text, ≥ decimals
  */
 export function paddedDecimal(units: number, decimals: number, padding: number): string {
-  const digits = String(units).padStart(decimals + 1, "0");
+  const plain = String(units);
+  const digits = plain.length > decimals ? plain : plain.padStart(decimals + 1, "0");
+  if (padding === 0) {
+    return digits;
+  }
   const cut = digits.length - decimals;
-  const fraction = digits.slice(cut) + ZEROS.slice(0, padding - decimals);
-  return fraction.length === 0 ? digits : `${digits.slice(0, cut)}.${fraction}`;
+  const zeros = padding === decimals ? "" : ZEROS.slice(0, padding - decimals);
+  return `${digits.slice(0, cut)}.${digits.slice(cut)}${zeros}`;
 }
 
 /**
@@ -39,9 +47,12 @@ export function stepText(decimals: number, padding = decimals): string {
  * @param atUs Unix microseconds
  */
 export function microTime(atUs: number): string {
-  const ms = Math.floor(atUs / 1000);
-  const rest = String(atUs - ms * 1000).padStart(3, "0");
-  return `${new Date(ms).toISOString().slice(0, 23)}${rest}Z`;
+  const second = Math.floor(atUs / 1_000_000);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastSecondText = new Date(second * 1000).toISOString().slice(0, 20);
+  }
+  return `${lastSecondText}${String(1_000_000 + (atUs - second * 1_000_000)).slice(1, 7)}Z`;
 }
 
 /** An instant as RFC 3339 with nanoseconds. @param atUs Unix microseconds @param nanos 0 … 999, the last three digits */

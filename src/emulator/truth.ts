@@ -9,7 +9,7 @@ import type { Ladder } from "./ladder.ts";
 import type { Market } from "./market.ts";
 import type { MarketBook } from "./market_book.ts";
 import type { MarketRun } from "./market_run.ts";
-import { jsonAnswer, type RestAnswer, type RestRequest } from "./protocol.ts";
+import { jsonAnswer, type KnownPart, type RestAnswer, type RestRequest } from "./protocol.ts";
 import { microTime, plainDecimal } from "./text.ts";
 
 /** A level: price and quantity as plain decimals without trailing zeros. */
@@ -42,7 +42,6 @@ export type TruthPart = {
 /** Path of the page, before the symbol. */
 export const TRUTH_PATH = "/truth";
 
-const KRAKEN_DEPTH = 10;
 const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z$/;
 const DECIMAL = /^\d{1,15}(?:\.\d{1,15})?$/;
 
@@ -79,11 +78,19 @@ export function digestOf(bids: readonly TrueLevel[], asks: readonly TrueLevel[])
   return hash.digest("hex");
 }
 
+/** What the page tells of. */
+export type TruthSource = {
+  readonly run: MarketRun;
+  readonly books: ReadonlyMap<string, MarketBook>;
+  /** The part that clients know, where the question does not say. */
+  readonly known: (symbol: string) => KnownPart;
+};
+
 /**
  * Answers `GET <truth>/{native}?sequence=N`, `?time=RFC3339` or neither for the newest; `depth` or `levels` per side,
- * `lowest` and `highest` prices. Without a symbol: what can be asked.
+ * `lowest` and `highest` prices: by default what clients know. Without a symbol: what can be asked.
  */
-export function truthPage(run: MarketRun, books: ReadonlyMap<string, MarketBook>, request: RestRequest): RestAnswer {
+export function truthPage({ run, books, known }: TruthSource, request: RestRequest): RestAnswer {
   const symbol = decoded(request.path.slice(TRUTH_PATH.length + 1));
   if (request.method !== "GET") {
     return jsonAnswer(405, { reason: `only GET, was ${request.method}` });
@@ -95,7 +102,7 @@ export function truthPage(run: MarketRun, books: ReadonlyMap<string, MarketBook>
   if (book === undefined) {
     return jsonAnswer(404, { reason: `unknown symbol, was ${symbol.slice(0, 64)}` });
   }
-  const question = readQuestion(request.query, { run, book });
+  const question = readQuestion(request.query, { nowUs: run.stampOf(book), known: known(symbol) });
   if (typeof question === "string") {
     return jsonAnswer(400, { reason: question });
   }
@@ -104,9 +111,10 @@ export function truthPage(run: MarketRun, books: ReadonlyMap<string, MarketBook>
 }
 
 type Question = { moment: Moment; part: TruthPart };
+type Usual = { nowUs: number; known: KnownPart };
 
 // A text says what is wrong with the question.
-function readQuestion(query: URLSearchParams, { run, book }: { run: MarketRun; book: MarketBook }): Question | string {
+function readQuestion(query: URLSearchParams, { nowUs, known: usual }: Usual): Question | string {
   const known = ["sequence", "time", "depth", "levels", "lowest", "highest"];
   const unknown = [...query.keys()].find((key) => !known.includes(key));
   if (unknown !== undefined) {
@@ -132,12 +140,12 @@ function readQuestion(query: URLSearchParams, { run, book }: { run: MarketRun; b
   if (wrong !== undefined) {
     return `lowest and highest must be prices, was ${wrong.slice(0, 64)}`;
   }
-  const nowUs = run.stampOf(book);
   const moment: Moment =
     sequence !== null ? { sequence: Number(sequence) } : timeUs === undefined ? "latest" : { timeUs, nowUs };
-  const usual = book.instrument.exchange === "kraken" ? KRAKEN_DEPTH : undefined;
-  const part = { levels: levels === null ? usual : Number(levels), lowest, highest };
-  return { moment, part };
+  // Whoever names a limit gets that one alone, at the subscribed depth: so everything can be asked for.
+  const isLimited = levels !== null || lowest !== undefined || highest !== undefined;
+  const named = { levels: levels === null ? usual.levels : Number(levels), lowest, highest };
+  return { moment, part: isLimited ? named : usual };
 }
 
 function overview(market: Market, books: ReadonlyMap<string, MarketBook>): Record<string, unknown> {

@@ -54,8 +54,18 @@ const HEADER: ExchangeHeader = {
     // 1,024 streams a connection are allowed; we use two per instrument.
     instrumentsPerConnection: 400,
     instrumentsPerMessage: 100,
+    // Three quarters of 6,000 weight a minute.
+    rest: { count: 4500, perMs: 60_000 },
+  },
+  audit: {
+    freshness: "sequence",
+    levels: 5000,
+    quantityDecimals: -1,
+    beforeMs: 200,
+    // Depth comes every 100 ms.
+    afterMs: 500,
     // Half of 6,000 weight a minute.
-    rest: { count: 3000, perMs: 60_000 },
+    budget: { count: 3000, perMs: 60_000 },
   },
 };
 
@@ -83,6 +93,10 @@ export const BINANCE: Exchange = binanceExchange({ header: HEADER, depthWeight, 
 
 /** An exchange that speaks Binance's spot protocol. */
 export function binanceExchange({ header, depthWeight: weightOf, quotes }: BinanceVariant): Exchange {
+  const depthRequest = (native: string, levels: number) => ({
+    path: `/api/v3/depth?symbol=${encodeURIComponent(native)}&limit=${levels}`,
+    weight: weightOf(levels),
+  });
   return {
     header,
     assurance: () => ASSURANCE_SEQUENCE,
@@ -94,10 +108,8 @@ export function binanceExchange({ header, depthWeight: weightOf, quotes }: Binan
     subscribe: (request) => messages("SUBSCRIBE", request, header),
     unsubscribe: (request) => messages("UNSUBSCRIBE", request, header),
     readControl,
-    snapshotRequest: (native, levels) => ({
-      path: `/api/v3/depth?symbol=${encodeURIComponent(native)}&limit=${levels}`,
-      weight: weightOf(levels),
-    }),
+    snapshotRequest: depthRequest,
+    auditRequest: depthRequest,
     snapshotNative,
     snapshotSequence,
   };

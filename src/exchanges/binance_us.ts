@@ -19,9 +19,11 @@ const HEADER: ExchangeHeader = {
   timing: { ...BINANCE.header.timing, idleMs: 200_000, pingMs: 60_000 },
   limits: {
     ...BINANCE.header.limits,
-    // Half of 1,200 weight a minute.
-    rest: { count: 600, perMs: 60_000 },
+    // Three quarters of 1,200 weight a minute.
+    rest: { count: 900, perMs: 60_000 },
   },
+  // Half of 1,200 weight a minute.
+  audit: { ...BINANCE.header.audit, levels: 1000, budget: { count: 600, perMs: 60_000 } },
 };
 
 /** TUSD is no quote here, and many names end in T before USD. */

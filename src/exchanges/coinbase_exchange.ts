@@ -51,7 +51,17 @@ const HEADER: ExchangeHeader = {
     instrumentsPerConnection: 50,
     instrumentsPerMessage: 10,
     // About 10 requests/s per address are allowed.
-    rest: { count: 5, perMs: 1000 },
+    rest: { count: 7, perMs: 1000 },
+  },
+  audit: {
+    freshness: "time",
+    levels: 0,
+    quantityDecimals: -1,
+    beforeMs: 1000,
+    // Books come in batches of 50 ms.
+    afterMs: 1000,
+    // Half of about 10 requests/s.
+    budget: { count: 5, perMs: 1000 },
   },
 };
 
@@ -74,6 +84,7 @@ export const COINBASE_EXCHANGE: Exchange = {
   unsubscribe: (request) => messages("unsubscribe", request),
   readControl,
   snapshotRequest: () => undefined,
+  auditRequest: (native) => ({ path: `/products/${encodeURIComponent(native)}/book?level=2`, weight: 1 }),
   snapshotNative: () => undefined,
   snapshotSequence: () => undefined,
 };

@@ -41,6 +41,28 @@ export type ExchangeHeader = {
   readonly canOverlap: boolean;
   readonly timing: ExchangeTiming;
   readonly limits: ExchangeLimits;
+  readonly audit: ExchangeAudit;
+};
+
+/**
+ * What shows that a REST book is not older than it may be: the update id that it carries, the time that it carries, or
+ * nothing but its own levels.
+ */
+export type AuditFreshness = "sequence" | "time" | "content";
+
+/** How books are audited against REST. Times in ms. */
+export type ExchangeAudit = {
+  readonly freshness: AuditFreshness;
+  /** Levels per side that an audit asks for at most; 0 = all. */
+  readonly levels: number;
+  /** Decimals that REST rounds quantities to; −1 = they are exact. */
+  readonly quantityDecimals: number;
+  /** Changes of the socket are noted from so long before the request. */
+  readonly beforeMs: number;
+  /** The socket must have told within this time what an answer knows. */
+  readonly afterMs: number;
+  /** REST weight that audits may spend: half of what the exchange documents. */
+  readonly budget: Rate;
 };
 
 /** Timers of an exchange, ms. */
@@ -65,7 +87,7 @@ export type ExchangeLimits = {
   readonly messages: Rate;
   readonly instrumentsPerConnection: number;
   readonly instrumentsPerMessage: number;
-  /** REST weight; the requests say their own. */
+  /** REST weight of everything together; the requests say their own. */
   readonly rest: Rate;
 };
 
@@ -177,6 +199,8 @@ export interface Exchange {
   readControl(text: string): ControlEvent[];
   /** The request for a REST snapshot; undefined when snapshots come in band. */
   snapshotRequest(native: string, levels: number): RestRequest | undefined;
+  /** The request for a book to compare ours with. @param levels per side, 0 = all */
+  auditRequest(native: string, levels: number): RestRequest;
   /** The instrument that a snapshot request named. @param url absolute or relative @returns undefined when it is no such request */
   snapshotNative(url: string): string | undefined;
   /** The sequence of a snapshot body, without parsing the levels. @returns undefined when it has none */

@@ -24,6 +24,7 @@ import type {
   ExchangeHeader,
   InstrumentMetadata,
   Metadata,
+  RestRequest,
   SubscriptionRequest,
 } from "./exchange.ts";
 import { chunks, integerField, isRecord, parseBody, parseControl, shown, textField } from "./json.ts";
@@ -54,12 +55,24 @@ const HEADER: ExchangeHeader = {
     messages: { count: 15, perMs: 1000 },
     instrumentsPerConnection: 200,
     instrumentsPerMessage: 20,
+    // About one request a second is allowed.
     rest: { count: 1, perMs: 1500 },
+  },
+  audit: {
+    freshness: "content",
+    levels: 500,
+    quantityDecimals: 3,
+    // Answers carry neither number nor time: what changed lately must show that they are not from a cache.
+    beforeMs: 10_000,
+    afterMs: 1000,
+    // Half of about one request a second.
+    budget: { count: 1, perMs: 2000 },
   },
 };
 
 /** Currencies that v1 and REST spell in their own way. */
 const CURRENCIES: Readonly<Record<string, string>> = { XBT: "BTC", XDG: "DOGE" };
+const OLD_NAMES: Readonly<Record<string, string>> = { BTC: "XBT", DOGE: "XDG" };
 
 const CHANNEL_NAMES: Readonly<Partial<Record<Channel, string>>> = { book: "book", trades: "trade" };
 
@@ -76,6 +89,7 @@ export const KRAKEN: Exchange = {
   unsubscribe: (request) => messages("unsubscribe", request),
   readControl,
   snapshotRequest: () => undefined,
+  auditRequest,
   snapshotNative: () => undefined,
   snapshotSequence: () => undefined,
 };
@@ -90,6 +104,15 @@ function canonicalName(native: string): string {
     .split("/")
     .map((currency) => CURRENCIES[currency] ?? currency)
     .join("-");
+}
+
+/** `BTC/USD` → `XBTUSD`: REST knows pairs by their old names. */
+function auditRequest(native: string, levels: number): RestRequest {
+  const pair = native
+    .split("/")
+    .map((currency) => OLD_NAMES[currency] ?? currency)
+    .join("");
+  return { path: `/0/public/Depth?pair=${encodeURIComponent(pair)}&count=${levels}`, weight: 1 };
 }
 
 /** `{"error":[],"result":{"XXBTZUSD":{"wsname":"XBT/USD","pair_decimals":1,"lot_decimals":8,"tick_size":"0.1","status":"online",…},…}}` */

@@ -10,10 +10,12 @@ import type { Exchange } from "./exchange.ts";
 import { KRAKEN } from "./kraken.ts";
 
 export type {
+  AuditFreshness,
   Channel,
   ClientMessage,
   ControlEvent,
   Exchange,
+  ExchangeAudit,
   ExchangeHeader,
   InstrumentMetadata,
   Metadata,

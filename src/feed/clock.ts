@@ -8,7 +8,7 @@
 export type FeedClock = {
   /** Unix ns at the anchor, whole microseconds. */
   readonly anchorNs: bigint;
-  /** The monotonic clock at the anchor, ns. */
+  /** The machine's monotonic clock at the anchor, ns: other processes judge the heartbeat by it. */
   readonly monotonicAnchorNs: bigint;
   /** ns since the anchor, a multiple of 1000, exact for 104 days. */
   readonly now: () => number;
@@ -20,7 +20,7 @@ export function systemClock(): FeedClock {
   const anchorUs = Math.round((performance.timeOrigin + anchorMs) * 1000);
   return {
     anchorNs: BigInt(anchorUs) * 1000n,
-    monotonicAnchorNs: BigInt(Math.round(anchorMs * 1000)) * 1000n,
+    monotonicAnchorNs: process.hrtime.bigint(),
     now: () => Math.floor((performance.now() - anchorMs) * 1000) * 1000,
   };
 }

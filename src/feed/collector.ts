@@ -17,11 +17,14 @@ import { ConfigError, ConnectionError, DecodeError } from "../errors.ts";
 import type { Exchange, Metadata } from "../exchanges/mod.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { createSegment, type SegmentConfig, type SegmentWriter } from "../segment/writer.ts";
-import { ExchangeSync, type SyncAction, type SyncSettings } from "../sync/mod.ts";
+import { ExchangeSync, type SyncAction } from "../sync/mod.ts";
+import { Auditor } from "./auditor.ts";
+import { type CorruptedLevel, type Corruption, Corruptor } from "./auditor_corruption.ts";
 import { type FeedClock, wallNs } from "./clock.ts";
+import { type CollectorLimits, completeUrl, configured } from "./collector_settings.ts";
 import { FeedConnection } from "./connection.ts";
 import { RateWindow } from "./rate_window.ts";
-import { type Fetch, RestClient } from "./rest.ts";
+import { type Fetch, RestClient, type SetTimer } from "./rest.ts";
 import type { SocketFactory } from "./socket.ts";
 
 /** A line for the log. */
@@ -43,19 +46,12 @@ export type CollectorOptions = {
   readonly random: () => number;
   readonly openSocket: SocketFactory;
   readonly fetch: Fetch;
+  /** For the timeouts of REST; the system's timers unless given. */
+  readonly setTimer?: SetTimer;
   /** Runs a task when the current batch of frames is through, e.g. queueMicrotask. */
   readonly defer: (task: () => void) => void;
   readonly report: (report: Report) => void;
   readonly recorder?: CaptureWriter;
-};
-
-/** Limits of a collector. */
-export type CollectorLimits = SyncSettings & {
-  readonly restTimeoutMs: number;
-  readonly connectTimeoutMs: number;
-  readonly metadataAttemptsMax: number;
-  readonly reconnectBaseMs: number;
-  readonly reconnectCapMs: number;
 };
 
 /** The least distance between two flushes of the recording. */
@@ -68,11 +64,13 @@ export class Collector {
   readonly #exchange: Exchange;
   readonly #sync: ExchangeSync;
   readonly #rest: RestClient;
+  readonly #auditor: Auditor | undefined;
   readonly #connections: FeedConnection[];
   #isPublishDue = false;
   #hasStopped = false;
   #flushedAt = 0;
   #wake: (() => void) | undefined;
+  #corruptor: Corruptor | undefined;
 
   /**
    * Creates the segment with every instrument connecting; nothing is connected yet.
@@ -106,6 +104,7 @@ export class Collector {
     });
     this.#openInstruments();
     this.#rest = this.#restClient();
+    this.#auditor = limits.auditPeriodMs === 0 ? undefined : this.#makeAuditor();
     this.#connections = this.#makeConnections();
   }
 
@@ -141,6 +140,7 @@ export class Collector {
       connection.tick();
     }
     this.#sync.tick(now);
+    this.#auditor?.tick(now);
     this.#act();
     this.#sync.publish(now);
     if (now / 1e6 - this.#flushedAt >= FLUSH_MS) {
@@ -156,6 +156,7 @@ export class Collector {
     }
     this.#hasStopped = true;
     const { clock, recorder } = this.#options;
+    this.#auditor?.stop();
     this.#rest.stop();
     for (const connection of this.#connections) {
       connection.stop();
@@ -164,6 +165,21 @@ export class Collector {
     this.#sync.publish(clock.now());
     this.segment.setState(SEGMENT_STATE_CLOSED);
     await recorder?.close();
+  }
+
+  /**
+   * For tests and simulations only: makes one level of a book wrong and publishes it, as a lost update would.
+   * @param corruption which level and how; one at random that the audit can find unless given
+   * @returns undefined when there is no such book, or no such level
+   */
+  corruptLevel(native: string, corruption?: Corruption): CorruptedLevel | undefined {
+    const { kernel, clock, random } = this.#options;
+    const block = this.#sync.instrument(native)?.block;
+    this.#corruptor ??= new Corruptor(kernel);
+    const how = corruption ?? (block && this.#corruptor.choose(block, random));
+    const corrupted = block && how && this.#corruptor.corrupt(block, how, clock.now());
+    this.#worked();
+    return corrupted;
   }
 
   #openInstruments(): void {
@@ -227,15 +243,35 @@ export class Collector {
     };
   }
 
+  #makeAuditor(): Auditor {
+    const { kernel, frame, clock, random, limits, report } = this.#options;
+    return new Auditor({
+      exchange: this.#exchange,
+      kernel,
+      frame,
+      sync: this.#sync,
+      segment: this.segment,
+      rest: this.#rest,
+      clock,
+      random,
+      periodMs: limits.auditPeriodMs,
+      confirmMs: limits.auditConfirmMs,
+      report: (level, text, native) => report({ level, text, native }),
+      worked: () => this.#worked(),
+    });
+  }
+
   #restClient(): RestClient {
-    const { limits, settings, clock, frame, recorder, fetch } = this.#options;
+    const { limits, settings, clock, frame, recorder, fetch, setTimer } = this.#options;
     return new RestClient({
       baseUrl: settings.restUrl,
       budget: this.#exchange.header.limits.rest,
+      auditBudget: this.#exchange.header.audit.budget,
       timeoutMs: limits.restTimeoutMs,
       bodyBytesMax: frame.bytes,
       fetch,
       now: () => clock.now() / 1e6,
+      ...(setTimer === undefined ? {} : { setTimer }),
       onBody: (url, body) => recorder?.http(url, wallNs(clock, clock.now()), body),
       onCount: (what) => this.segment.count(what === "request" ? COUNTER_REST_REQUESTS : COUNTER_REST_FAILURES),
     });
@@ -358,20 +394,4 @@ export class Collector {
       this.#sync.instrument(found.native)?.block.announce(found, clock.now());
     }
   }
-}
-
-/** The exchange with the timers and levels that are configured. */
-function configured(exchange: Exchange, settings: ExchangeConfig): Exchange {
-  const { idleMs, ackMs, firstDataMs, snapshotLevels, imageLevels } = settings;
-  const timing = { ...exchange.header.timing, idleMs, ackMs, firstDataMs };
-  return { ...exchange, header: { ...exchange.header, timing, snapshotLevels, imageLevels } };
-}
-
-/** Adds the exchange's path to an address that has none. */
-function completeUrl(url: string, path: string): string {
-  const parsed = new URL(url);
-  if (parsed.pathname === "/" && path !== "") {
-    parsed.pathname = path;
-  }
-  return parsed.href;
 }

@@ -2,8 +2,11 @@
  * One connection of a collector: connects within the exchange's limits, hands frames to the sync, notices silence, and
  * comes back after every close, clean or not, with jittered and capped delays. Where the exchange's sequences allow it, a
  * planned replacement overlaps: the second socket is subscribed before the first one goes. Driven by `tick` every 100 ms.
- * Bad case: an open socket that stays silent; the idle timer replaces it.
+ * Silence is judged here, for the whole connection: an exchange that sends heartbeats must go on sending frames, one that
+ * only pings must show any sign of life; before a socket is given up it is probed with a ping. A quiet book is no silence.
+ * Bad case: a socket that answers pings while the exchange behind it is gone; its heartbeats stop, and they count.
  */
+import { APPLY_HEARTBEAT } from "../../assembly/layout.ts";
 import type { Exchange } from "../exchanges/mod.ts";
 import { Backoff, type BackoffLimits, type SyncConnection } from "../sync/mod.ts";
 import type { FeedClock } from "./clock.ts";
@@ -46,13 +49,20 @@ type Link = {
   pacer: Pacer;
   readonly startedAt: number;
   openedAt: number | undefined;
+  /** The last sign of life: a frame, a ping or a pong. */
   heardAt: number;
+  /** The last frame. */
+  frameAt: number;
   pingedAt: number;
   frames: number;
+  /** The exchange sends heartbeats on it: frames never cease. */
+  hasBeat: boolean;
 };
 
 /** After maintenance or a refusal of the server, not faster than this. */
 const MAINTENANCE_DELAY_MS = 5000;
+/** A ping that nothing follows for so long: the connection is dead. */
+const PONG_MS = 20_000;
 /** The first socket stays for so long after the second one delivers. */
 const OVERLAP_MS = 3000;
 
@@ -60,15 +70,20 @@ const OVERLAP_MS = 3000;
 export class FeedConnection {
   readonly #options: FeedConnectionOptions;
   readonly #backoff: Backoff;
+  readonly #replacements: Backoff;
   #current: Link | undefined;
   #successor: Link | undefined;
   #connectAt: number | undefined;
   #attempt = 0;
   #wasOpen = false;
+  /** Why a replacement is wanted while the current socket still works. */
+  #replaceWhy: string | undefined;
+  #replaceAt = 0;
 
   constructor(options: FeedConnectionOptions) {
     this.#options = options;
     this.#backoff = new Backoff(options.backoff, options.random);
+    this.#replacements = new Backoff(options.backoff, options.random);
   }
 
   /** Whether frames can come. */
@@ -85,6 +100,7 @@ export class FeedConnection {
   /** Ends for good: nothing is called any more. */
   stop(): void {
     this.#connectAt = undefined;
+    this.#replaceWhy = undefined;
     for (const link of [this.#current, this.#successor]) {
       link?.socket?.drop();
     }
@@ -94,8 +110,7 @@ export class FeedConnection {
 
   /** Sends a text, paced; on the younger socket when there are two. */
   send(text: string): void {
-    const link = this.#successor?.openedAt === undefined ? this.#current : this.#successor;
-    link?.pacer.push(text, this.#now());
+    this.#sender?.pacer.push(text, this.#now());
   }
 
   /** The exchange says that we send too fast. */
@@ -106,11 +121,15 @@ export class FeedConnection {
 
   /** Replaces the socket. @param options.graceful the old one still works */
   reconnect({ graceful, why }: { graceful: boolean; why: string }): void {
-    this.#options.events.report("info", `Reconnecting: ${why}`);
     if (graceful && this.#options.exchange.header.canOverlap && this.isOpen) {
-      this.#successor ??= this.#connect("successor");
+      if (this.#replaceWhy === undefined) {
+        this.#options.events.report("info", `Replacing the connection: ${why}`);
+        this.#replaceWhy = why;
+        this.#replace(this.#now());
+      }
       return;
     }
+    this.#options.events.report("info", `Reconnecting: ${why}`);
     if (this.#current !== undefined) {
       this.#current.socket?.drop();
       this.#lost(why);
@@ -129,14 +148,43 @@ export class FeedConnection {
         this.#tickLink(link, at);
       }
     }
+    this.#options.sync.waiting(this.#sender?.pacer.length ?? 0, this.#options.clock.now());
+    this.#tickSuccessor(at);
+  }
+
+  /** The socket on which messages go out. */
+  get #sender(): Link | undefined {
+    return this.#successor?.openedAt === undefined ? this.#current : this.#successor;
+  }
+
+  #tickSuccessor(at: number): void {
     const successor = this.#successor;
-    if (successor?.openedAt !== undefined && successor.frames > 0 && at - successor.openedAt >= OVERLAP_MS) {
-      this.#promote(successor);
+    if (successor?.openedAt === undefined) {
+      this.#replace(at);
+      return;
+    }
+    const age = at - successor.openedAt;
+    const { sync, exchange } = this.#options;
+    if (sync.isOverlapWhole) {
+      if (age >= OVERLAP_MS && successor.frames > 0) {
+        this.#promote(successor);
+      }
+    } else if (age >= exchange.header.timing.ackMs && successor.pacer.length === 0) {
+      successor.socket?.drop();
+      this.#closed(successor, "its subscriptions are not acknowledged");
+    }
+  }
+
+  /** Begins a replacement if one is wanted and none is under way; after a failed one not at once again. */
+  #replace(at: number): void {
+    const isDue = this.#replaceWhy !== undefined && this.#successor === undefined && at >= this.#replaceAt;
+    if (isDue && this.isOpen) {
+      this.#successor = this.#connect("successor");
     }
   }
 
   #tickLink(link: Link, at: number): void {
-    const { idleMs, pingMs, rotateMs } = this.#options.exchange.header.timing;
+    const { rotateMs } = this.#options.exchange.header.timing;
     if (link.openedAt === undefined) {
       if (at - link.startedAt >= this.#options.connectTimeoutMs) {
         link.socket?.drop();
@@ -145,21 +193,31 @@ export class FeedConnection {
       return;
     }
     link.pacer.drain(at);
-    if (pingMs > 0 && at - link.pingedAt >= pingMs) {
+    const silence = this.#silence(link, at);
+    if (silence !== undefined) {
+      link.socket?.drop();
+      this.#closed(link, silence);
+    } else if (rotateMs > 0 && link === this.#current && at - link.openedAt >= rotateMs) {
+      this.reconnect({ graceful: true, why: "the connection is old" });
+    }
+  }
+
+  /** Pings when it is time, or when nothing was heard for half of the time allowed. @returns why it is dead, if it is */
+  #silence(link: Link, at: number): string | undefined {
+    const { idleMs, pingMs } = this.#options.exchange.header.timing;
+    const isProbeDue = at - Math.max(link.heardAt, link.pingedAt) >= idleMs / 2;
+    const isUnanswered = link.pingedAt > link.heardAt;
+    if (isUnanswered && at - link.pingedAt >= PONG_MS) {
+      return `a ping was not answered for ${PONG_MS} ms`;
+    }
+    if (isProbeDue || (!isUnanswered && pingMs > 0 && at - link.pingedAt >= pingMs)) {
       link.pingedAt = at;
       link.socket?.ping();
     }
     if (at - link.heardAt >= idleMs) {
-      link.socket?.drop();
-      this.#closed(link, `silent for ${idleMs} ms`);
-    } else if (
-      rotateMs > 0 &&
-      link === this.#current &&
-      at - link.openedAt >= rotateMs &&
-      this.#successor === undefined
-    ) {
-      this.reconnect({ graceful: true, why: "the connection is old" });
+      return `silent for ${idleMs} ms`;
     }
+    return link.hasBeat && at - link.frameAt >= idleMs ? `no heartbeat for ${idleMs} ms` : undefined;
   }
 
   /** @returns undefined when the exchange's limit of attempts is reached: the next tick tries again */
@@ -185,8 +243,10 @@ export class FeedConnection {
       startedAt: at,
       openedAt: undefined,
       heardAt: at,
+      frameAt: at,
       pingedAt: at,
       frames: 0,
+      hasBeat: false,
     };
     link.socket = openSocket(
       url,
@@ -210,9 +270,10 @@ export class FeedConnection {
     const at = this.#now();
     link.openedAt = at;
     link.heardAt = at;
+    link.frameAt = at;
     link.pingedAt = at;
     if (link === this.#successor) {
-      this.#options.sync.overlapped();
+      this.#options.sync.overlapped(this.#options.clock.now());
     } else {
       this.#wasOpen = true;
       this.#backoff.succeeded(at);
@@ -233,28 +294,43 @@ export class FeedConnection {
     const { sync, clock, events } = this.#options;
     const receivedAt = clock.now();
     link.heardAt = receivedAt / 1e6;
+    link.frameAt = link.heardAt;
     link.frames += 1;
-    sync.receive(bytes, receivedAt);
+    if (sync.receive(bytes, receivedAt) === APPLY_HEARTBEAT) {
+      link.hasBeat = true;
+    }
     events.received?.(bytes, { isBinary, receivedAt });
     events.worked();
   }
 
   #closed(link: Link, reason: string): void {
     if (link === this.#successor) {
+      const at = this.#now();
       this.#successor = undefined;
+      this.#replaceAt = at + this.#replacements.failed(at);
       this.#options.events.report("warn", `The replacement failed: ${reason}`);
     } else if (link === this.#current) {
       this.#lost(reason);
     }
   }
 
-  /** The current socket is gone. A successor that is already open takes over; nothing was lost then. */
+  /**
+   * The current socket is gone. A successor that is already open takes over; nothing was lost when all of it was
+   * acknowledged, otherwise its books begin anew.
+   */
   #lost(reason: string): void {
     const { sync, clock, events } = this.#options;
     const successor = this.#successor;
     this.#current = undefined;
+    this.#replaceWhy = undefined;
     if (successor?.openedAt !== undefined) {
+      const isWhole = sync.isOverlapWhole;
       this.#promote(successor);
+      if (!isWhole) {
+        sync.closed(clock.now());
+        sync.opened(clock.now());
+        events.worked();
+      }
       return;
     }
     this.#successor = undefined;
@@ -270,6 +346,8 @@ export class FeedConnection {
 
   #promote(successor: Link): void {
     this.#successor = undefined;
+    this.#replaceWhy = undefined;
+    this.#replacements.succeeded(this.#now());
     this.#current?.socket?.drop();
     this.#current = successor;
     this.#options.events.reconnected();

@@ -13,23 +13,31 @@ export type Fetch = (
   options: { signal: AbortSignal; headers: Record<string, string> },
 ) => Promise<Response>;
 
+/** Runs a task once after so many ms. @returns cancels it */
+export type SetTimer = (task: () => void, ms: number) => () => void;
+
 /** What a client is built from. */
 export type RestClientOptions = {
   /** Base URL without a trailing slash. */
   readonly baseUrl: string;
   readonly budget: Rate;
+  /** The part of the budget that audits may spend; all of it unless given. */
+  readonly auditBudget?: Rate;
   readonly timeoutMs: number;
   readonly bodyBytesMax: number;
   readonly fetch: Fetch;
   /** Monotonic ms. */
   readonly now: () => number;
-  /** Called with the URL and the body of every answer that is taken. */
+  /** Runs a task after so many ms unless it is cancelled; the system's timer unless given. */
+  readonly setTimer?: SetTimer;
+  /** Called with the URL and the body of every answer that is taken, but for audits: a recording is no place for them. */
   readonly onBody?: (url: string, body: Uint8Array) => void;
   readonly onCount?: (what: "request" | "failure") => void;
 };
 
 type Waiting = {
   readonly request: RestRequest;
+  readonly isAudit: boolean;
   readonly resolve: (body: Uint8Array) => void;
   readonly reject: (error: ConnectionError) => void;
 };
@@ -40,27 +48,34 @@ const SILENCE_MS: Readonly<Record<number, number>> = { 418: 120_000, 429: 60_000
 export class RestClient {
   readonly #options: RestClientOptions;
   readonly #window: RateWindow;
+  readonly #auditWindow: RateWindow;
+  readonly #setTimer: SetTimer;
   /** Requests under way. Not AbortSignal.any: Node 20 may collect it before its timeout fires. */
   readonly #underWay = new Set<AbortController>();
   #queue: Waiting[] = [];
+  #audits: Waiting[] = [];
   #silentUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: RestClientOptions) {
     this.#options = options;
     this.#window = new RateWindow(options.budget);
+    this.#auditWindow = new RateWindow(options.auditBudget ?? options.budget);
+    this.#setTimer = options.setTimer ?? systemTimer;
   }
 
   /** Requests waiting for the budget. */
   get length(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#audits.length;
   }
 
   /**
    * Gets a body as soon as the budget allows.
+   * @param options.isAudit it gives way to everything else, and spends no more than the audits' part of the budget
    * @throws ConnectionError when it fails: no connection, a status other than 2xx, too large, timeout, stopped
    */
-  get(request: RestRequest): Promise<Uint8Array> {
-    const answer = new Promise<Uint8Array>((resolve, reject) => this.#queue.push({ request, resolve, reject }));
+  get(request: RestRequest, { isAudit = false }: { isAudit?: boolean } = {}): Promise<Uint8Array> {
+    const queue = isAudit ? this.#audits : this.#queue;
+    const answer = new Promise<Uint8Array>((resolve, reject) => queue.push({ request, isAudit, resolve, reject }));
     this.tick();
     return answer;
   }
@@ -69,13 +84,27 @@ export class RestClient {
   tick(): void {
     const at = this.#options.now();
     while (at >= this.#silentUntil) {
-      const [next] = this.#queue;
-      if (next === undefined || !this.#window.take(at, next.request.weight)) {
+      const next = this.#next(at);
+      if (next === undefined) {
         return;
       }
-      this.#queue.shift();
-      this.#fetch(next.request).then(next.resolve, next.reject);
+      this.#fetch(next).then(next.resolve, next.reject);
     }
+  }
+
+  /** What may start now. Audits wait as long as anything else does. */
+  #next(at: number): Waiting | undefined {
+    const [first] = this.#queue;
+    if (first !== undefined) {
+      return this.#window.take(at, first.request.weight) ? this.#queue.shift() : undefined;
+    }
+    const [audit] = this.#audits;
+    const weight = audit?.request.weight ?? 0;
+    if (audit === undefined || !this.#auditWindow.hasRoom(at, weight) || !this.#window.take(at, weight)) {
+      return undefined;
+    }
+    this.#auditWindow.take(at, weight);
+    return this.#audits.shift();
   }
 
   /** Ends all requests. */
@@ -83,19 +112,20 @@ export class RestClient {
     for (const controller of this.#underWay) {
       controller.abort();
     }
-    for (const { reject, request } of this.#queue) {
+    for (const { reject, request } of [...this.#queue, ...this.#audits]) {
       reject(new ConnectionError(`Cannot get ${request.path}: the collector stops, was waiting`));
     }
     this.#queue = [];
+    this.#audits = [];
   }
 
-  async #fetch({ path }: RestRequest): Promise<Uint8Array> {
+  async #fetch({ request: { path }, isAudit }: Waiting): Promise<Uint8Array> {
     const { baseUrl, timeoutMs, fetch, onBody, onCount } = this.#options;
     const url = baseUrl.replace(/\/$/, "") + path;
     onCount?.("request");
     const controller = new AbortController();
     const expire = () => controller.abort(new Error(`timeout of ${timeoutMs} ms`));
-    const timer = setTimeout(expire, timeoutMs);
+    const cancel = this.#setTimer(expire, timeoutMs);
     this.#underWay.add(controller);
     try {
       const response = await fetch(url, {
@@ -106,13 +136,15 @@ export class RestClient {
         throw new ConnectionError(`Cannot get ${url}: ${await this.#refusal(response)}, was status ${response.status}`);
       }
       const body = await this.#body(response, url);
-      onBody?.(url, body);
+      if (!isAudit) {
+        onBody?.(url, body);
+      }
       return body;
     } catch (cause) {
       onCount?.("failure");
       throw cause instanceof ConnectionError ? cause : this.#failure(url, cause);
     } finally {
-      clearTimeout(timer);
+      cancel();
       this.#underWay.delete(controller);
     }
   }
@@ -147,4 +179,9 @@ export class RestClient {
     }
     return Buffer.concat(chunks);
   }
+}
+
+function systemTimer(task: () => void, ms: number): () => void {
+  const timer = setTimeout(task, ms);
+  return () => clearTimeout(timer);
 }

@@ -30,11 +30,15 @@ export type SupervisorOptions = {
   /** Compiled kernel; absent for the twin. */
   readonly kernelModule?: WebAssembly.Module;
   readonly pid: number;
+  /** The program of each worker; the collector's unless given. */
+  readonly program?: () => URL;
   readonly report: (exchange: ExchangeId, report: Report) => void;
 };
 
 /** A heartbeat older than this, seen twice in a row, is a stuck worker. */
 const STALE_MS = 5000;
+/** A worker that has shown no heartbeat at all for so long is stuck too. */
+const START_PATIENCE_MS = 30_000;
 const CHECK_MS = 1000;
 /** Readers ask ten times a second which segments there are. */
 const QUARANTINE_MS = 3000;
@@ -160,18 +164,19 @@ class Post {
     return verdict;
   }
 
-  /** Looks at the heartbeat. */
+  /** Looks at the heartbeat: the worker's own, not that of the segment which its predecessor left. */
   check(): void {
-    if (this.#segment === undefined || this.#worker === undefined || this.#isStopping) {
+    if (this.#worker === undefined || this.#isStopping) {
       return;
     }
-    const beat = readHeartbeat(this.#options.map.memory.buffer, this.#segment);
+    const segment = this.#segment?.address === this.#range?.address ? this.#segment : undefined;
+    const beat = segment === undefined ? 0n : readHeartbeat(this.#options.map.memory.buffer, segment);
     if (beat !== this.#beat) {
       this.#beat = beat;
       this.#beatSeenAt = performance.now();
     }
     const age = performance.now() - this.#beatSeenAt;
-    this.#staleChecks = age > STALE_MS ? this.#staleChecks + 1 : 0;
+    this.#staleChecks = age > (segment === undefined ? START_PATIENCE_MS : STALE_MS) ? this.#staleChecks + 1 : 0;
     if (this.#staleChecks >= 2) {
       this.#staleChecks = 0;
       this.#report("error", `The collector is stuck: no heartbeat for ${Math.round(age)} ms, ending it`);
@@ -222,9 +227,13 @@ class Post {
       segmentConfig: this.#segmentConfig,
       pid,
     };
-    const worker = new Worker(workerUrl("collector_worker"), { workerData: start, name: `collector ${id}` });
+    const program = this.#options.program?.() ?? workerUrl("collector_worker");
+    const worker = new Worker(program, { workerData: start, name: `collector ${id}` });
     this.#worker = worker;
     this.#range = range;
+    this.#beat = 0n;
+    this.#beatSeenAt = performance.now();
+    this.#staleChecks = 0;
     worker.on("message", (message: WorkerMessage) => this.#hear(message, range));
     worker.on("error", (error) => this.#report("error", `The collector failed: ${error.stack ?? error.message}`));
     worker.once("exit", () => this.#exited());

@@ -2,7 +2,7 @@
  * The encode buffer of one replica: takes frames out of it, decides when a frame carries the hash, and lets the buffer
  * grow for an event that is larger than all before.
  * The hash goes with every 64th frame, with the first frame of a second, after every change of synced or crossed, and
- * alone within a second after the last event, so that a client never stays long on a book that nothing proved.
+ * alone within a second after the last event, then every ten seconds: a client never stays long on a book that nothing proved.
  * Bad case: an event beyond the largest buffer; `makeRoom` says so and the caller joins the book anew.
  */
 import {
@@ -18,6 +18,8 @@ import type { Workspace } from "./workspace.ts";
 
 const FRAMES_PER_CHECK = 64;
 const CHECK_EVERY_MS = 1000;
+/** A quiet book is proved again and again, for a client that lost its last frame and would not know until the next change. */
+const QUIET_CHECK_MS = 10_000;
 /** A frame is closed when it has grown to this, so that with one more event it stays below FRAME_BYTES_MAX. */
 const FRAME_FULL_BYTES = 16_384;
 
@@ -85,9 +87,9 @@ export class BookFrames {
     this.#checkedFlags = this.#book.flags;
   }
 
-  /** Frames went out without a hash, the last one long enough ago. */
+  /** The last hash went out long enough ago: a second when frames came after it, else ten. */
   isCheckDue(nowMs: number): boolean {
-    return this.#isUnchecked && nowMs - this.#checkedAtMs >= CHECK_EVERY_MS;
+    return nowMs - this.#checkedAtMs >= (this.#isUnchecked ? CHECK_EVERY_MS : QUIET_CHECK_MS);
   }
 
   /**

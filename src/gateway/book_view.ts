@@ -36,6 +36,8 @@ export type BookFailures = {
   chain: number;
   hash: number;
   inconsistent: number;
+  /** Images, or the records behind them, that did not hold; an outage counts once. */
+  image: number;
   /** No memory for the book, or an event beyond the largest encode buffer. */
   limits: number;
 };
@@ -48,7 +50,7 @@ export class BookView {
   readonly instrument: string;
   readonly alias: number;
   readonly replica: ReplicaBook;
-  readonly failures: BookFailures = { chain: 0, hash: 0, inconsistent: 0, limits: 0 };
+  readonly failures: BookFailures = { chain: 0, hash: 0, inconsistent: 0, image: 0, limits: 0 };
   /** Events applied since start. */
   events = 0;
   /** Encoded bytes since start, each frame counted once. */
@@ -64,6 +66,8 @@ export class BookView {
   /** The coarsest unit that every event time seen so far divides by: an exchange with milliseconds costs fewer bytes. */
   #timeUnit: number = TIME_UNITS[0];
   #lastBbo = "";
+  /** A record chained to it, or the producer's cell names its version: an image's version has no proof of its own. */
+  #isConfirmed = true;
 
   /** @throws RangeError when the arena is exhausted */
   constructor(
@@ -91,9 +95,18 @@ export class BookView {
     };
   }
 
-  /** A client can be given the book now: it follows, is between two events, and has a first version. */
+  /** A client can be given the book now: it follows, is between two events, and has a version that was confirmed. */
   get isReady(): boolean {
-    return this.replica.isFollowing && this.replica.isWhole && this.replica.version > 0;
+    return this.#isConfirmed && this.replica.isFollowing && this.replica.isWhole && this.replica.version > 0;
+  }
+
+  get isConfirmed(): boolean {
+    return this.#isConfirmed;
+  }
+
+  /** Says whether the version that was joined is known to be the producer's. */
+  set isConfirmed(isConfirmed: boolean) {
+    this.#isConfirmed = isConfirmed;
   }
 
   /** Messages that give a client the book as it is now; only when ready and flushed. */
@@ -125,6 +138,7 @@ export class BookView {
     }
     const code = this.#applyWithRoom(record);
     if (code === REPLICA_OK) {
+      this.#isConfirmed = true;
       this.#afterRecord(record);
       return "applied";
     }
@@ -142,6 +156,13 @@ export class BookView {
     return code === REPLICA_RESET ? "reset" : "lost";
   }
 
+  /** The book lacks what the producer wrote: it is emptied as after a failed check. */
+  lose(): void {
+    this.#countFailure(REPLICA_CHAIN_BROKEN);
+    this.replica.clear();
+    this.restart();
+  }
+
   /** Sends what the turn produced: the frame, and the best bid and offer if they changed. */
   flush(): void {
     if (!this.replica.isFollowing || !this.replica.isWhole) {
@@ -151,9 +172,10 @@ export class BookView {
     this.#flushBbo();
   }
 
-  /** Sends the hash alone when the last frames went out without it, a second ago or longer. */
+  /** Sends the hash alone when nothing else carried it for a while. */
   proveQuiet(): void {
-    if (this.#frames.isCheckDue(this.#now()) && this.replica.isFollowing && this.replica.isWhole) {
+    const isWanted = this.#outlet.listeners(this.#topics.bookBinary) > 0;
+    if (isWanted && this.isReady && this.#frames.isCheckDue(this.#now())) {
       this.#publishFrame();
     }
   }
@@ -285,5 +307,5 @@ export class BookView {
 
 /** Failures of a book, summed. */
 export function failureCount(failures: BookFailures): number {
-  return failures.chain + failures.hash + failures.inconsistent + failures.limits;
+  return failures.chain + failures.hash + failures.inconsistent + failures.image + failures.limits;
 }

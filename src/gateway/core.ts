@@ -13,12 +13,15 @@ import { Instruments } from "./instruments.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { GatewayLog } from "./log.ts";
 import { Outlet } from "./outlet.ts";
+import { answerPage } from "./pages.ts";
 import { Pump, type WaitAsync } from "./pump.ts";
+import { type Scheduler, SYSTEM_SCHEDULER } from "./scheduler.ts";
 import { SegmentSource } from "./segment_source.ts";
 import { Sessions } from "./sessions.ts";
+import type { StaticFiles } from "./static_files.ts";
 import { Statistics } from "./statistics.ts";
 import { STATS_TOPIC } from "./topics.ts";
-import type { Transport, TransportServer } from "./transport.ts";
+import type { TransportHandlers, TransportServer } from "./transport.ts";
 import { Workspace } from "./workspace.ts";
 
 const HOUSEKEEPING_MS = 100;
@@ -45,8 +48,14 @@ export type CoreOptions = {
   readonly now: () => number;
   readonly log: GatewayLog;
   readonly server: string;
-  readonly transport: Transport["name"];
+  /** Shown in statistics. */
+  readonly transport: string;
+  /** Undefined = looks at the rings by the scheduler's timers. */
   readonly waitAsync: WaitAsync | undefined;
+  /** Default: the event loop of this thread. */
+  readonly scheduler?: Scheduler;
+  /** The page's files; none = `/` is 404. */
+  readonly files?: StaticFiles | undefined;
 };
 
 /** Everything but the sockets. */
@@ -61,7 +70,9 @@ export class GatewayCore {
   readonly #dirty = new Set<ServedInstrument>();
   readonly #refused = new Set<string>();
   #sources: readonly SegmentSource[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  readonly #scheduler: Scheduler;
+  readonly #startedAtMs: number;
+  #cancelTick: () => void = () => undefined;
   #keptAtMs = 0;
   #statsAtMs: number;
 
@@ -71,7 +82,9 @@ export class GatewayCore {
     this.#options = options;
     this.#workspace = new Workspace(kernel, limits.batchRecords);
     this.#instruments = new Instruments(this.#workspace, { outlet: this.#outlet, limits, now });
+    this.#scheduler = options.scheduler ?? SYSTEM_SCHEDULER;
     const startedAtMs = now();
+    this.#startedAtMs = startedAtMs;
     this.#statsAtMs = startedAtMs;
     this.sessions = new Sessions({
       instruments: this.#instruments,
@@ -91,8 +104,25 @@ export class GatewayCore {
     this.#pump = new Pump(this.#workspace.words, {
       parts: { sources: () => this.#sources, afterRead: () => this.#afterRead() },
       waitAsync: options.waitAsync,
+      scheduler: this.#scheduler,
     });
     this.#sources = options.segments().map(({ address }) => this.#attach(address));
+  }
+
+  /** What a transport's events do here. */
+  handlers(): TransportHandlers {
+    const { sessions } = this;
+    const { server, files, now } = this.#options;
+    const pages = { server, startedAtMs: this.#startedAtMs, files, now, ...this.pageParts() };
+    return {
+      upgrade: (request) => sessions.upgrade(request),
+      open: (connection) => sessions.open(connection),
+      message: (connection, bytes, isText) => sessions.message(connection, bytes, isText),
+      drain: (connection) => sessions.drain(connection),
+      dropped: (connection) => sessions.dropped(connection),
+      close: (connection) => sessions.close(connection),
+      request: (request) => answerPage(pages, request),
+    };
   }
 
   /** What pages and statistics are made from. */
@@ -107,13 +137,12 @@ export class GatewayCore {
   /** Begins to consume and to publish. */
   start(server: TransportServer): void {
     this.#outlet.attach(server);
-    this.#timer = setInterval(() => this.#pump.wake(), HOUSEKEEPING_MS);
-    this.#pump.wake();
+    this.#tick();
   }
 
   /** Nothing is read or published after this. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.#cancelTick();
     this.#pump.stop();
   }
 
@@ -138,6 +167,11 @@ export class GatewayCore {
       bids: replica.levels(SIDE_BID, depth),
       asks: replica.levels(SIDE_ASK, depth),
     };
+  }
+
+  #tick(): void {
+    this.#cancelTick = this.#scheduler.after(HOUSEKEEPING_MS, () => this.#tick());
+    this.#pump.wake();
   }
 
   #attach(address: number): SegmentSource {
@@ -179,6 +213,7 @@ export class GatewayCore {
     for (const source of this.#sources) {
       source.refresh();
       source.setAlive(source.isAlive(nowMs));
+      source.checkQuiet(nowMs);
     }
     for (const instrument of this.#instruments.all()) {
       instrument.publishStatus();

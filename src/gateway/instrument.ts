@@ -18,7 +18,7 @@ import {
 import { ASSURANCE_WORDS, REASON_WORDS, STATE_WORDS, TRADING_WORDS, wordOf } from "../model/states.ts";
 import type { SegmentView } from "../segment/view.ts";
 import type { Exponents } from "../wire/json_form.ts";
-import type { InstrumentListing, SyncStatus } from "../wire/protocol.ts";
+import type { InstrumentListing, ResyncReason, SyncStatus } from "../wire/protocol.ts";
 import { BookView } from "./book_view.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Outlet } from "./outlet.ts";
@@ -32,6 +32,8 @@ export type Binding = {
   readonly segment: SegmentView;
   /** Address of the table entry. */
   readonly entry: number;
+  /** Its place in the table. */
+  readonly index: number;
   readonly id: number;
   readonly native: string;
   /** False once the producer is stale or gone. */
@@ -63,6 +65,14 @@ export class ServedInstrument {
   readonly alias: number;
   readonly book: BookView;
   readonly trades: TradeView;
+  /** Checks of this book that failed at clients, by what they said. */
+  readonly clientFailures: Record<ResyncReason, number> = {
+    chain: 0,
+    hash: 0,
+    inconsistent: 0,
+    malformed: 0,
+    exponents: 0,
+  };
   readonly #workspace: Workspace;
   readonly #outlet: Outlet;
   #binding: Binding | undefined;
@@ -146,6 +156,11 @@ export class ServedInstrument {
   /** Synced by the producer's word, and the book here equals the producer's. */
   get isSynced(): boolean {
     return this.status().state === "synced" && this.book.isReady && this.book.replica.isSynced;
+  }
+
+  /** Checks that failed at clients, summed. */
+  get clientFailureCount(): number {
+    return Object.values(this.clientFailures).reduce((sum, count) => sum + count, 0);
   }
 
   /** The status as a message. */

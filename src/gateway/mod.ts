@@ -10,14 +10,15 @@ import { chooseTransport } from "./choose_transport.ts";
 import { type GatewayBook, GatewayCore } from "./core.ts";
 import { completeLimits, type GatewayLimits } from "./limits.ts";
 import { type GatewayLog, SILENT_LOG } from "./log.ts";
-import { answerPage } from "./pages.ts";
 import { nativeWaitAsync, type WaitAsync } from "./pump.ts";
+import type { Scheduler } from "./scheduler.ts";
 import { StaticFiles } from "./static_files.ts";
 import type { Transport } from "./transport.ts";
 
 export type { GatewayBook } from "./core.ts";
 export { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
 export type { GatewayLog } from "./log.ts";
+export type { Scheduler } from "./scheduler.ts";
 export type { Transport } from "./transport.ts";
 export { createUwsTransport } from "./uws_transport.ts";
 export { createWsTransport } from "./ws_transport.ts";
@@ -47,6 +48,8 @@ export type GatewayOptions = {
   readonly log?: GatewayLog;
   /** Default Atomics.waitAsync; null = look by timer. */
   readonly waitAsync?: WaitAsync | null;
+  /** Default: the event loop of this thread. */
+  readonly scheduler?: Scheduler;
 };
 
 /** A running gateway. */
@@ -75,7 +78,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = completeLimits(options.limits);
   const now = options.now ?? (() => performance.timeOrigin + performance.now());
   const transport = options.transport ?? (await chooseTransport(log));
-  const files = options.dashboardFolder === undefined ? undefined : new StaticFiles(options.dashboardFolder);
   const { segments } = options;
   const core = new GatewayCore({
     kernel: options.kernel,
@@ -86,9 +88,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     server,
     transport: transport.name,
     waitAsync: options.waitAsync === null ? undefined : (options.waitAsync ?? nativeWaitAsync()),
+    ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
+    files: options.dashboardFolder === undefined ? undefined : new StaticFiles(options.dashboardFolder),
   });
-  const { sessions } = core;
-  const pages = { server, startedAtMs: now(), files, now, ...core.pageParts() };
   const listening = await transport.listen({
     host,
     port,
@@ -96,15 +98,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     messageBytesMax: limits.messageBytesMax,
     backpressureBytesMax: limits.backpressureBytesMax,
     idleSeconds: limits.idleSeconds,
-    handlers: {
-      upgrade: (request) => sessions.upgrade(request),
-      open: (connection) => sessions.open(connection),
-      message: (connection, bytes, isText) => sessions.message(connection, bytes, isText),
-      drain: (connection) => sessions.drain(connection),
-      dropped: (connection) => sessions.dropped(connection),
-      close: (connection) => sessions.close(connection),
-      request: (request) => answerPage(pages, request),
-    },
+    handlers: core.handlers(),
   });
   core.start(listening);
   return {

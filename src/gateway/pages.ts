@@ -69,6 +69,7 @@ function health(parts: PagesParts) {
         version: String(instrument.book.replica.version),
         failures: instrument.book.failures,
       },
+      clientFailures: instrument.clientFailures,
     })),
   };
 }

@@ -6,6 +6,7 @@
  * Bad case: a runtime without waitAsync; then the tails are looked at by timer, every millisecond while there is traffic.
  */
 import { HEADER_WAITING } from "../../assembly/layout.ts";
+import type { Scheduler } from "./scheduler.ts";
 import type { SegmentSource } from "./segment_source.ts";
 
 const WAIT_MS = 100;
@@ -40,10 +41,11 @@ export class Pump {
   readonly #words: Int32Array;
   readonly #parts: TurnParts;
   readonly #waitAsync: WaitAsync | undefined;
+  readonly #scheduler: Scheduler;
   readonly #sleeping = new Set<SegmentSource>();
   #isScheduled = false;
   #isStopped = false;
-  #pollTimer: NodeJS.Timeout | undefined;
+  #cancelPoll: () => void = () => undefined;
   #pollMs = POLL_MS_MIN;
   /** Turns since start. */
   turns = 0;
@@ -51,25 +53,30 @@ export class Pump {
   /**
    * @param words over the linear memory
    * @param options.waitAsync Atomics.waitAsync, or undefined where the runtime has none
+   * @param options.scheduler runs the turns, and the looks at the tails when there is no waitAsync
    */
-  constructor(words: Int32Array, options: { parts: TurnParts; waitAsync: WaitAsync | undefined }) {
+  constructor(
+    words: Int32Array,
+    options: { parts: TurnParts; waitAsync: WaitAsync | undefined; scheduler: Scheduler },
+  ) {
     this.#words = words;
     this.#parts = options.parts;
     this.#waitAsync = options.waitAsync;
+    this.#scheduler = options.scheduler;
   }
 
   /** Asks for a turn as soon as the event loop comes round. */
   wake(): void {
     if (!this.#isScheduled && !this.#isStopped) {
       this.#isScheduled = true;
-      setImmediate(() => this.#turn());
+      this.#scheduler.soon(() => this.#turn());
     }
   }
 
   /** No turn begins after this. */
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#pollTimer);
+    this.#cancelPoll();
   }
 
   #turn(): void {
@@ -130,8 +137,8 @@ export class Pump {
   }
 
   #sleepByTimer(): void {
-    clearTimeout(this.#pollTimer);
-    this.#pollTimer = setTimeout(() => {
+    this.#cancelPoll();
+    this.#cancelPoll = this.#scheduler.after(this.#pollMs, () => {
       const isBehind = this.#parts.sources().some((source) => source.isBehind);
       this.#pollMs = isBehind ? POLL_MS_MIN : Math.min(this.#pollMs * 2, POLL_MS_MAX);
       if (isBehind) {
@@ -139,6 +146,6 @@ export class Pump {
       } else {
         this.#sleepByTimer();
       }
-    }, this.#pollMs);
+    });
   }
 }

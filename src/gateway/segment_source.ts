@@ -9,6 +9,7 @@ import {
   DELTA_INSTRUMENT_ID,
   HEADER_DELTA_TAIL,
   HEADER_TRADE_TAIL,
+  IMAGE_CORRUPT,
   POLL_LAPPED,
   READER_CURSOR,
   READER_LOST,
@@ -23,13 +24,17 @@ import { ReplicaJoiner } from "../segment/join.ts";
 import { type InstrumentEntry, SegmentView } from "../segment/view.ts";
 import { readCount } from "../wire/numbers.ts";
 import { RESET_REASONS, type ResetReason } from "../wire/protocol.ts";
+import { HeartbeatWatch } from "./heartbeat_watch.ts";
 import type { Binding, ServedInstrument } from "./instrument.ts";
 import type { Instruments } from "./instruments.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { GatewayLog } from "./log.ts";
+import { producerVersion, QuietWatch } from "./quiet_watch.ts";
 import type { Workspace } from "./workspace.ts";
 
 const JOIN_RETRY_MS = 20;
+/** How long a joined book may wait for a record or its cell: a producer publishes what it wrote far sooner. */
+const CONFIRM_MS = 1000;
 
 /** What the source tells the gateway. */
 export type SourceEvents = {
@@ -42,13 +47,7 @@ export type SourceEvents = {
 };
 
 /** What can be said about a source from outside. */
-export type SourceCounts = {
-  lostDeltas: number;
-  lostTrades: number;
-  unknownIds: number;
-  joins: number;
-  joinFailures: number;
-};
+export type SourceCounts = Record<"lostDeltas" | "lostTrades" | "unknownIds" | "joins" | "joinFailures", number>;
 
 /** One segment being consumed. */
 export class SegmentSource {
@@ -62,8 +61,14 @@ export class SegmentSource {
   readonly #joiner: ReplicaJoiner;
   readonly #deltaReader: number;
   readonly #tradeReader: number;
+  readonly #heartbeat: HeartbeatWatch;
   readonly #bindings = new Map<number, Binding>();
   readonly #joins = new Map<Binding, number>();
+  /** Books whose image did not hold and that wait for another. */
+  readonly #corrupt = new Set<Binding>();
+  readonly #quiet = new QuietWatch();
+  /** Books that were joined and whose version nothing confirms yet, and since when. */
+  readonly #unconfirmed = new Map<Binding, number>();
   #entriesRead = 0;
 
   /**
@@ -84,6 +89,7 @@ export class SegmentSource {
     this.#instruments = options.instruments;
     this.#events = options.events;
     this.#limits = options.limits;
+    this.#heartbeat = new HeartbeatWatch(options.limits.heartbeatStaleMs);
     this.#log = options.log;
     this.view = new SegmentView(workspace.kernel.buffer, options.address);
     this.#joiner = new ReplicaJoiner(workspace.kernel, {
@@ -122,11 +128,11 @@ export class SegmentSource {
     return this.isBehind;
   }
 
-  /**
-   * Joins books that are due, a few at a time.
-   * @returns true when more could be joined at once
-   */
+  /** Joins books that are due, a few at a time. @returns true when more could be joined at once */
   join(nowMs: number): boolean {
+    for (const [binding, joinedAtMs] of this.#unconfirmed) {
+      this.#confirm(binding, { joinedAtMs, nowMs });
+    }
     let left = this.#limits.joinsPerTurn;
     for (const [binding, dueAtMs] of this.#joins) {
       if (dueAtMs > nowMs) {
@@ -156,10 +162,19 @@ export class SegmentSource {
     }
   }
 
-  /** The segment is live by its own word and its producer's heartbeat. */
+  /** The segment is live by its own word, and its producer's heartbeat goes on. */
   isAlive(nowMs: number): boolean {
-    const beatAtMs = Number(this.view.heartbeatNs / 1_000_000n);
-    return this.view.state === SEGMENT_STATE_LIVE && nowMs - beatAtMs <= this.#limits.heartbeatStaleMs;
+    return this.#heartbeat.isFresh(this.view.heartbeatNs, nowMs) && this.view.state === SEGMENT_STATE_LIVE;
+  }
+
+  /** Finds books that lack a record although nothing waits to be read, and joins them anew. */
+  checkQuiet(nowMs: number): void {
+    if (this.isBehind || !this.isAlive(nowMs)) {
+      return;
+    }
+    for (const binding of this.#quiet.check(this.bindings(), nowMs)) {
+      this.#lose(binding);
+    }
   }
 
   /** Lets go of every instrument: the segment is gone. */
@@ -170,6 +185,9 @@ export class SegmentSource {
     }
     this.#bindings.clear();
     this.#joins.clear();
+    this.#corrupt.clear();
+    this.#unconfirmed.clear();
+    this.#quiet.clear();
   }
 
   #createReader(ring: number): number {
@@ -186,8 +204,8 @@ export class SegmentSource {
     if (instrument === undefined) {
       return;
     }
-    const { address, id, native } = entry;
-    const binding: Binding = { instrument, segment: this.view, entry: address, id, native, isAlive: true };
+    const { address, index, id, native } = entry;
+    const binding: Binding = { instrument, segment: this.view, entry: address, index, id, native, isAlive: true };
     this.#bindings.set(id, binding);
     const before = instrument.binding;
     if (before !== undefined && before.segment !== this.view && before.segment.state === SEGMENT_STATE_LIVE) {
@@ -199,6 +217,7 @@ export class SegmentSource {
     }
     if (before !== undefined) {
       this.#joins.delete(before);
+      this.#unconfirmed.delete(before);
     }
     instrument.bind(binding);
     instrument.publishStatus();
@@ -206,7 +225,7 @@ export class SegmentSource {
       this.#events.interrupted(instrument, RESET_REASONS.restarted);
       this.#events.tradesInterrupted(instrument, RESET_REASONS.restarted);
     }
-    this.#joins.set(binding, 0);
+    this.#joinAt(binding, 0);
   }
 
   /** The served instrument of an entry; undefined, with a line in the log, when it cannot be served. */
@@ -236,16 +255,54 @@ export class SegmentSource {
     if (outcome.kind === "joined") {
       this.counts.joins += 1;
       this.#joins.delete(binding);
-      this.#events.changed(instrument);
+      instrument.book.isConfirmed = false;
+      this.#unconfirmed.set(binding, nowMs);
+      this.#confirm(binding, { joinedAtMs: nowMs, nowMs });
       return;
     }
     if (outcome.kind === "corrupt") {
-      this.counts.joinFailures += 1;
-      this.#log.warn(
-        `Cannot join ${instrument.name.instrument}: its image or records do not hold, was ${outcome.code}`,
-      );
+      this.#countCorrupt(binding, outcome.code);
     }
-    this.#joins.set(binding, nowMs + JOIN_RETRY_MS);
+    this.#joinAt(binding, nowMs + JOIN_RETRY_MS);
+  }
+
+  /** The version that an image told must be the producer's: its cell says so, or a record chains to it. */
+  #confirm(binding: Binding, { joinedAtMs, nowMs }: { joinedAtMs: number; nowMs: number }): void {
+    const { book } = binding.instrument;
+    const held = BigInt(book.replica.version);
+    const version = producerVersion(binding);
+    if (book.isConfirmed || version === held) {
+      book.isConfirmed = true;
+      this.#unconfirmed.delete(binding);
+      this.#corrupt.delete(binding);
+      this.#events.changed(binding.instrument);
+    } else if ((version !== undefined && version < held) || nowMs - joinedAtMs >= CONFIRM_MS) {
+      this.#countCorrupt(binding, IMAGE_CORRUPT);
+      book.replica.clear();
+      book.restart();
+      this.#joinAt(binding, nowMs + JOIN_RETRY_MS);
+    }
+  }
+
+  #joinAt(binding: Binding, atMs: number): void {
+    this.#unconfirmed.delete(binding);
+    this.#joins.set(binding, atMs);
+  }
+
+  #lose(binding: Binding): void {
+    binding.instrument.book.lose();
+    this.#joinAt(binding, 0);
+    this.#events.interrupted(binding.instrument, RESET_REASONS.integrity);
+  }
+
+  #countCorrupt(binding: Binding, code: number): void {
+    const { instrument } = binding;
+    this.counts.joinFailures += 1;
+    if (!this.#corrupt.has(binding)) {
+      this.#corrupt.add(binding);
+      instrument.book.failures.image += 1;
+      this.#log.warn(`Cannot join ${instrument.name.instrument}: its image or records do not hold, was ${code}`);
+    }
   }
 
   #pollDeltas(): void {
@@ -271,7 +328,7 @@ export class SegmentSource {
     }
     const outcome = instrument.book.apply(record);
     if (outcome === "reset" || outcome === "lost") {
-      this.#joins.set(binding, 0);
+      this.#joinAt(binding, 0);
       this.#events.interrupted(instrument, outcome === "lost" ? RESET_REASONS.integrity : undefined);
     } else if (outcome === "applied") {
       if (this.#joins.size > 0) {
@@ -286,7 +343,9 @@ export class SegmentSource {
     const count = kernel.readerPoll(this.#tradeReader, trades, batchRecords);
     if (count === POLL_LAPPED) {
       this.counts.lostTrades = readCount(this.#workspace.memory, this.#tradeReader + READER_LOST);
-      this.#interruptTrades(RESET_REASONS.lapped);
+      for (const binding of this.bindings()) {
+        this.#events.tradesInterrupted(binding.instrument, RESET_REASONS.lapped);
+      }
       return;
     }
     const groups = new Map<Binding, number[]>();
@@ -329,17 +388,11 @@ export class SegmentSource {
     for (const binding of this.bindings()) {
       binding.instrument.book.replica.clear();
       binding.instrument.book.restart();
-      this.#joins.set(binding, 0);
+      this.#joinAt(binding, 0);
       this.#events.interrupted(binding.instrument, RESET_REASONS.lapped);
     }
     this.#log.warn(
       `Cannot keep up with ${this.view.header.exchange}: overtaken by the ring, was ${this.counts.lostDeltas} records lost`,
     );
-  }
-
-  #interruptTrades(reason: ResetReason): void {
-    for (const binding of this.bindings()) {
-      this.#events.tradesInterrupted(binding.instrument, reason);
-    }
   }
 }

@@ -125,11 +125,18 @@ export class Session {
     this.wantsStats = wanted;
   }
 
-  /** What a subscription was given leads nowhere: off its topic, to begin again when it can. */
+  /**
+   * What a subscription was given leads nowhere: off its topic, to begin again when it can. The client is told at once,
+   * unless it does not read; then it is told when it begins again.
+   */
   interrupt(subscription: Subscription, reason: ResetReason | undefined): void {
+    const tellsNow = reason !== undefined && subscription.isLive && !this.#isSuspended;
     this.#takeOff(subscription);
     subscription.reset = reason ?? subscription.reset;
     this.#pending.add(subscription);
+    if (tellsNow) {
+      this.#tellReset(subscription);
+    }
   }
 
   /** Begins pending subscriptions while the client has room. */
@@ -175,11 +182,12 @@ export class Session {
   /** Takes the client off everything until it has read what it was sent. */
   suspend(reason: ResetReason): void {
     this.counts.resets += 1;
+    const wasSuspended = this.#isSuspended;
+    this.#isSuspended = true;
     for (const subscription of this.#subscriptions.values()) {
       this.interrupt(subscription, reason);
     }
-    if (!this.#isSuspended) {
-      this.#isSuspended = true;
+    if (!wasSuspended) {
       this.#bufferedAtSuspension = this.connection.bufferedBytes();
       this.#switchAll(false);
     }
@@ -211,15 +219,12 @@ export class Session {
 
   /** @returns false when the book is not ready yet */
   #begin(subscription: Subscription): boolean {
-    const { instrument, channel, reset, topic } = subscription;
+    const { instrument, channel, topic } = subscription;
     if (channel === "book" && !instrument.book.isReady) {
       return false;
     }
     instrument.loadExponents();
-    if (reset !== undefined) {
-      this.reply({ type: "reset", instrument: instrument.name.instrument, channel, reason: reset });
-      subscription.reset = undefined;
-    }
+    this.#tellReset(subscription);
     if (channel === "book") {
       instrument.book.flush();
       for (const part of instrument.book.snapshot(this.form)) {
@@ -235,6 +240,14 @@ export class Session {
     this.#outlet.join(this.connection, topic);
     subscription.isLive = true;
     return true;
+  }
+
+  #tellReset(subscription: Subscription): void {
+    const { instrument, channel, reset } = subscription;
+    if (reset !== undefined) {
+      subscription.reset = undefined;
+      this.reply({ type: "reset", instrument: instrument.name.instrument, channel, reason: reset });
+    }
   }
 
   #takeOff(subscription: Subscription): void {

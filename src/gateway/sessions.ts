@@ -13,6 +13,7 @@ import {
   type MarketChannel,
   RESET_REASONS,
   type ResetReason,
+  type ResyncReason,
   SUBPROTOCOL_BINARY,
   SUBPROTOCOL_JSON,
 } from "../wire/protocol.ts";
@@ -276,6 +277,9 @@ export class Sessions {
       return;
     }
     this.#keepPatterns(session, message, channels);
+    if (message.op === "subscribe" && message.reason !== undefined) {
+      this.#countFailures(session, message.reason, matched);
+    }
     for (const instrument of matched) {
       for (const channel of channels) {
         if (message.op === "subscribe") {
@@ -307,6 +311,15 @@ export class Sessions {
       }
     }
     return matched;
+  }
+
+  /** A client asks again for books that failed its checks. */
+  #countFailures(session: Session, reason: ResyncReason, instruments: Iterable<ServedInstrument>): void {
+    for (const instrument of instruments) {
+      if (session.find(instrument, "book") !== undefined) {
+        instrument.clientFailures[reason] += 1;
+      }
+    }
   }
 
   #hasRoom(

@@ -135,6 +135,8 @@ function exchangeStats(
   const records = view.counter(COUNTER_RECORDS);
   const rate = rates(source, { frames, bytesIn, records });
   const bindings = source.bindings();
+  const sum = (read: (instrument: ServedInstrument) => number) =>
+    bindings.reduce((total, { instrument }) => total + read(instrument), 0);
   return {
     exchange: view.header.exchange,
     shard: view.header.shardIndex,
@@ -157,6 +159,8 @@ function exchangeStats(
       reconnects: view.counter(COUNTER_RECONNECTS),
       decodeErrors: view.counter(COUNTER_DECODE_ERRORS),
       lost: counts.lostDeltas + counts.lostTrades,
+      replicaFailures: sum(({ book }) => failureCount(book.failures)),
+      clientFailures: sum((instrument) => instrument.clientFailureCount),
     },
   };
 }
@@ -174,6 +178,7 @@ function instrumentStats(
     tradesPerSecond: rounded(rate.trades),
     wireBytesPerSecond: rounded(rate.bytes),
     replicaFailures: failureCount(book.failures),
+    clientFailures: instrument.clientFailureCount,
   };
 }
 

@@ -97,8 +97,8 @@ export interface TransportServer {
 
 /** A server that can be started. */
 export interface Transport {
-  /** Shown in statistics and health. */
-  readonly name: "uwebsockets" | "ws";
+  /** Shown in statistics and in the log: `uwebsockets`, `ws`. */
+  readonly name: string;
   /**
    * @throws ConnectionError when the port is taken or the host cannot be bound
    */

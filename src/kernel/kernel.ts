@@ -95,6 +95,26 @@ export interface KernelProducer {
   publish(now: number): number;
 }
 
+/** The audit of a producer's books against REST. */
+export interface KernelAudit {
+  /** Makes the watch of an instrument; the host keeps it for the instrument's life. @returns WATCH_BYTES block, 0 when exhausted */
+  watchCreate(instrument: number): number;
+  /** From now on every level that the instrument's events name is noted. Cost: about 0.1 µs a level while open, nothing else. */
+  watchOpen(watch: number): void;
+  /** Ends the noting. */
+  watchClose(watch: number): void;
+  /**
+   * Compares the watched book with a REST depth body of any exchange, leaving out the levels noted.
+   * @returns COMPARE_*; the findings stand in the watch. Cost: 3 ms for 45,000 levels on wasm
+   */
+  auditCompare(watch: number, body: number, length: number): number;
+  /**
+   * Sets one level and publishes the change, as a lost or wrong update of the exchange would leave the book: for tests and
+   * simulations only. @param level LEVEL_BYTES
+   */
+  levelForce(instrument: number, side: number, level: number, receivedAt: number): void;
+}
+
 /** Readers of rings, images and records. */
 export interface KernelReader {
   /** @param ring RING_* @returns READER_BYTES block, its cursor at the tail; the host may set the cursor */
@@ -121,7 +141,7 @@ export interface KernelReader {
   imageLoad(replica: number, segment: number, entry: number): number;
 }
 
-/** The stream's frames. Encoders run in the gateway, decoders in every client. */
+/** The stream's frames. Encoders run in the gateway, decoders in every client. Snapshot parts, trades and best prices end with a CRC-32. */
 export interface KernelFrame {
   /** Gives a replica an encode buffer; from now on replicaApply encodes each event. @returns 0, or 1 when exhausted */
   frameBufferCreate(replica: number, bytes: number): number;
@@ -142,7 +162,14 @@ export interface KernelFrame {
 }
 
 /** A kernel instance over a memory. */
-export interface Kernel extends KernelText, KernelArena, KernelBook, KernelProducer, KernelReader, KernelFrame {
+export interface Kernel
+  extends KernelText,
+    KernelArena,
+    KernelBook,
+    KernelProducer,
+    KernelAudit,
+    KernelReader,
+    KernelFrame {
   readonly name: KernelName;
   /** The linear memory: a SharedArrayBuffer between threads, a plain ArrayBuffer in clients. */
   readonly buffer: ArrayBufferLike;

@@ -30,6 +30,7 @@ const UNSIGNED = [
   "instrumentCreate",
   "instrumentFind",
   "bookCreate",
+  "watchCreate",
   "readerCreate",
   "replicaCreate",
 ] as const;

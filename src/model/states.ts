@@ -8,11 +8,17 @@ import {
   ASSURANCE_INFERRED,
   ASSURANCE_NONE,
   ASSURANCE_SEQUENCE,
+  AUDIT_FAILED,
+  AUDIT_INCONCLUSIVE,
+  AUDIT_MATCH,
+  AUDIT_MISMATCH,
+  AUDIT_NONE,
   REASON_AUDIT,
   REASON_CHECKSUM,
   REASON_CONNECTING,
   REASON_CROSSED,
   REASON_DISCONNECTED,
+  REASON_DRIFT,
   REASON_GAP,
   REASON_HEARTBEAT_AHEAD,
   REASON_LIMIT,
@@ -71,6 +77,7 @@ export const REASON_WORDS = {
   [REASON_REFUSED]: "refused",
   [REASON_AUDIT]: "audit",
   [REASON_STOPPED]: "stopped",
+  [REASON_DRIFT]: "drift",
 } as const;
 
 /** ASSURANCE_* → word: how the exchange lets us know that the book is right. */
@@ -90,6 +97,15 @@ export const TRADING_WORDS = {
   [TRADING_LIMITED]: "limited",
 } as const;
 
+/** AUDIT_* → word: what the last comparison with REST found. */
+export const AUDIT_WORDS = {
+  [AUDIT_NONE]: "none",
+  [AUDIT_MATCH]: "match",
+  [AUDIT_MISMATCH]: "mismatch",
+  [AUDIT_INCONCLUSIVE]: "inconclusive",
+  [AUDIT_FAILED]: "failed",
+} as const;
+
 /** A sync state as a word. */
 export type StateWord = (typeof STATE_WORDS)[keyof typeof STATE_WORDS];
 /** A reason as a word. */
@@ -98,6 +114,9 @@ export type ReasonWord = (typeof REASON_WORDS)[keyof typeof REASON_WORDS];
 export type AssuranceWord = (typeof ASSURANCE_WORDS)[keyof typeof ASSURANCE_WORDS];
 /** A trading status as a word. */
 export type TradingWord = (typeof TRADING_WORDS)[keyof typeof TRADING_WORDS];
+
+/** An audit's outcome as a word. */
+export type AuditWord = (typeof AUDIT_WORDS)[keyof typeof AUDIT_WORDS];
 
 /**
  * The word of a code.

@@ -44,7 +44,7 @@ import {
 } from "../../assembly/layout.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { InstrumentEntry, SegmentView } from "../segment/view.ts";
-import { bookBits } from "../wire/dissect.ts";
+import { provedBits } from "../wire/dissect.ts";
 import type { BookTickerOracle } from "./book_ticker.ts";
 import { decimalText } from "./decimal.ts";
 import { type BitFlipper, recordRanges } from "./flip.ts";
@@ -230,7 +230,7 @@ export class Follower {
     const { client, flipper } = this.#options;
     if (flipper.wants("wire")) {
       const frame = new Uint8Array(client.buffer, address, bytes);
-      flipper.pass(frame, bitRanges(bookBits(frame.slice())));
+      flipper.pass(frame, bitRanges(provedBits(frame.slice())));
     }
     this.wireFrames += 1;
     this.wireBytes += bytes;

@@ -33,6 +33,9 @@ import {
   IMAGE_HEADER_BYTES,
   LEVEL_BYTES,
   TABLE_ASSURANCE,
+  TABLE_AUDIT_OUTCOME,
+  TABLE_AUDIT_PERIOD,
+  TABLE_AUDITED_AT,
   TABLE_BYTES,
   TABLE_CANONICAL,
   TABLE_CANONICAL_BYTES_MAX,
@@ -89,6 +92,12 @@ export type InstrumentEntry = {
   readonly imageCapacity: number;
   /** Both images lie whole in the segment's image area. False: never load them. */
   readonly imagesFit: boolean;
+  /** A wrong level is found by the audit within this time, ms; 0 = not audited. */
+  readonly auditPeriodMs: number;
+  /** AUDIT_* of the last audit. */
+  readonly auditOutcome: number;
+  /** Unix ns when the last audit ended; 0 = none yet. */
+  readonly auditedAtNs: bigint;
   /** Prices outside are not asserted by the exchange; absent = all are. */
   readonly knownRange: { readonly lowTicks: bigint; readonly highTicks: bigint } | undefined;
 };
@@ -206,6 +215,9 @@ export class SegmentView {
       currentImage: word(TABLE_CURRENT_IMAGE),
       imageCapacity: word(TABLE_IMAGE_CAPACITY),
       imagesFit: this.#imagesFit(address),
+      auditPeriodMs: word(TABLE_AUDIT_PERIOD),
+      auditOutcome: word(TABLE_AUDIT_OUTCOME),
+      auditedAtNs: memory.getBigUint64(address + TABLE_AUDITED_AT, true),
       knownRange: rangeKnown
         ? {
             lowTicks: memory.getBigInt64(address + TABLE_KNOWN_LOW, true),

@@ -31,6 +31,9 @@ import {
   STATE_CONNECTING,
   STATE_RETIRED,
   TABLE_ASSURANCE,
+  TABLE_AUDIT_OUTCOME,
+  TABLE_AUDIT_PERIOD,
+  TABLE_AUDITED_AT,
   TABLE_BYTES,
   TABLE_CANONICAL,
   TABLE_CANONICAL_BYTES_MAX,
@@ -95,6 +98,16 @@ export type SegmentInstrumentOptions = {
   reason?: number;
   /** Unix ns. */
   sinceNs: bigint;
+};
+
+/** How an instrument is audited. */
+export type SegmentAudit = {
+  /** A wrong level is found within this time, ms; 0 = not audited. */
+  readonly periodMs: number;
+  /** AUDIT_* of the last audit. */
+  readonly outcome: number;
+  /** Unix ns when it ended; 0n = none yet. */
+  readonly auditedAtNs: bigint;
 };
 
 /** The addresses that an instrument's block in the kernel needs. */
@@ -267,6 +280,14 @@ export class SegmentWriter implements SegmentHandle {
     entry.setBigInt64(TABLE_KNOWN_LOW, lowTicks, true);
     entry.setBigInt64(TABLE_KNOWN_HIGH, highTicks, true);
     entry.setUint32(TABLE_FLAGS, entry.getUint32(TABLE_FLAGS, true) | TABLE_FLAG_RANGE_KNOWN, true);
+  }
+
+  /** Says how an instrument is audited, and what the last audit found. */
+  setAudit(instrument: SegmentInstrument, { periodMs, outcome, auditedAtNs }: SegmentAudit): void {
+    const entry = this.#entry(instrument);
+    entry.setUint32(TABLE_AUDIT_PERIOD, periodMs, true);
+    entry.setUint32(TABLE_AUDIT_OUTCOME, outcome, true);
+    entry.setBigUint64(TABLE_AUDITED_AT, auditedAtNs, true);
   }
 
   /** Shows that the producer lives. @param nowNs Unix ns */

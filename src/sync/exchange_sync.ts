@@ -5,25 +5,10 @@
  * Bad case: a frame whose instrument cannot be told; then every book of its connection is in doubt.
  */
 import {
-  APPLY_BUFFER,
-  APPLY_CHECKSUM_BAD,
-  APPLY_CONTROL,
-  APPLY_CROSSED,
   APPLY_DECODE_ERROR,
-  APPLY_GAP,
   APPLY_HEARTBEAT,
-  APPLY_LIMIT,
-  APPLY_OVERFLOW,
   APPLY_SNAPSHOT,
-  APPLY_STALE,
   APPLY_TICKER,
-  COUNTER_BUFFER_OVERFLOWS,
-  LIMIT_ARENA,
-  LIMIT_IMAGE,
-  REASON_CHECKSUM,
-  REASON_CROSSED,
-  REASON_LIMIT,
-  REASON_OVERFLOW,
   STATE_OUT_OF_SERVICE,
   STATE_SUSPECT,
   STATE_SYNCED,
@@ -36,6 +21,7 @@ import { needsSettling, type SettlerGround, settle } from "./frame_settler.ts";
 import type { InstrumentStart } from "./instrument_block.ts";
 import { InstrumentWatch } from "./instrument_watch.ts";
 import { Outcome } from "./outcome.ts";
+import { OutcomeDesk } from "./outcome_desk.ts";
 import type { SyncAction, SyncSettings } from "./sync_action.ts";
 import { SyncConnection } from "./sync_connection.ts";
 import type { TrackedInstrument } from "./tracked_instrument.ts";
@@ -75,6 +61,7 @@ export class ExchangeSync {
   readonly #outcome: Outcome;
   readonly #watch: InstrumentWatch;
   readonly #settler: SettlerGround;
+  readonly #desk: OutcomeDesk;
   readonly #connections: SyncConnection[] = [];
   #actions: SyncAction[] = [];
 
@@ -99,12 +86,22 @@ export class ExchangeSync {
       act: (action) => this.#actions.push(action),
       resubscribe: (instrument, receivedAt) =>
         this.connection(instrument.connection).resubscribe(instrument, receivedAt),
+      isSending: (connection) => this.#connections[connection]?.isSending ?? false,
     });
     this.#settler = {
       outcome: this.#outcome,
       blockOf: (address) => this.#watch.ofBlock(address)?.block,
       openUnknown: (native) => this.#openUnknown(native),
     };
+    this.#desk = new OutcomeDesk({
+      watch: this.#watch,
+      outcome: this.#outcome,
+      segment,
+      keepsFrames: this.exchange.header.snapshot === "rest",
+      opensUnknown: options.opensUnknown === true,
+      connection: (index) => this.connection(index),
+      act: (action) => this.#actions.push(action),
+    });
   }
 
   /** All instruments, in the order of their opening. */
@@ -147,6 +144,9 @@ export class ExchangeSync {
 
   /** Takes what is to be done now. */
   takeActions(): SyncAction[] {
+    for (const connection of this.#connections) {
+      connection?.flush();
+    }
     const actions = this.#actions;
     if (actions.length > 0) {
       this.#actions = [];
@@ -178,6 +178,17 @@ export class ExchangeSync {
     if (instrument !== undefined) {
       const actions = instrument.machine.snapshotFailed(options.receivedAt / 1e6, options.token);
       this.#watch.perform(instrument, actions, options.receivedAt);
+    }
+  }
+
+  /**
+   * Something else than its own frames says that a book is not right, e.g. an audit: it is repaired if it was in service.
+   * @param reason REASON_* that readers see until it is right again
+   */
+  mistrust(native: string, { reason, receivedAt }: { reason: number; receivedAt: number }): void {
+    const instrument = this.#watch.named(native);
+    if (instrument !== undefined) {
+      this.#watch.mistrust(instrument, reason, receivedAt);
     }
   }
 
@@ -213,84 +224,16 @@ export class ExchangeSync {
     const { address } = this.#options.frame;
     const { decoder } = this.exchange.header;
     const code = this.#kernel.apply(decoder, address, bytes.length, receivedAt);
+    if (code === APPLY_HEARTBEAT) {
+      this.#desk.heartbeat(receivedAt);
+    }
     if (isPlain(code) && !this.#watch.hasSuspects) {
       return code;
     }
     const again = () => this.#kernel.apply(decoder, address, bytes.length, receivedAt);
     const last = needsSettling(code) ? settle(this.#settler, code, { again, receivedAt }) : code;
-    this.#finish(last, { connection, bytes, receivedAt });
+    this.#desk.finish(last, { connection, bytes, receivedAt });
     return last;
-  }
-
-  #finish(
-    code: number,
-    { connection, bytes, receivedAt }: { connection: number; bytes: Uint8Array; receivedAt: number },
-  ): void {
-    const watch = this.#watch;
-    const { detail } = this.#outcome;
-    const instrument = watch.ofBlock(this.#outcome.instrument);
-    switch (code) {
-      case APPLY_CONTROL:
-        this.connection(connection).control(new TextDecoder().decode(bytes), receivedAt);
-        return;
-      case APPLY_BUFFER:
-        this.#buffer(instrument, bytes, receivedAt);
-        return;
-      case APPLY_DECODE_ERROR:
-        watch.unreadable(connection, instrument, receivedAt);
-        return;
-      case APPLY_GAP:
-        this.#keepForSplice(instrument, bytes, receivedAt);
-        watch.fault(instrument, detail, receivedAt);
-        break;
-      case APPLY_CHECKSUM_BAD:
-        watch.fault(instrument, REASON_CHECKSUM, receivedAt);
-        break;
-      case APPLY_CROSSED:
-        watch.fault(instrument, REASON_CROSSED, receivedAt);
-        break;
-      case APPLY_OVERFLOW:
-        watch.outOfService(instrument, overflowReason(instrument), receivedAt);
-        break;
-      case APPLY_LIMIT:
-        this.#limit(instrument, { connection, detail, receivedAt });
-        break;
-    }
-    watch.sweep(receivedAt);
-  }
-
-  #limit(
-    instrument: TrackedInstrument | undefined,
-    { connection, detail, receivedAt }: { connection: number; detail: number; receivedAt: number },
-  ): void {
-    if (detail !== LIMIT_ARENA && detail !== LIMIT_IMAGE) {
-      this.#watch.unreadable(connection, instrument, receivedAt);
-      return;
-    }
-    const what = detail === LIMIT_ARENA ? "the kernel's arena" : "the segment's table or image area";
-    const text = `Cannot hold the book: ${what} is exhausted`;
-    this.#actions.push({ do: "report", level: "error", text, native: instrument?.block.native ?? "" });
-    this.#watch.outOfService(instrument, REASON_LIMIT, receivedAt);
-  }
-
-  #buffer(instrument: TrackedInstrument | undefined, bytes: Uint8Array, receivedAt: number): void {
-    this.#keepForSplice(instrument, bytes, receivedAt);
-    if (instrument !== undefined) {
-      this.#watch.perform(instrument, instrument.machine.buffered(), receivedAt);
-    }
-  }
-
-  /** The event that showed a gap waits too: the next snapshot may be older than it. */
-  #keepForSplice(instrument: TrackedInstrument | undefined, bytes: Uint8Array, receivedAt: number): void {
-    if (instrument === undefined || this.exchange.header.snapshot !== "rest") {
-      return;
-    }
-    const { firstSequence, lastSequence } = this.#outcome;
-    const copy = new Uint8Array(bytes);
-    const dropped = instrument.buffer.push({ bytes: copy, receivedAt, firstSequence, lastSequence });
-    if (dropped > 0) {
-      this.#options.segment.count(COUNTER_BUFFER_OVERFLOWS, dropped);
-    }
   }
 
   #splice(instrument: TrackedInstrument, body: Uint8Array, receivedAt: number): SnapshotVerdict {
@@ -299,8 +242,7 @@ export class ExchangeSync {
       return "unreadable";
     }
     const { block, buffer, connection } = instrument;
-    const { firstSequence } = buffer;
-    if (firstSequence !== undefined && firstSequence > sequence + 1n) {
+    if (!buffer.joins(sequence)) {
       return "too_old";
     }
     this.#frame.set(body);
@@ -310,7 +252,7 @@ export class ExchangeSync {
     const code = settle(this.#settler, again(), { again, receivedAt });
     if (code !== APPLY_SNAPSHOT) {
       if (code !== APPLY_DECODE_ERROR) {
-        this.#finish(code, { connection, bytes: body, receivedAt });
+        this.#desk.finish(code, { connection, bytes: body, receivedAt });
       }
       return "unreadable";
     }
@@ -344,13 +286,7 @@ export class ExchangeSync {
 
 /** Outcomes after which nothing is left to do as long as no book is in doubt. */
 function isPlain(code: number): boolean {
-  return (code <= APPLY_HEARTBEAT && code !== APPLY_SNAPSHOT) || code === APPLY_TICKER || code === APPLY_STALE;
-}
-
-/** A rescale that found no room for a fresh id has already said so. */
-function overflowReason(instrument: TrackedInstrument | undefined): number {
-  const { state, reason } = instrument?.block ?? {};
-  return state === STATE_OUT_OF_SERVICE && reason !== undefined ? reason : REASON_OVERFLOW;
+  return (code <= APPLY_HEARTBEAT && code !== APPLY_SNAPSHOT) || code === APPLY_TICKER;
 }
 
 function wantsSnapshot(state: number): boolean {

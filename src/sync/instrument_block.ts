@@ -9,18 +9,24 @@ import {
   INSTRUMENT_DEPTH,
   INSTRUMENT_FLAG_IMAGE_FULL,
   INSTRUMENT_FLAG_OPENED,
+  INSTRUMENT_FLAG_SPLICING,
+  INSTRUMENT_FLAG_TRADE_SEEN,
   INSTRUMENT_FLAGS,
   INSTRUMENT_ID,
   INSTRUMENT_IMAGE_ADDRESS,
   INSTRUMENT_IMAGE_BYTES,
   INSTRUMENT_IMAGE_CAPACITY,
   INSTRUMENT_IMAGE_EVERY,
+  INSTRUMENT_LAST_SEQUENCE,
+  INSTRUMENT_LAST_TRADE_ID,
   INSTRUMENT_NAME_BYTES_MAX,
   INSTRUMENT_PRICE_EXPONENT,
   INSTRUMENT_QUANTITY_EXPONENT,
   INSTRUMENT_REASON,
   INSTRUMENT_STATE,
   INSTRUMENT_TABLE_ADDRESS,
+  INSTRUMENT_TRADE_VERSION,
+  INSTRUMENT_VERSION,
   LEVEL_PRICE,
   REASON_CONNECTING,
   REASON_LIMIT,
@@ -128,6 +134,36 @@ export class InstrumentBlock {
   /** The book outgrew its images. */
   get isImageFull(): boolean {
     return (this.#read(INSTRUMENT_FLAGS) & INSTRUMENT_FLAG_IMAGE_FULL) !== 0;
+  }
+
+  /** Of the book; it moves with every record. */
+  get version(): bigint {
+    return this.#ground.view.getBigUint64(this.address + INSTRUMENT_VERSION, true);
+  }
+
+  /** Of the trades; it moves with every trade. */
+  get tradeVersion(): bigint {
+    return this.#ground.view.getBigUint64(this.address + INSTRUMENT_TRADE_VERSION, true);
+  }
+
+  /** The last sequence of the book, where the exchange numbers events. */
+  get lastSequence(): bigint {
+    return this.#ground.view.getBigUint64(this.address + INSTRUMENT_LAST_SEQUENCE, true);
+  }
+
+  /** No event was accepted since the REST snapshot. */
+  get isSplicing(): boolean {
+    return (this.#read(INSTRUMENT_FLAGS) & INSTRUMENT_FLAG_SPLICING) !== 0;
+  }
+
+  /** Whether a trade came since the start, so that the next one's number can be judged. */
+  get hasTrades(): boolean {
+    return (this.#read(INSTRUMENT_FLAGS) & INSTRUMENT_FLAG_TRADE_SEEN) !== 0;
+  }
+
+  /** The trade after this one is the next; 0 = whichever comes is one behind a gap. */
+  setLastTrade(id: bigint): void {
+    this.#ground.view.setBigUint64(this.address + INSTRUMENT_LAST_TRADE_ID, id, true);
   }
 
   /** The kernel's book handle. */

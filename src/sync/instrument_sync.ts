@@ -7,7 +7,9 @@
 import {
   REASON_CONNECTING,
   REASON_DISCONNECTED,
+  REASON_DRIFT,
   REASON_NONE,
+  REASON_OVERFLOW,
   REASON_REFUSED,
   REASON_SILENT,
   REASON_UNREADABLE_FRAME,
@@ -43,7 +45,7 @@ export type InstrumentSyncOptions = {
   readonly firstDataMs: number;
   /** A suspect book that no event proved right for so long is repaired. */
   readonly suspectMs: number;
-  /** A refused subscription is tried again after so long. */
+  /** What is out of service (refused, in another form, out of range) is tried again after so long. */
   readonly refusedMs: number;
   readonly backoff: BackoffLimits;
   readonly random: () => number;
@@ -52,7 +54,7 @@ export type InstrumentSyncOptions = {
 /** Silent attempts after which the connection is suspected. */
 export const SILENT_ATTEMPTS_MAX = 3;
 
-type Deadline = { readonly kind: "ack" | "first" | "repair" | "suspect" | "refused"; readonly at: number };
+type Deadline = { readonly kind: "ack" | "first" | "repair" | "suspect" | "service"; readonly at: number };
 
 const NOTHING: readonly InstrumentAction[] = [];
 
@@ -140,8 +142,7 @@ export class InstrumentSync {
       return NOTHING;
     }
     this.#isAccepted = false;
-    this.#await("refused", at + this.#options.refusedMs * (0.5 + this.#options.random()));
-    return this.#unsync(STATE_OUT_OF_SERVICE, REASON_REFUSED);
+    return this.#rest(at, REASON_REFUSED);
   }
 
   /** An event of the book waits for its snapshot: the subscription works, whatever became of its acknowledgement. */
@@ -187,6 +188,31 @@ export class InstrumentSync {
     return [...this.#unsync(STATE_RESYNCING, REASON_UNREADABLE_FRAME), ...this.#repair(at)];
   }
 
+  /** Something else than the book's own frames says that it is not right. @param reason REASON_* */
+  mistrusted(at: number, reason: number): readonly InstrumentAction[] {
+    if (this.#state !== STATE_SYNCED && this.#state !== STATE_SUSPECT) {
+      return NOTHING;
+    }
+    // A subscription that went silent delivers again only when it is renewed.
+    this.#isAccepted = this.#isAccepted && reason !== REASON_SILENT;
+    return [...this.#unsync(STATE_RESYNCING, reason), ...this.#repair(at)];
+  }
+
+  /** The frames have another form now: asking at once would bring the same again. */
+  drifted(at: number): readonly InstrumentAction[] {
+    if (!this.#isConnected || this.isDrifting) {
+      return NOTHING;
+    }
+    this.#isAccepted = false;
+    this.#forgetSnapshot();
+    return this.#rest(at, REASON_DRIFT);
+  }
+
+  /** Its frames had another form when they were last looked at. */
+  get isDrifting(): boolean {
+    return this.#state === STATE_OUT_OF_SERVICE && this.#reason === REASON_DRIFT;
+  }
+
   /** The REST snapshot did not arrive, could not be read, or was older than the waiting events. */
   snapshotFailed(at: number, token: number): readonly InstrumentAction[] {
     if (token !== this.awaitedSnapshot) {
@@ -197,17 +223,31 @@ export class InstrumentSync {
     return this.#deadline?.at === at ? this.timer(at) : NOTHING;
   }
 
-  /** The book cannot be held at all (number or memory limits); only a new connection tries again. @param reason REASON_* */
-  outOfService(reason: number): readonly InstrumentAction[] {
+  /**
+   * The book cannot be held at all. Numbers out of range may have been a broken frame and are tried again; memory that
+   * is exhausted stays so until a new connection tries. @param reason REASON_*
+   */
+  outOfService(at: number, reason: number): readonly InstrumentAction[] {
     this.#deadline = undefined;
     this.#forgetSnapshot();
+    if (this.#isConnected && reason === REASON_OVERFLOW) {
+      this.#isAccepted = false;
+      return this.#rest(at, reason);
+    }
     return this.#unsync(STATE_OUT_OF_SERVICE, reason);
   }
 
-  /** Something may be overdue. */
-  timer(at: number): readonly InstrumentAction[] {
+  /**
+   * Something may be overdue.
+   * @param options.isSending requests still wait for their turn to be sent: no answer is overdue then
+   */
+  timer(at: number, { isSending = false }: { isSending?: boolean } = {}): readonly InstrumentAction[] {
     const due = this.#deadline;
     if (due === undefined || at < due.at) {
+      return NOTHING;
+    }
+    if (isSending && due.kind === "ack") {
+      this.#await("ack", at + this.#options.ackMs);
       return NOTHING;
     }
     switch (due.kind) {
@@ -215,8 +255,8 @@ export class InstrumentSync {
         return this.#ask(at);
       case "suspect":
         return [...this.#unsync(STATE_RESYNCING, this.#reason), ...this.#repair(at)];
-      case "refused":
-        return [...this.#unsync(STATE_WAITING, REASON_REFUSED), ...this.#subscribeAgain(at)];
+      case "service":
+        return [...this.#unsync(STATE_WAITING, this.#reason), ...this.#subscribeAgain(at)];
       default:
         return this.#overdue(at);
     }
@@ -243,6 +283,12 @@ export class InstrumentSync {
     this.#isAccepted = false;
     this.#await("ack", at + this.#options.ackMs);
     return [{ do: "resubscribe" }];
+  }
+
+  /** Out of service, and tried again later. */
+  #rest(at: number, reason: number): readonly InstrumentAction[] {
+    this.#await("service", at + this.#options.refusedMs * (0.5 + this.#options.random()));
+    return this.#unsync(STATE_OUT_OF_SERVICE, reason);
   }
 
   #askSnapshot(): readonly InstrumentAction[] {

@@ -4,8 +4,12 @@
  * its outcome names one; `sweep` compares them all.
  */
 import {
+  COUNTER_BOOK_UPDATES,
+  COUNTER_DRIFTS,
   COUNTER_RESYNCS,
+  REASON_CHECKSUM,
   REASON_LIMIT,
+  REASON_SILENT,
   REASON_STOPPED,
   STATE_CONNECTING,
   STATE_OUT_OF_SERVICE,
@@ -14,8 +18,11 @@ import {
   STATE_SYNCED,
 } from "../../assembly/layout.ts";
 import type { Exchange } from "../exchanges/mod.ts";
+import { FORM_FRAMES_MAX, FormRecord } from "./form_record.ts";
 import { InstrumentBlock, type InstrumentGround, type InstrumentStart } from "./instrument_block.ts";
 import { type InstrumentAction, InstrumentSync } from "./instrument_sync.ts";
+import { OrderRecord } from "./order_record.ts";
+import { SilenceRecord } from "./silence_record.ts";
 import { SpliceBuffer } from "./splice_buffer.ts";
 import type { SyncAction, SyncSettings } from "./sync_action.ts";
 import { SideChannels, type TrackedInstrument } from "./tracked_instrument.ts";
@@ -31,7 +38,12 @@ export type WatchOptions = {
   readonly act: (action: SyncAction) => void;
   /** Subscribes one book afresh. */
   readonly resubscribe: (instrument: TrackedInstrument, receivedAt: number) => void;
+  /** Whether requests of a connection still wait for their turn to be sent. */
+  readonly isSending: (connection: number) => boolean;
 };
+
+/** Trades without events of a book are looked for this often, ms. */
+const SILENCE_CHECK_MS = 1000;
 
 /** The instruments of one exchange. Times: receivedAt in ns since the wall anchor. */
 export class InstrumentWatch {
@@ -39,6 +51,9 @@ export class InstrumentWatch {
   readonly #byNative = new Map<string, TrackedInstrument>();
   readonly #byBlock = new Map<number, TrackedInstrument>();
   #suspects = 0;
+  #silenceCheckedAt = 0;
+  /** Unreadable frames in a row that name no instrument, and the updates that were applied before them. */
+  #strange = { frames: 0, updates: 0 };
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -85,7 +100,8 @@ export class InstrumentWatch {
       random,
     });
     const buffer = new SpliceBuffer({ framesMax: settings.bufferFramesMax, bytesMax: settings.bufferBytesMax });
-    const instrument = { block, machine, buffer, connection, side: new SideChannels() };
+    const records = { form: new FormRecord(), order: new OrderRecord(), silence: new SilenceRecord() };
+    const instrument = { block, machine, buffer, connection, side: new SideChannels(), ...records };
     this.#byNative.set(start.native, instrument);
     this.#byBlock.set(block.address, instrument);
     return instrument;
@@ -107,20 +123,51 @@ export class InstrumentWatch {
 
   /** The kernel found a fault. @param reason REASON_* */
   fault(instrument: TrackedInstrument | undefined, reason: number, receivedAt: number): void {
-    if (instrument !== undefined) {
-      this.perform(instrument, instrument.machine.fault(receivedAt / 1e6, reason), receivedAt);
+    if (instrument === undefined) {
+      return;
+    }
+    const { machine, form } = instrument;
+    const isFresh = machine.state !== STATE_SYNCED && machine.state !== STATE_SUSPECT;
+    if (reason === REASON_CHECKSUM && form.badChecksum(isFresh)) {
+      this.#drifted(instrument, "checksums fail straight after each snapshot", receivedAt);
+    } else {
+      this.perform(instrument, machine.fault(receivedAt / 1e6, reason), receivedAt);
+    }
+  }
+
+  /** Something else than the book's own frames says that it is not right. @param reason REASON_* */
+  mistrust(instrument: TrackedInstrument, reason: number, receivedAt: number): void {
+    this.perform(instrument, instrument.machine.mistrusted(receivedAt / 1e6, reason), receivedAt);
+  }
+
+  /** A frame of a kind that does not exist names this book: three in a row without an update stand in its place. */
+  strangeKind(instrument: TrackedInstrument, receivedAt: number): void {
+    if (this.#isStrange(instrument)) {
+      this.#drifted(instrument, "frames of an unknown kind come in place of its own", receivedAt);
+    }
+  }
+
+  /** An update of a book that is not synced could be read. Out of service trades are refused alike and prove nothing. */
+  readable(instrument: TrackedInstrument | undefined): void {
+    if (instrument !== undefined && instrument.block.state !== STATE_OUT_OF_SERVICE) {
+      instrument.form.readable();
     }
   }
 
   /** The book cannot be held. @param reason REASON_* */
   outOfService(instrument: TrackedInstrument | undefined, reason: number, receivedAt: number): void {
     if (instrument !== undefined) {
-      this.perform(instrument, instrument.machine.outOfService(reason), receivedAt);
+      this.perform(instrument, instrument.machine.outOfService(receivedAt / 1e6, reason), receivedAt);
     }
   }
 
   /** A frame could not be read. @param instrument whose it was; undefined = it could be any of the connection */
   unreadable(connection: number, instrument: TrackedInstrument | undefined, receivedAt: number): void {
+    if (instrument === undefined) {
+      this.#strangeFrame();
+    } else if (this.#isStrange(instrument)) {
+      this.#drifted(instrument, "its frames cannot be read", receivedAt);
+    }
     for (const concerned of instrument === undefined ? this.ofConnection(connection) : [instrument]) {
       this.perform(concerned, concerned.machine.unreadable(receivedAt / 1e6), receivedAt);
     }
@@ -130,10 +177,15 @@ export class InstrumentWatch {
   /** Looks after what is overdue, and after books that outgrew their images. */
   tick(receivedAt: number): void {
     const at = receivedAt / 1e6;
+    const isCheckDue = at - this.#silenceCheckedAt >= SILENCE_CHECK_MS;
+    this.#silenceCheckedAt = isCheckDue ? at : this.#silenceCheckedAt;
     for (const instrument of this.#byNative.values()) {
-      const { machine, block } = instrument;
+      const { machine, block, connection } = instrument;
       if (machine.deadline !== undefined && machine.deadline <= at) {
-        this.perform(instrument, machine.timer(at), receivedAt);
+        this.perform(instrument, machine.timer(at, { isSending: this.#options.isSending(connection) }), receivedAt);
+      }
+      if (isCheckDue && block.state === STATE_SYNCED) {
+        this.#checkSilence(instrument, receivedAt);
       }
       if (block.isImageFull && block.state !== STATE_OUT_OF_SERVICE && !block.growImages(block.levels, receivedAt)) {
         this.outOfService(instrument, REASON_LIMIT, receivedAt);
@@ -178,8 +230,51 @@ export class InstrumentWatch {
     }
   }
 
+  #checkSilence(instrument: TrackedInstrument, receivedAt: number): void {
+    const { version, tradeVersion } = instrument.block;
+    if (instrument.silence.isSilent({ version, tradeVersion, at: receivedAt / 1e6 })) {
+      this.mistrust(instrument, REASON_SILENT, receivedAt);
+    }
+  }
+
+  #isStrange({ form, block }: TrackedInstrument): boolean {
+    return form.strange(block.version, block.state === STATE_SYNCED);
+  }
+
+  /** Frames that name nobody: the books are repaired as after any such frame, but an alert is due. */
+  #strangeFrame(): void {
+    const { segment } = this.#options.ground;
+    const updates = segment.counter(COUNTER_BOOK_UPDATES);
+    const frames = updates === this.#strange.updates ? this.#strange.frames + 1 : 1;
+    this.#strange = { frames, updates };
+    if (frames === FORM_FRAMES_MAX) {
+      segment.count(COUNTER_DRIFTS);
+      this.#options.act({
+        do: "report",
+        level: "error",
+        text: "Frames in a row cannot be read and name no instrument",
+      });
+    }
+  }
+
+  #drifted(instrument: TrackedInstrument, why: string, receivedAt: number): void {
+    const actions = instrument.machine.drifted(receivedAt / 1e6);
+    if (actions.length > 0) {
+      const { native } = instrument.block;
+      this.#options.ground.segment.count(COUNTER_DRIFTS);
+      this.#options.act({ do: "report", level: "error", text: `The exchange's format drifts: ${why}`, native });
+      this.perform(instrument, actions, receivedAt);
+    }
+  }
+
   #follow(instrument: TrackedInstrument, state: number, receivedAt: number): void {
     if (state === STATE_SYNCED) {
+      const { block, machine, form, order } = instrument;
+      if (machine.state === STATE_SUSPECT) {
+        form.readable();
+      }
+      form.synced(block.version);
+      order.synced(receivedAt / 1e6);
       this.perform(instrument, instrument.machine.synced(receivedAt / 1e6), receivedAt);
     } else if (state === STATE_RESYNCING) {
       this.fault(instrument, instrument.block.reason, receivedAt);

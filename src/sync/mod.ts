@@ -4,8 +4,17 @@
  */
 export { Backoff, type BackoffLimits } from "./backoff.ts";
 export { ExchangeSync, type ExchangeSyncOptions, type SnapshotVerdict } from "./exchange_sync.ts";
+export {
+  FAULT_CLASSES,
+  type FaultClass,
+  type FaultClassEntry,
+  type FaultFrame,
+  type FaultPlace,
+  faultClass,
+} from "./fault_classes.ts";
 export { InstrumentBlock, type InstrumentStart } from "./instrument_block.ts";
 export { type InstrumentAction, InstrumentSync, type InstrumentSyncOptions } from "./instrument_sync.ts";
+export { integrityTable } from "./integrity_table.ts";
 export { SpliceBuffer } from "./splice_buffer.ts";
 export { SYNC_SETTINGS, type SyncAction, type SyncSettings } from "./sync_action.ts";
 export type { SyncConnection } from "./sync_connection.ts";

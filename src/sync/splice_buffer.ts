@@ -41,6 +41,21 @@ export class SpliceBuffer {
     return this.#frames[0]?.firstSequence;
   }
 
+  /**
+   * Whether a snapshot is young enough for the waiting frames to follow it. Frames that the exchange numbered before it
+   * began anew are forgotten when the snapshot belongs to younger ones.
+   */
+  joins(sequence: bigint): boolean {
+    const place = this.#frames.findIndex(({ firstSequence }) => firstSequence <= sequence + 1n);
+    if (place < 0) {
+      return this.#frames.length === 0;
+    }
+    for (const { bytes } of this.#frames.splice(0, place)) {
+      this.#bytes -= bytes.length;
+    }
+    return true;
+  }
+
   /** Keeps a frame; its bytes are not copied. @returns frames that had to leave for it */
   push(frame: BufferedFrame): number {
     this.#frames.push(frame);

@@ -3,7 +3,7 @@
  * Sockets are elsewhere. Bad case: an error that names nothing; it refuses whatever is not yet acknowledged here.
  */
 import { REASON_DISCONNECTED, REASON_MAINTENANCE } from "../../assembly/layout.ts";
-import type { Channel, ControlEvent, Exchange } from "../exchanges/mod.ts";
+import type { Channel, ClientMessage, ControlEvent, Exchange } from "../exchanges/mod.ts";
 import type { InstrumentAction } from "./instrument_sync.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { SyncAction } from "./sync_action.ts";
@@ -21,6 +21,8 @@ export type ConnectionGround = {
   readonly receive: (bytes: Uint8Array, receivedAt: number) => number;
 };
 
+/** After a second socket was subscribed, repeats are normal for so long, ms. */
+const OVERLAP_MS = 30_000;
 const ALL_CHANNELS: readonly Channel[] = ["book", ...SIDE_CHANNELS];
 
 /** A connection. Times: receivedAt in ns since the wall anchor. */
@@ -30,6 +32,14 @@ export class SyncConnection {
   readonly #subscriptions: Subscriptions;
   #isOpen = false;
   #isMaintenance = false;
+  #isSending = false;
+  /** When requests last waited for their turn, ms. */
+  #sendingAt = Number.NEGATIVE_INFINITY;
+  #overlappedAt = Number.NEGATIVE_INFINITY;
+  /** Requests of the second socket that are not acknowledged. */
+  readonly #overlapRequests = new Set<number>();
+  /** Those whose books are to be subscribed afresh, in few messages. */
+  readonly #renewals = new Map<TrackedInstrument, { isWhole: boolean }>();
 
   constructor(index: number, ground: ConnectionGround) {
     this.index = index;
@@ -42,28 +52,58 @@ export class SyncConnection {
     return this.#isMaintenance;
   }
 
+  /** Requests wait for their turn to be sent. */
+  get isSending(): boolean {
+    return this.#isSending;
+  }
+
+  /** Whether everything may come twice now. */
+  isOverlapping(receivedAt: number): boolean {
+    return receivedAt / 1e6 - this.#overlappedAt < OVERLAP_MS;
+  }
+
+  /** Everything that was asked on the second socket is acknowledged. */
+  get isOverlapWhole(): boolean {
+    return this.#overlapRequests.size === 0;
+  }
+
+  /** How many messages wait for their turn to be sent. */
+  waiting(messages: number, receivedAt: number): void {
+    this.#isSending = messages > 0;
+    this.#sendingAt = this.#isSending ? receivedAt / 1e6 : this.#sendingAt;
+  }
+
   /** The socket is open: every instrument of this connection is subscribed. */
   opened(receivedAt: number): void {
     this.#isOpen = true;
     this.#isMaintenance = false;
+    this.#isSending = false;
+    this.#renewals.clear();
     const instruments = this.#ground.instruments();
     for (const instrument of instruments) {
       instrument.side.forget();
       instrument.side.asked(receivedAt / 1e6);
+      instrument.order.opened();
       this.#ground.perform(instrument, instrument.machine.opened(receivedAt / 1e6), receivedAt);
     }
     this.#subscribe(instruments, ALL_CHANNELS);
   }
 
   /** A second socket took over while the first still worked: it is subscribed, and no book is in doubt. */
-  overlapped(): void {
+  overlapped(receivedAt: number): void {
     this.#isMaintenance = false;
-    this.#subscribe(this.#ground.instruments(), ALL_CHANNELS);
+    this.#overlappedAt = receivedAt / 1e6;
+    this.#overlapRequests.clear();
+    for (const { requestId } of this.#subscribe(this.#ground.instruments(), ALL_CHANNELS)) {
+      this.#overlapRequests.add(requestId);
+    }
   }
 
   /** The socket is gone, cleanly or not. */
   closed(receivedAt: number): void {
     this.#isOpen = false;
+    this.#isSending = false;
+    this.#renewals.clear();
     this.#subscriptions.forget();
     const reason = this.#isMaintenance ? REASON_MAINTENANCE : REASON_DISCONNECTED;
     for (const instrument of this.#ground.instruments()) {
@@ -82,11 +122,11 @@ export class SyncConnection {
 
   /** Asks again for what is not acknowledged. */
   tick(receivedAt: number): void {
-    if (!this.#isOpen) {
-      return;
-    }
     const at = receivedAt / 1e6;
     const { ackMs } = this.#ground.exchange.header.timing;
+    if (!this.#isOpen || at - this.#sendingAt < ackMs) {
+      return;
+    }
     const overdue = this.#ground.instruments().filter(({ side }) => side.isOverdue(at, ackMs));
     for (const instrument of overdue) {
       instrument.side.asked(at);
@@ -94,17 +134,31 @@ export class SyncConnection {
     this.#subscribe(overdue, SIDE_CHANNELS);
   }
 
-  /** Subscribes one book afresh; the other channels too when they were never acknowledged. */
+  /** Subscribes one book afresh with the next `flush`; the other channels too when they were never acknowledged. */
   resubscribe(instrument: TrackedInstrument, receivedAt: number): void {
-    const { native, depth } = instrument.block;
-    for (const message of this.#subscriptions.unsubscribe([native], { channels: ["book"], depth })) {
-      this.#send(message);
-    }
     const isWhole = instrument.side.isAccepted;
     if (!isWhole) {
       instrument.side.asked(receivedAt / 1e6);
     }
-    this.#subscribe([instrument], isWhole ? ["book"] : ALL_CHANNELS);
+    this.#renewals.set(instrument, { isWhole });
+  }
+
+  /** Asks for all that is to be subscribed afresh: books that failed together share their messages. */
+  flush(): void {
+    if (this.#renewals.size === 0) {
+      return;
+    }
+    const renewals = [...this.#renewals];
+    this.#renewals.clear();
+    const instruments = renewals.map(([instrument]) => instrument);
+    for (const [depth, natives] of groupedByDepth(instruments)) {
+      for (const message of this.#subscriptions.unsubscribe(natives, { channels: ["book"], depth })) {
+        this.#send(message);
+      }
+    }
+    const those = (isWhole: boolean) => renewals.filter(([, one]) => one.isWhole === isWhole).map(([it]) => it);
+    this.#subscribe(those(true), ["book"]);
+    this.#subscribe(those(false), ALL_CHANNELS);
   }
 
   /** A control frame: acknowledgement, error, status. */
@@ -146,6 +200,7 @@ export class SyncConnection {
 
   #accepted(event: Extract<ControlEvent, { kind: "accepted" }>, receivedAt: number): void {
     const { natives, channels } = this.#subscriptions.answered(event);
+    this.#overlapRequests.delete(event.requestId ?? -1);
     for (const native of natives) {
       const isThere = this.#ground.instrument(native) !== undefined || this.#ground.openUnknown(native);
       const instrument = isThere ? this.#ground.instrument(native) : undefined;
@@ -192,15 +247,17 @@ export class SyncConnection {
     }
   }
 
-  #subscribe(instruments: readonly TrackedInstrument[], channels: readonly Channel[]): void {
-    for (const [depth, natives] of groupedByDepth(instruments)) {
-      for (const message of this.#subscriptions.subscribe(natives, { channels, depth })) {
-        this.#send(message);
-      }
+  #subscribe(instruments: readonly TrackedInstrument[], channels: readonly Channel[]): ClientMessage[] {
+    const messages = [...groupedByDepth(instruments)].flatMap(([depth, natives]) =>
+      this.#subscriptions.subscribe(natives, { channels, depth }),
+    );
+    for (const message of messages) {
+      this.#send(message);
     }
+    return messages;
   }
 
-  #send(message: Extract<SyncAction, { do: "send" }>["message"]): void {
+  #send(message: ClientMessage): void {
     this.#ground.act({ do: "send", connection: this.index, message });
   }
 

@@ -1,11 +1,14 @@
 /**
  * One instrument with all that watches over it: the kernel's block, its machine, the frames that wait for its snapshot,
- * and whether its trades are subscribed. Bad case: trades whose subscription was dropped by a rate limit while the book's
+ * whether its trades are subscribed, and what its frames looked like lately. Bad case: trades whose subscription was dropped by a rate limit while the book's
  * was not; they are asked for again until they are acknowledged.
  */
 import type { Channel } from "../exchanges/mod.ts";
+import type { FormRecord } from "./form_record.ts";
 import type { InstrumentBlock } from "./instrument_block.ts";
 import type { InstrumentSync } from "./instrument_sync.ts";
+import type { OrderRecord } from "./order_record.ts";
+import type { SilenceRecord } from "./silence_record.ts";
 import type { SpliceBuffer } from "./splice_buffer.ts";
 
 /** An instrument under watch. */
@@ -16,6 +19,9 @@ export type TrackedInstrument = {
   /** Index of its connection. */
   readonly connection: number;
   readonly side: SideChannels;
+  readonly form: FormRecord;
+  readonly order: OrderRecord;
+  readonly silence: SilenceRecord;
 };
 
 /** The channels beside the book. */

@@ -32,35 +32,28 @@ export type FrameFieldName =
   | "exponents"
   | "timeUnit"
   | "bidCount"
-  | "askCount";
+  | "askCount"
+  | "checksum";
 
-/** One field: which bytes of the frame, and whether it makes the book. */
+/** One field: which bytes of the frame, and whether a check reaches it. */
 export type FrameField = {
   readonly name: FrameFieldName;
   /** First byte in the frame. */
   readonly offset: number;
   readonly bytes: number;
-  /** True for what the hash, the chain or the counts must catch when it is damaged. */
-  readonly isBook: boolean;
+  /** True for what hash, chain, counts or checksum must catch when it is damaged, at the next check at the latest. */
+  readonly isProved: boolean;
 };
 
 /**
- * Fields that do not make the book: addressing, times, the exchange's numbering, and what a snapshot's head says beside
- * the book (units, and whether it was synced), which the acknowledgement and status messages repeat.
+ * How a deltas frame is addressed: hash and chain do not name it, a frame that went astray shows by the events that one
+ * book lacks and another has too many. The checksum of the other kinds reaches their addressing, too.
  */
-const NOT_BOOK: ReadonlySet<FrameFieldName> = new Set([
-  "snapshotStatus",
-  "kind",
-  "alias",
-  "sequence",
-  "eventAt",
-  "receivedAt",
-  "exponents",
-  "timeUnit",
-]);
+const ADDRESSING: ReadonlySet<FrameFieldName> = new Set(["kind", "alias"]);
 
 const VARINT_BYTES_MAX = 10;
 const CHECK_BYTES = 8;
+const SEAL_BYTES = 4;
 const STATUS_PRESENT = 1;
 const RECORDS_PRESENT = 2;
 const SEQUENCE_PRESENT = 4;
@@ -72,7 +65,8 @@ const CHANGE_COUNT_SHIFT = 8;
  * @returns undefined when the frame is of another kind or does not follow the grammar
  */
 export function dissectFrame(frame: Uint8Array): FrameField[] | undefined {
-  const walker = new Walker(frame);
+  const isDeltas = ((frame[0] ?? 0) & FRAME_KIND_MASK) === FRAME_DELTAS;
+  const walker = new Walker(frame, isDeltas ? ADDRESSING : new Set());
   const head = walker.byte("kind");
   walker.varint("alias");
   if ((head & FRAME_KIND_MASK) === FRAME_DELTAS) {
@@ -86,13 +80,13 @@ export function dissectFrame(frame: Uint8Array): FrameField[] | undefined {
 }
 
 /**
- * The bits of a frame that make the book, for damaging one of them.
+ * The bits of a frame that its checks reach, for damaging one of them: of a snapshot part all, of deltas all but kind and alias.
  * @returns bit positions in the frame, ascending; bit b of byte n is 8n + b; empty when the frame is of another kind or malformed
  */
-export function bookBits(frame: Uint8Array): number[] {
+export function provedBits(frame: Uint8Array): number[] {
   const fields = dissectFrame(frame) ?? [];
   return fields
-    .filter((field) => field.isBook)
+    .filter((field) => field.isProved)
     .flatMap((field) => Array.from({ length: field.bytes * 8 }, (_, bit) => field.offset * 8 + bit));
 }
 
@@ -152,10 +146,11 @@ function walkSnapshot(walker: Walker, head: number): void {
     walker.varint("bidCount");
     walker.varint("askCount");
   }
-  while (walker.remaining > 0 && !walker.failed) {
+  while (walker.remaining > SEAL_BYTES && !walker.failed) {
     walker.varint("price");
     walkQuantity(walker);
   }
+  walker.bytes("checksum", SEAL_BYTES);
   if ((head & ~(FRAME_KIND_MASK | FRAME_FLAG_FIRST | FRAME_FLAG_FINAL)) !== 0) {
     walker.fail();
   }
@@ -164,11 +159,13 @@ function walkSnapshot(walker: Walker, head: number): void {
 class Walker {
   readonly #frame: Uint8Array;
   readonly #fields: FrameField[] = [];
+  readonly #unproved: ReadonlySet<FrameFieldName>;
   #position = 0;
   failed = false;
 
-  constructor(frame: Uint8Array) {
+  constructor(frame: Uint8Array, unproved: ReadonlySet<FrameFieldName>) {
     this.#frame = frame;
+    this.#unproved = unproved;
   }
 
   get remaining(): number {
@@ -193,7 +190,7 @@ class Walker {
       this.fail();
       return;
     }
-    this.#fields.push({ name, offset: this.#position, bytes: count, isBook: !NOT_BOOK.has(name) });
+    this.#fields.push({ name, offset: this.#position, bytes: count, isProved: !this.#unproved.has(name) });
     this.#position += count;
   }
 

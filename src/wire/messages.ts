@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { ProtocolError } from "../errors.ts";
-import { CHANNELS, ERROR_CODES } from "./protocol.ts";
+import { CHANNELS, ERROR_CODES, RESYNC_REASONS } from "./protocol.ts";
 
 /** Channels named in one message. */
 export const CHANNELS_MAX = 16;
@@ -18,7 +18,9 @@ const id = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const channels = z.array(z.enum(CHANNELS)).min(1).max(CHANNELS_MAX);
 const instruments = z.array(z.string().min(1).max(INSTRUMENT_LENGTH_MAX)).max(INSTRUMENTS_MAX).default([]);
 
-const subscribe = z.strictObject({ op: z.literal("subscribe"), id, channels, instruments });
+const reason = z.enum(RESYNC_REASONS).optional();
+
+const subscribe = z.strictObject({ op: z.literal("subscribe"), id, channels, instruments, reason });
 const unsubscribe = z.strictObject({ op: z.literal("unsubscribe"), id, channels, instruments });
 const list = z.strictObject({ op: z.literal("instruments"), id });
 const ping = z.strictObject({ op: z.literal("ping"), id });

@@ -78,6 +78,11 @@ export const RESET_REASONS = {
 /** A reason of a reset. */
 export type ResetReason = (typeof RESET_REASONS)[keyof typeof RESET_REASONS];
 
+/** What a client found wrong with a book when it asks for it again; counted by the server. */
+export const RESYNC_REASONS = ["chain", "hash", "inconsistent", "malformed", "exponents"] as const;
+/** A reason of a client's resync. */
+export type ResyncReason = (typeof RESYNC_REASONS)[number];
+
 /** A code of a later build than this one's is `unknown`. */
 type OrUnknown<Word> = Word | "unknown";
 
@@ -229,6 +234,9 @@ export type ExchangeStats = {
     decodeErrors: number;
     /** Delta and trade records that this gateway lost by being too slow. */
     lost: number;
+    /** Checks that failed in this gateway's books, and in those of its clients by what they said, since the gateway started. */
+    replicaFailures: number;
+    clientFailures: number;
   };
 };
 /** Rates of one instrument. */
@@ -241,6 +249,8 @@ export type InstrumentStats = {
   wireBytesPerSecond: number;
   /** Times that this gateway's book failed version chain, hash or consistency since start. */
   replicaFailures: number;
+  /** Times that clients said that theirs did. */
+  clientFailures: number;
 };
 /** Once a second to every subscriber of `stats`. Rates are over the last second, payload bytes without headers. */
 export type StatsMessage = {

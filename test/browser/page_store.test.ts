@@ -133,6 +133,18 @@ describe("MarketStore", () => {
     expect(store.measures.get()).toMatchObject({ bytesIn: 0, updates: 0 });
   });
 
+  test("does not count a book as synced while its copy is doubted", () => {
+    const { feed, store, pass } = startPage();
+    feed.listener.instrumentsListed([status(KRAKEN), status(COINBASE)]);
+    feed.listener.copyDoubted(KRAKEN, true);
+    pass(1_000);
+    expect(store.instrument(KRAKEN)?.isDoubted.get()).toBe(true);
+    expect(store.measures.get()).toMatchObject({ instruments: 2, synced: 1 });
+    feed.listener.copyDoubted(KRAKEN, false);
+    pass(1_000);
+    expect(store.measures.get()).toMatchObject({ instruments: 2, synced: 2 });
+  });
+
   test("takes every book out of synced when the connection is lost, and back when the list comes again", () => {
     const { feed, clock, store, pass } = startPage();
     feed.listener.connectionChanged({ state: "open", attempt: 0, reason: "", sinceMs: clock.nowMs });

@@ -172,8 +172,12 @@ export const SESSION_CASES: readonly ConformanceCase[] = [
       await play.join();
       await play.live(Math.ceil(idleMs / 1000) + 2);
       const sockets = play.rig.sockets.length;
-      await play.rig.advance(idleMs + 300);
-      return { sockets, state: play.state, after: play.rig.sockets.length, isDropped: play.rig.sockets[0]?.isDropped };
+      for (let ms = 0; ms < idleMs + 300 && play.rig.sockets[0]?.isDropped === false; ms += 100) {
+        await play.rig.advance(100);
+      }
+      const state = play.state;
+      await play.rig.advance(100);
+      return { sockets, state, after: play.rig.sockets.length, isDropped: play.rig.sockets[0]?.isDropped };
     },
     expected: () => ({ sockets: 1, state: "connecting disconnected", after: 2, isDropped: true }),
   },

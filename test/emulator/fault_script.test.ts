@@ -34,6 +34,7 @@ describe("A fault script", () => {
     [[{ kind: "auction", after: 5 }], /fault\[0\]\.after: auction happens at a time/],
     [[{ kind: "age_close", times: 2 }], /fault\[0\]\.times: age_close is a rule that holds/],
     [[{ kind: "age_close", per_second: 2 }], /fault\[0\]\.per_second: age_close is a rule that holds/],
+    [[{ kind: "maintenance", instrument: "BTC/USD" }], /fault\[0\]\.instrument: maintenance is of the whole exchange/],
     [[{ kind: "rest_slow", connection: 2 }], /fault\[0\]\.connection: rest_slow cannot be limited so/],
     [[{ kind: "drop", requests: "depth" }], /fault\[0\]\.requests: drop cannot be limited so/],
     [[{ kind: "drop", instrument: "" }], /fault\[0\]\.instrument: .*was ""/],

@@ -6,7 +6,18 @@ import { describe, expect, test } from "vitest";
 import { EXCHANGE_IDS, type ExchangeId } from "../../src/model/exchange_id.ts";
 import { plain } from "./client.ts";
 import { levelsIn, parsed, subjectOf } from "./frame_subjects.ts";
-import { type Came, openClient, type Run, run, START_MS, SYMBOLS, startRig, subscribe } from "./memory_rig.ts";
+import {
+  ask,
+  type Came,
+  openClient,
+  pass,
+  type Run,
+  run,
+  START_MS,
+  SYMBOLS,
+  startRig,
+  subscribe,
+} from "./memory_rig.ts";
 
 const EACH = EXCHANGE_IDS.map((exchange) => [exchange] as const);
 const CONTENT = ["snapshot", "book", "trade"];
@@ -278,6 +289,25 @@ describe("a lasting fault", () => {
     rig.clock.advance(100);
     expect(again.texts[0]).toContain('"system":"online"');
     expect(rig.emulator.faults().entries).toMatchObject([{ kind: "maintenance", exchange: "kraken", connection: 0 }]);
+    rig.emulator.close();
+  });
+
+  test("post_only is announced to all and to whoever comes, nothing is closed, and online again at its end", async () => {
+    const faults = [{ kind: "maintenance", system: "post_only", at_ms: 3_000, for_ms: 4_000 }];
+    const rig = await startRig(["kraken"], { faults });
+    const systems = ({ texts }: { texts: readonly string[] }): (string | undefined)[] =>
+      texts.flatMap((text) => /"system":"(\w+)"/.exec(text)?.[1] ?? []);
+    const early = openClient(rig, "kraken");
+    await pass(rig.clock, 5_000);
+    const late = openClient(rig, "kraken");
+    const asked = await ask(rig, `${rig.emulator.endpoints.kraken.rest}/0/public/SystemStatus`);
+    expect(typeof asked === "object" && "body" in asked && asked.body).toContain('"status":"post_only"');
+    await pass(rig.clock, 5_000);
+    expect([systems(early), systems(late)]).toEqual([
+      ["online", "post_only", "online"],
+      ["post_only", "online"],
+    ]);
+    expect([early.closed, late.closed]).toEqual([[], []]);
     rig.emulator.close();
   });
 

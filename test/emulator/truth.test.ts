@@ -188,6 +188,45 @@ describe("The truth", () => {
   });
 });
 
+describe("The truth's page", () => {
+  test("tells of Binance what the largest depth answer knew, and everything to whoever names a limit", async () => {
+    const rig = await startRig(["binance"], { truth: true, rate: 20, levels: 120 });
+    const { rest } = rig.emulator.endpoints.binance;
+    const state = async (query: string): Promise<TrueState> => (await truth(rig, "binance", `/BTCUSDT${query}`)).state;
+    await pass(rig.clock, 2_000);
+    const whole = await state("");
+    expect(whole.bids.length).toBeGreaterThan(40);
+    const answer = await ask(rig, `${rest}/api/v3/depth?symbol=BTCUSDT&limit=20`, { waitMs: 0 });
+    const depth = parsed(typeof answer === "object" && "body" in answer ? answer.body : "");
+    const sequence = Number(depth.lastUpdateId);
+    const same = await state(`?sequence=${sequence}`);
+    const plain = (levels: unknown): string[] => (levels as [string][]).map(([price]) => String(Number(price)));
+    expect(same.bids.map(([price]) => String(Number(price)))).toEqual(plain(depth.bids));
+    expect(same.asks.map(([price]) => String(Number(price)))).toEqual(plain(depth.asks));
+    await ask(rig, `${rest}/api/v3/depth?symbol=BTCUSDT&limit=5`, { waitMs: 0 });
+    expect(await state(`?sequence=${sequence}`)).toEqual(same);
+    await pass(rig.clock, 2_000);
+    const [lowest = "", highest = ""] = [same.bids.at(-1)?.[0], same.asks.at(-1)?.[0]];
+    const later = await state("");
+    expect(later.bids.every(([price]) => Number(price) >= Number(lowest))).toBe(true);
+    expect(later.asks.every(([price]) => Number(price) <= Number(highest))).toBe(true);
+    expect((await state("?depth=1000")).bids.length).toBeGreaterThan(40);
+    await ask(rig, `${rest}/api/v3/depth?symbol=BTCUSDT&limit=5000`, { waitMs: 0 });
+    expect((await state("")).bids.length).toBeGreaterThan(40);
+    rig.emulator.close();
+  });
+
+  test("tells of Kraken as many levels as were subscribed last", async () => {
+    const rig = await startRig(["kraken"], { truth: true, levels: 120 });
+    const levels = async (): Promise<number> => (await truth(rig, "kraken", "/BTC/USD")).state.bids.length;
+    expect(await levels()).toBe(10);
+    subscribe(openClient(rig, "kraken"), "kraken", { depth: 25 });
+    await pass(rig.clock, 100);
+    expect(await levels()).toBe(25);
+    rig.emulator.close();
+  });
+});
+
 type Step = "pass" | "reset" | "refine" | "auction";
 type Copy = { sequence: number; timeUs: number; text: string };
 

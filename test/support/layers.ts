@@ -28,14 +28,16 @@ export const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   wire: PURE,
   config: [...GROUND, "config", "exchanges"],
   capture: [...HOST, "capture"],
-  feed: [...HOST, "capture", "feed"],
+  mapping: [...HOST, "mapping"],
+  reader: [...HOST, "mapping", "reader"],
+  feed: [...HOST, "capture", "feed", "mapping"],
   gateway: [...HOST, "gateway"],
   emulator: [...GROUND, "assets", "capture", "config", "emulator", "exchanges", "sync", "wire"],
   client: [...KERNEL, "book", "client", "wire"],
   dashboard: [...KERNEL, "book", "client", "dashboard", "wire"],
   replay: [...HOST, "capture", "client", "replay"],
-  commands: [...HOST, "capture", "client", "commands", "emulator", "feed", "gateway", "replay"],
-  main: ["commands", "config", "errors", "main", "assets"],
+  commands: [...HOST, "capture", "client", "commands", "emulator", "feed", "gateway", "mapping", "replay"],
+  main: ["commands", "config", "errors", "main", "mapping", "assets"],
 };
 
 const SINGLE_FILES: Part[] = ["assets", "errors", "layout", "main"];

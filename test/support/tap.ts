@@ -27,6 +27,7 @@ import type { Rig } from "./rig.ts";
 const POLL_RECORDS = 512;
 const BUFFER_BYTES = 1 << 18;
 const PART_BYTES = 1024;
+const TRADES_ALIAS = 9;
 const FRAME_BYTES = 1 << 17;
 const FINISHED = 0xffffffff;
 
@@ -34,7 +35,7 @@ const FINISHED = 0xffffffff;
 export type TappedFrame = {
   readonly id: number;
   readonly kind: "deltas" | "snapshot" | "bbo" | "trades";
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 };
 
 /** Taps one rig. */
@@ -47,10 +48,15 @@ export class Tap {
   readonly #records: number;
   readonly #out: number;
   readonly #replicas = new Map<number, number>();
+  readonly #partBytes: number;
+  readonly #tradesAlias: number;
   #taken = 0;
 
-  constructor(rig: Rig) {
+  /** @param options.partBytes of a snapshot part at most @param options.tradesAlias that trade frames name */
+  constructor(rig: Rig, options: { partBytes?: number; tradesAlias?: number } = {}) {
     this.#rig = rig;
+    this.#partBytes = options.partBytes ?? PART_BYTES;
+    this.#tradesAlias = options.tradesAlias ?? TRADES_ALIAS;
     this.#view = new DataView(rig.buffer);
     this.#segment = new SegmentView(rig.buffer, rig.segment.address);
     this.#deltas = rig.kernel.readerCreate(rig.segment.address, RING_DELTAS);
@@ -154,17 +160,17 @@ export class Tap {
     const replica = this.#replicas.get(id) ?? 0;
     this.#view.setUint32(replica + REPLICA_NEXT_LEVEL, 0, true);
     while (this.#view.getUint32(replica + REPLICA_NEXT_LEVEL, true) !== FINISHED) {
-      const bytes = kernel.snapshotEncode(replica, this.#out, PART_BYTES);
+      const bytes = kernel.snapshotEncode(replica, this.#out, this.#partBytes);
       frames.push({ id, kind: "snapshot", bytes: this.#copy(this.#out, bytes) });
     }
   }
 
   #trade(trade: number, frames: TappedFrame[]): void {
-    const bytes = this.#rig.kernel.tradesEncode(9, trade, 1, this.#out, FRAME_BYTES);
-    frames.push({ id: 9, kind: "trades", bytes: this.#copy(this.#out, bytes) });
+    const bytes = this.#rig.kernel.tradesEncode(this.#tradesAlias, trade, 1, this.#out, FRAME_BYTES);
+    frames.push({ id: this.#tradesAlias, kind: "trades", bytes: this.#copy(this.#out, bytes) });
   }
 
-  #copy(address: number, bytes: number): Uint8Array {
+  #copy(address: number, bytes: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#rig.buffer, address, bytes).slice();
   }
 }

@@ -47,6 +47,9 @@ describe("loadConfig", () => {
         idleMs: header.timing.idleMs,
         ackMs: header.timing.ackMs,
         firstDataMs: header.timing.firstDataMs,
+        auditLevels: header.audit.levels,
+        auditBeforeMs: header.audit.beforeMs,
+        auditAfterMs: header.audit.afterMs,
       });
     }
   });

@@ -3,9 +3,12 @@
  */
 import { describe, expect, it } from "vitest";
 import {
+  REASON_AUDIT,
   REASON_CHECKSUM,
   REASON_DISCONNECTED,
+  REASON_DRIFT,
   REASON_GAP,
+  REASON_LIMIT,
   REASON_MAINTENANCE,
   REASON_OVERFLOW,
   REASON_REFUSED,
@@ -151,10 +154,49 @@ describe("InstrumentSync with snapshots in band", () => {
     expect(sync.state).toBe(STATE_WAITING);
   });
 
-  it("asks for nothing more when the book cannot be held", () => {
+  it("asks for nothing more when there is no room for the book", () => {
     const sync = synced();
-    sync.outOfService(REASON_OVERFLOW);
+    sync.outOfService(100, REASON_LIMIT);
     expect([sync.state, sync.deadline, sync.timer(1e9)]).toEqual([STATE_OUT_OF_SERVICE, undefined, []]);
+  });
+
+  it("tries again later when numbers were out of range, because one broken frame may have held them", () => {
+    const sync = synced();
+    expect(sync.outOfService(100, REASON_OVERFLOW)).toEqual([
+      { do: "unsync", state: STATE_OUT_OF_SERVICE, reason: REASON_OVERFLOW },
+    ]);
+    expect(sync.timer(30_099)).toEqual([]);
+    expect(sync.timer(30_100)).toEqual([
+      { do: "unsync", state: STATE_WAITING, reason: REASON_OVERFLOW },
+      { do: "resubscribe" },
+    ]);
+  });
+
+  it("says once that the format drifts, and tries again later", () => {
+    const sync = synced();
+    expect(sync.drifted(100)).toEqual([{ do: "unsync", state: STATE_OUT_OF_SERVICE, reason: REASON_DRIFT }]);
+    expect([sync.drifted(200), sync.isDrifting]).toEqual([[], true]);
+    expect(wanted(sync.timer(30_100))).toEqual(["resubscribe"]);
+    expect([sync.state, sync.reason, sync.isDrifting]).toEqual([STATE_WAITING, REASON_DRIFT, false]);
+    expect(wanted(sync.drifted(30_200))).toEqual([]);
+    expect(sync.isDrifting).toBe(true);
+  });
+
+  it("does not call an answer overdue while the request waits for its turn", () => {
+    const sync = machine();
+    sync.opened(0);
+    expect([sync.timer(10_000, { isSending: true }), sync.deadline]).toEqual([[], 20_000]);
+    expect(wanted(sync.timer(20_000))).toEqual(["resubscribe"]);
+  });
+
+  it("is repaired when something else says that it is not right, but only while it is in service", () => {
+    const sync = synced();
+    expect(sync.mistrusted(100, REASON_AUDIT)).toEqual([
+      { do: "unsync", state: STATE_RESYNCING, reason: REASON_AUDIT },
+      { do: "count_resync" },
+      { do: "resubscribe" },
+    ]);
+    expect(sync.mistrusted(110, REASON_AUDIT)).toEqual([]);
   });
 });
 

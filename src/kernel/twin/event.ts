@@ -85,8 +85,16 @@ export class BookEvents {
 
   /** Applies the levels as changes. @returns APPLY_* (the outcome is filled) */
   applyDelta(event: BookEvent): number {
+    const { watches } = this.#producer;
+    const isWatched = watches.of(event.instrument) !== 0;
     this.#begin(event, 0);
+    if (isWatched) {
+      watches.note(event.instrument, this.#levels, event);
+    }
     this.#applyLevels(event);
+    if (isWatched) {
+      watches.narrow(event.instrument);
+    }
     this.#noteEvent(event);
     return this.#settle(event, APPLY_BOOK);
   }
@@ -101,6 +109,7 @@ export class BookEvents {
     const { instrument } = event;
     const entries = event.last - event.first;
     const held = this.#producer.instruments.book(instrument).count;
+    this.#producer.watches.break(instrument);
     this.#producer.count(COUNTER_SNAPSHOTS, 1);
     if (isInBand) {
       this.#noteEvent(event);

@@ -54,7 +54,9 @@ import {
   unitPower,
   unzigzag,
 } from "./codec.ts";
+import { readU32, sealHolds } from "./frame_decode_parts.ts";
 import { DELAY_POWER, takeReferences } from "./frame_encode.ts";
+import { SEAL_BYTES } from "./frame_encode_parts.ts";
 import { add, resultHigh, resultLow, subtract } from "./int64.ts";
 import { addU64, byteAt, fieldOf, writeWords } from "./memory.ts";
 import { mayDiffer, type Replicas, STATUS_MASK } from "./replica.ts";
@@ -77,7 +79,9 @@ export function applyFrame(replicas: Replicas, replica: number, frame: number, l
   const kind = head & FRAME_KIND_MASK;
   const flags = head & ~FRAME_KIND_MASK;
   if (kind === FRAME_SNAPSHOT && (flags & ~(FRAME_FLAG_FIRST | FRAME_FLAG_FINAL)) === 0) {
-    return applyPart(replicas, replica, flags, at, end);
+    return sealHolds(bytes, frame, length)
+      ? applyPart(replicas, replica, flags, at, end - SEAL_BYTES)
+      : replicas.fail(replica, REPLICA_HASH_MISMATCH);
   }
   if (kind !== FRAME_DELTAS || (flags & ~FRAME_FLAG_CHECK) !== 0) {
     return replicas.fail(replica, REPLICA_INCONSISTENT);
@@ -111,12 +115,6 @@ function applyEvents(replicas: Replicas, replica: number, hasCheck: boolean, sta
     readU32(bytes, stop) === fieldOf(words, replica, REPLICA_HASH) &&
     readU32(bytes, stop + 4) === fieldOf(words, replica, REPLICA_CHAIN);
   return holds ? REPLICA_OK : replicas.fail(replica, REPLICA_HASH_MISMATCH);
-}
-
-/** A little-endian word at any position, signed. */
-function readU32(bytes: Uint8Array, at: number): number {
-  const low = byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8);
-  return low | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24);
 }
 
 /** What the head of the event under way says; filled by readEventHead. */

@@ -1,6 +1,6 @@
 /**
  * Decoders of trade and BBO frames into fixed records. Nothing is kept between frames.
- * Bad case: bytes left over or missing; the whole frame is refused.
+ * Bad case: bytes left over or missing, or a checksum that does not hold; the whole frame is refused.
  */
 import {
   BBO_ASK_PRICE,
@@ -27,8 +27,10 @@ import {
   TRADE_VERSION,
 } from "../../../assembly/layout.ts";
 import { readQuantity, readTime, readVarint, readZigzag } from "./codec.ts";
+import { crc32 } from "./crc32.ts";
 import { writeDigits } from "./digits.ts";
 import { DELAY_POWER } from "./frame_encode.ts";
+import { SEAL_BYTES } from "./frame_encode_parts.ts";
 import { add, compareUnsigned, resultHigh, resultLow } from "./int64.ts";
 import { byteAt, type Memory, wordAt, writeWords } from "./memory.ts";
 
@@ -48,11 +50,23 @@ const ID = 4;
 const SEQUENCE = 6;
 const BOOK_VERSION = 8;
 
+/** The frame's last bytes are the CRC-32 of those before. */
+export function sealHolds(bytes: Uint8Array, frame: number, length: number): boolean {
+  const end = frame + length - SEAL_BYTES;
+  return length >= SEAL_BYTES + 2 && readU32(bytes, end) >>> 0 === crc32(bytes, frame, end);
+}
+
+/** A little-endian word at any position, signed. */
+export function readU32(bytes: Uint8Array, at: number): number {
+  const low = byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8);
+  return low | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24);
+}
+
 /** KernelFrame.tradesDecode. @returns count, or −1 when the frame is malformed or holds more than `limit` */
 export function decodeTrades(memory: Memory, frame: number, length: number, out: number, limit: number): number {
   const { bytes, words } = memory;
-  const end = frame + length;
-  if (length < 2 || byteAt(bytes, frame) !== FRAME_TRADES) {
+  const end = frame + length - SEAL_BYTES;
+  if (!sealHolds(bytes, frame, length) || byteAt(bytes, frame) !== FRAME_TRADES) {
     return MALFORMED;
   }
   let at = readVarint(bytes, frame + 1, end);
@@ -175,8 +189,9 @@ const TIMES_BYTES = 16;
 /** KernelFrame.bboDecode. @returns 0, or −1 when malformed */
 export function decodeBbo(memory: Memory, frame: number, length: number, out: number): number {
   const { bytes, words } = memory;
-  const end = frame + length;
-  let at = length < 2 || byteAt(bytes, frame) !== FRAME_BBO ? -1 : readVarint(bytes, frame + 1, end);
+  const end = frame + length - SEAL_BYTES;
+  const isBbo = sealHolds(bytes, frame, length) && byteAt(bytes, frame) === FRAME_BBO;
+  let at = isBbo ? readVarint(bytes, frame + 1, end) : -1;
   const flags = at >= 0 && at < end ? byteAt(bytes, at) : -1;
   if (flags < 0 || (flags & ~BBO_FLAGS_ALL) !== 0) {
     return MALFORMED;

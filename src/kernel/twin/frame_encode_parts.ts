@@ -1,5 +1,6 @@
 /**
  * Encoders of snapshot parts, trades and best bid and offer. Each frame stands alone: differences run within the frame.
+ * Each ends with a CRC-32 of its bytes: what hash and chain do not reach (units, routing, trades, quotes) is proved by it.
  * Bad case: a limit too small for one level or trade; nothing is written and 0 is returned.
  */
 import {
@@ -35,6 +36,7 @@ import {
 } from "../../../assembly/layout.ts";
 import type { BookSide } from "./book.ts";
 import { writeQuantity, writeTime, writeVarint, writeZigzag } from "./codec.ts";
+import { crc32 } from "./crc32.ts";
 import { DELAY_POWER, writeU32 } from "./frame_encode.ts";
 import { RESULT, resultHigh, resultLow, subtract } from "./int64.ts";
 import { readInteger } from "./json.ts";
@@ -46,6 +48,8 @@ const LEVEL_ROOM = 20;
 const HEAD_ROOM = 80;
 const TRADE_ROOM = 64 + TRADE_ID_BYTES_MAX;
 const TRADES_HEAD_ROOM = 32;
+/** Bytes of the checksum that ends every frame of these kinds. */
+export const SEAL_BYTES = 4;
 /** REPLICA_NEXT_LEVEL after the last part, as a signed word. */
 const FINISHED = -1;
 const NUMERIC_DIGITS_MAX = 18;
@@ -70,7 +74,7 @@ export function encodeSnapshot(replicas: Replicas, replica: number, out: number,
     flags = FRAME_FLAG_FIRST;
     at = writeSnapshotHead(replicas, replica, at);
   }
-  const end = out + limit - LEVEL_ROOM;
+  const end = out + limit - LEVEL_ROOM - SEAL_BYTES;
   let done = next;
   if (done < bidCount) {
     at = writeSide(bytes, bids, done, at, end);
@@ -83,7 +87,12 @@ export function encodeSnapshot(replicas: Replicas, replica: number, out: number,
   flags |= done === total ? FRAME_FLAG_FINAL : 0;
   bytes[out] = FRAME_SNAPSHOT | flags;
   words[(replica + REPLICA_NEXT_LEVEL) >>> 2] = done === total ? FINISHED : done;
-  return at - out;
+  return seal(bytes, out, at);
+}
+
+/** Ends a frame with the CRC-32 of all its bytes. @returns bytes of the frame */
+function seal(bytes: Uint8Array, out: number, at: number): number {
+  return writeU32(bytes, at, crc32(bytes, out, at)) - out;
 }
 
 function writeSnapshotHead(replicas: Replicas, replica: number, start: number): number {
@@ -178,7 +187,7 @@ export function encodeTrades(
   for (let i = 0; i < count; i++) {
     at = writeTrade(memory, at, trades + i * TRADE_BYTES);
   }
-  return at - out;
+  return seal(bytes, out, at);
 }
 
 function writeTrade(memory: Memory, start: number, trade: number): number {
@@ -273,5 +282,5 @@ export function encodeBbo(replicas: Replicas, replica: number, out: number): num
     at = writeZigzag(bytes, at, resultLow(), resultHigh());
     at = writeQuantity(bytes, at, asks.quantityLow(best), asks.quantityHigh(best));
   }
-  return at - out;
+  return seal(bytes, out, at);
 }

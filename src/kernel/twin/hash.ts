@@ -37,14 +37,32 @@ export function wordsHash(first: number, second: number, third: number, fourth: 
 }
 
 /**
- * Folds one event into the chain that proves every intermediate book.
+ * Folds one event into the chain that proves every intermediate book and all that was said of it.
  * @param version low word of the book's version after the event
  * @param status record flags without Last and Reset
+ * @param stamps of stampsFold
  * @see src/wire/PROTOCOL.md
  */
-export function chainNext(chain: number, hash: number, version: number, status: number): number {
-  const turned = (chain << 5) | (chain >>> 27);
-  return (Math.imul(turned ^ hash ^ version ^ (status << 24), 0x9e3779b1) + 0x7f4a7c15) | 0;
+export function chainNext(chain: number, hash: number, version: number, status: number, stamps: number): number {
+  return (Math.imul(turned(chain, 5) ^ hash ^ version ^ (status << 24) ^ stamps, 0x9e3779b1) + 0x7f4a7c15) | 0;
+}
+
+/** Times and source sequence of an event, low and high words, in one word; a difference in any of them is a difference here. */
+export function stampsFold(
+  eventLow: number,
+  eventHigh: number,
+  receivedLow: number,
+  receivedHigh: number,
+  sequenceLow: number,
+  sequenceHigh: number,
+): number {
+  const event = eventLow ^ turned(eventHigh, 7);
+  const received = turned(receivedLow, 11) ^ turned(receivedHigh, 18);
+  return event ^ received ^ turned(sequenceLow, 22) ^ turned(sequenceHigh, 29);
+}
+
+function turned(word: number, bits: number): number {
+  return (word << bits) | (word >>> (32 - bits));
 }
 
 function mix(hash: number, word: number): number {

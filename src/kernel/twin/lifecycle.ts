@@ -6,10 +6,12 @@
 import {
   COUNTER_RESCALES,
   EXPONENT_MAX,
+  FLAG_CROSSED,
   INSTRUMENT_FLAG_IMAGE_FULL,
   INSTRUMENT_FLAG_OPENED,
   INSTRUMENT_FLAG_SPLICING,
   INSTRUMENT_IMAGE_AT,
+  INSTRUMENT_LAST_SEQUENCE,
   INSTRUMENT_PRICE_EXPONENT,
   INSTRUMENT_QUANTITY_EXPONENT,
   INSTRUMENT_REASON,
@@ -18,6 +20,8 @@ import {
   INSTRUMENT_TABLE_ADDRESS,
   INSTRUMENT_TRADE_VERSION,
   INSTRUMENT_VERSION,
+  LEVEL_PRICE,
+  LEVEL_QUANTITY,
   REASON_RESCALED,
   STATE_RETIRED,
   STATE_SYNCED,
@@ -35,6 +39,7 @@ const RETIRED: SyncState = { state: STATE_RETIRED, reason: REASON_RESCALED };
 export function unsync(producer: Producer, writer: EventWriter, instrument: number, sync: SyncState): void {
   const { words } = producer.memory;
   const wasSynced = fieldOf(words, instrument, INSTRUMENT_STATE) === STATE_SYNCED;
+  producer.watches.break(instrument);
   clearFlags(words, instrument, INSTRUMENT_FLAG_SPLICING);
   setState(words, instrument, sync, producer.receivedLow, producer.receivedHigh);
   if (wasSynced) {
@@ -47,6 +52,7 @@ export function retire(producer: Producer, writer: EventWriter, instrument: numb
   const { words } = producer.memory;
   const state = fieldOf(words, instrument, INSTRUMENT_STATE);
   const reason = fieldOf(words, instrument, INSTRUMENT_REASON);
+  producer.watches.break(instrument);
   setState(words, instrument, RETIRED, producer.receivedLow, producer.receivedHigh);
   if (hasFlag(words, instrument, INSTRUMENT_FLAG_OPENED)) {
     writer.writeEmpty(instrument);
@@ -58,6 +64,33 @@ export function retire(producer: Producer, writer: EventWriter, instrument: numb
   writeU64(words, instrument + INSTRUMENT_TRADE_VERSION, 0);
   words[(instrument + INSTRUMENT_RECORDS_SINCE_IMAGE) >>> 2] = 0;
   writeU64(words, instrument + INSTRUMENT_IMAGE_AT, 0);
+}
+
+/** KernelAudit.levelForce, at the time of the call under way. @param level address of a LEVEL_BYTES level */
+export function forceLevel(
+  producer: Producer,
+  writer: EventWriter,
+  { instrument, side, level }: { instrument: number; side: number; level: number },
+): void {
+  const { words } = producer.memory;
+  producer.beginOutcome();
+  writer.begin({
+    instrument,
+    eventLow: 0,
+    eventHigh: 0,
+    sequenceLow: fieldOf(words, instrument, INSTRUMENT_LAST_SEQUENCE),
+    sequenceHigh: fieldOf(words, instrument, INSTRUMENT_LAST_SEQUENCE + 4),
+    flags: 0,
+    entries: 1,
+  });
+  writer.set(
+    side,
+    fieldOf(words, level, LEVEL_PRICE),
+    fieldOf(words, level, LEVEL_PRICE + 4),
+    fieldOf(words, level, LEVEL_QUANTITY),
+    fieldOf(words, level, LEVEL_QUANTITY + 4),
+  );
+  writer.end(producer.instruments.book(instrument).isCrossed() ? FLAG_CROSSED : 0);
 }
 
 /** Exponents of an instrument, 0 … 18. */
@@ -79,6 +112,7 @@ export function rescale(producer: Producer, writer: EventWriter, instrument: num
     }
     producer.count(COUNTER_RESCALES, 1);
   }
+  producer.watches.break(instrument);
   words[(instrument + INSTRUMENT_PRICE_EXPONENT) >>> 2] = price;
   words[(instrument + INSTRUMENT_QUANTITY_EXPONENT) >>> 2] = quantity;
   const entry = fieldOf(words, instrument, INSTRUMENT_TABLE_ADDRESS) >>> 0;
@@ -88,7 +122,8 @@ export function rescale(producer: Producer, writer: EventWriter, instrument: num
   }
   mirrorState(words, instrument, producer.receivedLow, producer.receivedHigh);
   const isFresh = readU64(words, instrument + INSTRUMENT_VERSION) === 0;
-  if (isFresh && book.count > 0 && fieldOf(words, instrument, INSTRUMENT_STATE) === STATE_SYNCED) {
+  // In any state: what follows under the fresh id is told as a difference to these levels.
+  if (isFresh && book.count > 0) {
     writer.writeReset(instrument);
   }
   return 0;

@@ -3,13 +3,14 @@
  * kernel, byte for byte. It runs wherever JavaScript runs, over a plain or a shared buffer.
  * Bad case: a host that puts two instances on one arena range; each instance has its own range and its own books.
  */
-import type { Kernel, KernelProducer } from "../kernel.ts";
+import type { Kernel, KernelAudit, KernelProducer } from "../kernel.ts";
 import { Applier } from "./apply.ts";
+import { Audit } from "./audit.ts";
 import { Book } from "./book.ts";
 import { clientFunctions, createState, type TwinState } from "./client.ts";
 import { EventWriter } from "./delta.ts";
 import { ImageCopy, loadImage } from "./image_load.ts";
-import { rescale, retire, unsync } from "./lifecycle.ts";
+import { forceLevel, rescale, retire, unsync } from "./lifecycle.ts";
 import { Producer } from "./producer.ts";
 import { createReader, pollReader, publish } from "./ring.ts";
 
@@ -35,11 +36,12 @@ export function createTwin(buffer: ArrayBufferLike): Kernel {
   };
 }
 
-function producerFunctions({ memory, arena, books }: TwinState): KernelProducer {
+function producerFunctions({ memory, arena, books }: TwinState): KernelProducer & KernelAudit {
   const producer = new Producer(memory, arena, books);
   const writer = new EventWriter(producer, new Book());
   const applier = new Applier(producer, writer);
   return {
+    ...auditFunctions(producer, writer),
     clockAnchor: (low, high) => producer.setAnchor(low, high),
     producerAttach: (segment) => producer.attach(segment),
     instrumentCreate: (name, nameLength) => producer.instruments.create(name, nameLength),
@@ -61,5 +63,19 @@ function producerFunctions({ memory, arena, books }: TwinState): KernelProducer 
       return rescale(producer, writer, instrument, { price, quantity });
     },
     publish: (now) => publish(producer, now),
+  };
+}
+
+function auditFunctions(producer: Producer, writer: EventWriter): KernelAudit {
+  const audit = new Audit(producer);
+  return {
+    watchCreate: (instrument) => producer.watches.create(instrument),
+    watchOpen: (watch) => producer.watches.open(watch),
+    watchClose: (watch) => producer.watches.close(watch),
+    auditCompare: (watch, body, length) => audit.compare(watch, body, length),
+    levelForce: (instrument, side, level, receivedAt) => {
+      producer.setReceived(receivedAt);
+      forceLevel(producer, writer, { instrument, side, level });
+    },
   };
 }

@@ -26,6 +26,7 @@ import type { Books } from "./book.ts";
 import { Instruments } from "./instrument.ts";
 import { add, fromNumber, resultHigh, resultLow } from "./int64.ts";
 import { addU64, loadPosition, type Memory, readU64, storePosition, wordAt } from "./memory.ts";
+import { Watches } from "./watch.ts";
 
 /** One ring of a segment, as its producer sees it. Positions count records since the epoch began. */
 export class ProducerRing {
@@ -101,6 +102,7 @@ export class Producer {
   readonly arena: Arena;
   readonly books: Books;
   readonly instruments: Instruments;
+  readonly watches: Watches;
   /** Address of the segment's header. */
   segment = 0;
   deltas: ProducerRing;
@@ -123,6 +125,7 @@ export class Producer {
     this.arena = arena;
     this.books = books;
     this.instruments = new Instruments(memory, arena, books);
+    this.watches = new Watches(memory, arena, this);
     const none = { intent: 0, tail: 0, ring: 0, shift: 0, capacity: 0 };
     this.deltas = new ProducerRing(memory, none);
     this.trades = new ProducerRing(memory, none);

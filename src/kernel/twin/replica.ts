@@ -56,7 +56,7 @@ import {
 import type { Arena } from "./arena.ts";
 import type { Book, Books } from "./book.ts";
 import { beginEvent, dropEvent, encodeChange, endEvent, hasRoom } from "./frame_encode.ts";
-import { chainNext } from "./hash.ts";
+import { chainNext, stampsFold } from "./hash.ts";
 import { add, compareUnsigned, resultHigh, resultLow } from "./int64.ts";
 import { addU64, copyWords, fieldOf, type Memory, wordAt, writeWords } from "./memory.ts";
 
@@ -269,7 +269,15 @@ export class Replicas {
     const chain = fieldOf(words, replica, REPLICA_CHAIN);
     const version = fieldOf(words, replica, REPLICA_VERSION);
     const hash = fieldOf(words, replica, REPLICA_HASH);
-    words[(replica + REPLICA_CHAIN) >>> 2] = chainNext(chain, hash, version, flags & STATUS_MASK);
+    const stamps = stampsFold(
+      note.eventLow,
+      note.eventHigh,
+      note.receivedLow,
+      note.receivedHigh,
+      note.sequenceLow,
+      note.sequenceHigh,
+    );
+    words[(replica + REPLICA_CHAIN) >>> 2] = chainNext(chain, hash, version, flags & STATUS_MASK, stamps);
     words[(replica + REPLICA_FLAGS) >>> 2] = flags;
     writeWords(words, replica + REPLICA_EVENT_AT, note.eventLow, note.eventHigh);
     writeWords(words, replica + REPLICA_RECEIVED_AT, note.receivedLow, note.receivedHigh);

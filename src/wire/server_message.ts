@@ -1,0 +1,95 @@
+/**
+ * Reads what a server sends as text, far enough that acting on it cannot fail: whatever a field is used for, it has that
+ * type. Written by hand, because clients in browsers carry no schema library.
+ * Bad case: a damaged text that still is JSON; a field that is not what it must be makes the whole message unreadable.
+ */
+import type { ServerMessage } from "./protocol.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const EXPONENT_MAX = 18;
+const HASH_MAX = 0xffffffff;
+
+/**
+ * Reads one text message.
+ * @returns undefined when it is not JSON or not what its type must be; types of a later protocol are let through
+ */
+export function readServerMessage(text: string): ServerMessage | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) {
+      throw error;
+    }
+    return undefined;
+  }
+  return isFields(value) && typeof value.type === "string" && (CHECKS[value.type]?.(value) ?? true)
+    ? (value as ServerMessage)
+    : undefined;
+}
+
+const CHECKS: Readonly<Record<string, (fields: Fields) => boolean>> = {
+  subscribed: (fields) => fields.channel === "stats" || (isText(fields.channel) && isAddressed(fields)),
+  status: isAddressed,
+  reset: (fields) => isText(fields.instrument) && isText(fields.channel) && isText(fields.reason),
+  orderbook: (fields) =>
+    isBook(fields) &&
+    isExponent(fields.priceExponent, 0) &&
+    isExponent(fields.quantityExponent, 0) &&
+    isListOf(fields.bids, 2) &&
+    isListOf(fields.asks, 2),
+  orderbook_delta: (fields) => isBook(fields) && isCount(fields.previousVersion) && isListOf(fields.changes, 3),
+  trade: (fields) => isText(fields.instrument) && isCount(fields.version),
+  bbo: (fields) => isText(fields.instrument),
+  instruments: (fields) => Array.isArray(fields.instruments),
+  stats: (fields) => Array.isArray(fields.exchanges) && Array.isArray(fields.instruments),
+};
+
+function isAddressed(fields: Fields): boolean {
+  return (
+    isText(fields.instrument) &&
+    Number.isSafeInteger(fields.alias) &&
+    isText(fields.state) &&
+    isExponent(fields.priceExponent, -1) &&
+    isExponent(fields.quantityExponent, -1)
+  );
+}
+
+function isBook(fields: Fields): boolean {
+  const { hash } = fields;
+  return (
+    isText(fields.instrument) &&
+    isCount(fields.version) &&
+    typeof fields.synced === "boolean" &&
+    typeof hash === "number" &&
+    Number.isInteger(hash) &&
+    hash >= 0 &&
+    hash <= HASH_MAX
+  );
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+/** A u64 as decimal text. */
+function isCount(value: unknown): boolean {
+  return isText(value) && /^\d{1,20}$/.test(value);
+}
+
+function isExponent(value: unknown, least: number): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= EXPONENT_MAX;
+}
+
+/** Tuples of texts. */
+function isListOf(value: unknown, length: number): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((one: unknown) => Array.isArray(one) && one.length === length && one.every(isText))
+  );
+}
