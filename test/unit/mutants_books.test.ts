@@ -81,6 +81,33 @@ describe.each(KERNELS)("records on %s", (name) => {
     ).toEqual([TIME_NS, TIME_NS]);
   });
 
+  it("close an event in its last record only when it needs several", () => {
+    const { feed, records } = bench(name, "coinbase_exchange", "BTC-USD");
+    feed(SNAPSHOT);
+    const changes = Array.from({ length: 40 }, (_, index) => ["buy", String(99 - index), "2"]);
+    feed({ ...PRODUCT, type: "l2update", changes });
+    const flags = records()
+      .slice(-3)
+      .map((record) => record.flags);
+    expect(flags).toEqual([0, 0, FLAG_LAST]);
+  });
+
+  it("carry times in milliseconds and in microseconds as what they are", () => {
+    const { rig, feed, records } = bench(name, "binance", "BTCUSDT");
+    const body = { lastUpdateId: 100, bids: [["100", "1"]], asks: [["101", "1"]] };
+    const event = (first: number, time: number) => ({
+      ...{ e: "depthUpdate", E: time, s: "BTCUSDT", U: first, u: first },
+      ...{ b: [["99", String(first)]], a: [] },
+    });
+    feed(event(101, 1_723_161_255_208));
+    rig.rest("BTCUSDT", new Uint8Array(Buffer.from(JSON.stringify(body))), 5);
+    feed(event(102, 1_723_161_255_300_123));
+    const times = records()
+      .slice(-2)
+      .map(({ eventAt }) => eventAt);
+    expect(times).toEqual([1_723_161_255_208_000_000n, 1_723_161_255_300_123_000n]);
+  });
+
   it("carry the number that the exchange gave the event", () => {
     const { rig, feed, records } = bench(name, "binance", "BTCUSDT");
     const event = (first: number, last: number, price: string) => ({

@@ -11,6 +11,7 @@ import {
   APPLY_SNAPSHOT,
   DELTA_BYTES,
   DELTA_CHANGE_COUNT,
+  DELTA_EVENT_AT,
   DELTA_QUANTITIES,
   DELTA_SIDE_MASK,
 } from "../../assembly/layout.ts";
@@ -81,6 +82,20 @@ describe("a Kraken book", () => {
       expect(rig.frame(frame("update", { bids: [], asks: [changed], checksum: sum }), 5)).toBe(APPLY_BOOK);
       const wrong = frame("update", { bids: [], asks: [changed], checksum: 1 });
       expect(rig.frame(wrong, 6)).toBe(APPLY_CHECKSUM_BAD);
+    });
+
+    it(`has the depth that a v1 channel's name says, and its levels' latest time, on ${name}, when nothing else said them`, () => {
+      const rig = new Rig(name, "kraken", ["XBT/USD"]);
+      const level = (price: number) => [price.toFixed(1), "1.50000000", "1617580000.123456"];
+      const side = (sign: number, count: number) =>
+        Array.from({ length: count }, (_, at) => level(100 + sign * (at + 1)));
+      const send = (payload: object, at: number) =>
+        rig.frame(new Uint8Array(Buffer.from(JSON.stringify([0, payload, "book-25", "XBT/USD"]))), at);
+      expect(send({ as: side(1, 25), bs: side(-1, 12) }, 1)).toBe(APPLY_SNAPSHOT);
+      expect([rig.book("XBT/USD")?.bids.size, rig.book("XBT/USD")?.asks.size]).toEqual([12, 25]);
+      const view = new SegmentView(rig.buffer, rig.segment.address);
+      const last = view.address + view.header.deltaRingOffset + (view.deltaTail - 1) * DELTA_BYTES;
+      expect(new DataView(rig.buffer).getBigUint64(last + DELTA_EVENT_AT, true)).toBe(1_617_580_000_123_456_000n);
     });
   }
 });
