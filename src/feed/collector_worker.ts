@@ -10,6 +10,7 @@ import { ConfigError } from "../errors.ts";
 import { EXCHANGES } from "../exchanges/mod.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { loadKernel } from "../kernel/load.ts";
+import { Bell, loadLibc, ringingKernel } from "../mapping/mod.ts";
 import { type FeedClock, systemClock } from "./clock.ts";
 import { Collector, type CollectorOptions } from "./collector.ts";
 import { openWebSocket } from "./socket.ts";
@@ -17,17 +18,18 @@ import type { SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_mes
 
 const TICK_MS = 100;
 
-run(workerData as WorkerStart);
+await run(workerData as WorkerStart);
 
-function run(start: WorkerStart): void {
+async function run(start: WorkerStart): Promise<void> {
   const clock = systemClock();
   const { memory, kernelName, kernelModule, arena } = start;
-  const kernel = loadKernel({
+  const loaded = loadKernel({
     name: kernelName,
     memory,
     ...(kernelModule === undefined ? {} : { wasmBytes: kernelModule }),
   });
-  kernel.arenaInit(arena.address, arena.bytes);
+  loaded.arenaInit(arena.address, arena.bytes);
+  const kernel = await ringing(loaded, start);
   const collector = build(start, kernel, clock);
   if (collector === undefined) {
     return;
@@ -50,6 +52,11 @@ function run(start: WorkerStart): void {
       tell({ type: "refused", message: error.message });
     },
   );
+}
+
+/** The kernel that also wakes readers in other processes, when there may be any. */
+async function ringing(kernel: Kernel, { memory, readers }: WorkerStart): Promise<Kernel> {
+  return readers === undefined ? kernel : ringingKernel(kernel, new Bell(await loadLibc(), memory, readers));
 }
 
 /** @returns undefined when the instruments do not fit: another worker would meet the same */

@@ -30,6 +30,8 @@ export type SupervisorOptions = {
   /** Compiled kernel; absent for the twin. */
   readonly kernelModule?: WebAssembly.Module;
   readonly pid: number;
+  /** Where the file of an exchange's readers in other processes is mapped; absent = there are none. */
+  readonly readersOf?: (exchange: ExchangeId) => MemoryRange | undefined;
   /** The program of each worker; the collector's unless given. */
   readonly program?: () => URL;
   readonly report: (exchange: ExchangeId, report: Report) => void;
@@ -212,6 +214,7 @@ class Post {
     this.#generation += 1;
     const bytes = segmentBytes(this.#segmentConfig);
     const range = map.reserve(`segment ${this.#generation} of ${id}`, { bytes });
+    const readers = this.#options.readersOf?.(id);
     const start: WorkerStart = {
       exchange: id,
       settings,
@@ -226,6 +229,7 @@ class Post {
       segment: range,
       segmentConfig: this.#segmentConfig,
       pid,
+      ...(readers === undefined ? {} : { readers: readers.address }),
     };
     const program = this.#options.program?.() ?? workerUrl("collector_worker");
     const worker = new Worker(program, { workerData: start, name: `collector ${id}` });

@@ -26,6 +26,8 @@ export type WorkerStart = {
   readonly segment: MemoryRange;
   readonly segmentConfig: SegmentConfig;
   readonly pid: number;
+  /** Address of the mapped file of readers in other processes, who are woken through it; absent = there are none. */
+  readonly readers?: number;
 };
 
 /** From the worker. */

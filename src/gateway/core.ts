@@ -14,6 +14,7 @@ import type { GatewayLimits } from "./limits.ts";
 import type { GatewayLog } from "./log.ts";
 import { Outlet } from "./outlet.ts";
 import { answerPage } from "./pages.ts";
+import { positionOf, type SegmentPosition } from "./position.ts";
 import { Pump, type WaitAsync } from "./pump.ts";
 import { type Scheduler, SYSTEM_SCHEDULER } from "./scheduler.ts";
 import { SegmentSource } from "./segment_source.ts";
@@ -52,6 +53,8 @@ export type CoreOptions = {
   readonly transport: string;
   /** Undefined = looks at the rings by the scheduler's timers. */
   readonly waitAsync: WaitAsync | undefined;
+  /** waitAsync announces by itself that this reader sleeps: the segments are mapped read-only. Default false. */
+  readonly announces?: boolean;
   /** Default: the event loop of this thread. */
   readonly scheduler?: Scheduler;
   /** The page's files; none = `/` is 404. */
@@ -105,6 +108,7 @@ export class GatewayCore {
       parts: { sources: () => this.#sources, afterRead: () => this.#afterRead() },
       waitAsync: options.waitAsync,
       scheduler: this.#scheduler,
+      announces: options.announces ?? false,
     });
     this.#sources = options.segments().map(({ address }) => this.#attach(address));
   }
@@ -144,6 +148,11 @@ export class GatewayCore {
   stop(): void {
     this.#cancelTick();
     this.#pump.stop();
+  }
+
+  /** Where the readers of every segment stand. */
+  positions(): SegmentPosition[] {
+    return this.#sources.map((source) => positionOf(this.#workspace.memory, source));
   }
 
   /** What the `stats` channel would say now. */

@@ -10,6 +10,7 @@ import { chooseTransport } from "./choose_transport.ts";
 import { type GatewayBook, GatewayCore } from "./core.ts";
 import { completeLimits, type GatewayLimits } from "./limits.ts";
 import { type GatewayLog, SILENT_LOG } from "./log.ts";
+import type { SegmentPosition } from "./position.ts";
 import { nativeWaitAsync, type WaitAsync } from "./pump.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { StaticFiles } from "./static_files.ts";
@@ -48,6 +49,8 @@ export type GatewayOptions = {
   readonly log?: GatewayLog;
   /** Default Atomics.waitAsync; null = look by timer. */
   readonly waitAsync?: WaitAsync | null;
+  /** waitAsync announces by itself that this reader sleeps: the segments are mapped read-only. Default false. */
+  readonly announces?: boolean;
   /** Default: the event loop of this thread. */
   readonly scheduler?: Scheduler;
 };
@@ -63,6 +66,8 @@ export interface Gateway {
   stats(): StatsMessage;
   /** The book of an instrument as the gateway holds it, `depth` levels a side. @returns undefined when it has no book */
   book(instrument: string, depth?: number): GatewayBook | undefined;
+  /** Where the readers of every segment stand, by its address. */
+  positions(): SegmentPosition[];
   /** Stops within a second: clients are closed with 1001. */
   close(): Promise<void>;
 }
@@ -88,6 +93,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     server,
     transport: transport.name,
     waitAsync: options.waitAsync === null ? undefined : (options.waitAsync ?? nativeWaitAsync()),
+    announces: options.announces ?? false,
     ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
     files: options.dashboardFolder === undefined ? undefined : new StaticFiles(options.dashboardFolder),
   });
@@ -106,6 +112,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: listening.port,
     transport: transport.name,
     stats: () => core.stats(),
+    positions: () => core.positions(),
     book: (instrument, depth) => core.book(instrument, depth),
     async close() {
       core.stop();

@@ -42,6 +42,7 @@ export class Pump {
   readonly #parts: TurnParts;
   readonly #waitAsync: WaitAsync | undefined;
   readonly #scheduler: Scheduler;
+  readonly #announces: boolean;
   readonly #sleeping = new Set<SegmentSource>();
   #isScheduled = false;
   #isStopped = false;
@@ -54,15 +55,17 @@ export class Pump {
    * @param words over the linear memory
    * @param options.waitAsync Atomics.waitAsync, or undefined where the runtime has none
    * @param options.scheduler runs the turns, and the looks at the tails when there is no waitAsync
+   * @param options.announces waitAsync announces that this reader sleeps by itself: the segments are mapped read-only
    */
   constructor(
     words: Int32Array,
-    options: { parts: TurnParts; waitAsync: WaitAsync | undefined; scheduler: Scheduler },
+    options: { parts: TurnParts; waitAsync: WaitAsync | undefined; scheduler: Scheduler; announces: boolean },
   ) {
     this.#words = words;
     this.#parts = options.parts;
     this.#waitAsync = options.waitAsync;
     this.#scheduler = options.scheduler;
+    this.#announces = options.announces;
   }
 
   /** Asks for a turn as soon as the event loop comes round. */
@@ -126,7 +129,9 @@ export class Pump {
     // First wait, then announce, then look: announced earlier, a producer could take the word for a reader that has not
     // begun to wait, wake nobody, and leave this one asleep (test/model/wait.pml). The look is also for trades, which do
     // not move the word that is waited on.
-    Atomics.store(this.#words, (source.view.address + HEADER_WAITING) >>> 2, 1);
+    if (!this.#announces) {
+      Atomics.store(this.#words, (source.view.address + HEADER_WAITING) >>> 2, 1);
+    }
     return source.isBehind ? "behind" : "asleep";
   }
 

@@ -52,6 +52,8 @@ export type SourceCounts = Record<"lostDeltas" | "lostTrades" | "unknownIds" | "
 /** One segment being consumed. */
 export class SegmentSource {
   readonly view: SegmentView;
+  /** Addresses of the blocks of both readers. */
+  readonly readers: { readonly deltas: number; readonly trades: number };
   readonly counts: SourceCounts = { lostDeltas: 0, lostTrades: 0, unknownIds: 0, joins: 0, joinFailures: 0 };
   readonly #workspace: Workspace;
   readonly #instruments: Instruments;
@@ -59,8 +61,6 @@ export class SegmentSource {
   readonly #log: GatewayLog;
   readonly #limits: GatewayLimits;
   readonly #joiner: ReplicaJoiner;
-  readonly #deltaReader: number;
-  readonly #tradeReader: number;
   readonly #heartbeat: HeartbeatWatch;
   readonly #bindings = new Map<number, Binding>();
   readonly #joins = new Map<Binding, number>();
@@ -97,8 +97,7 @@ export class SegmentSource {
       scratch: workspace.joinDeltas,
       scratchRecords: workspace.batchRecords,
     });
-    this.#deltaReader = this.#createReader(RING_DELTAS);
-    this.#tradeReader = this.#createReader(RING_TRADES);
+    this.readers = { deltas: this.#createReader(RING_DELTAS), trades: this.#createReader(RING_TRADES) };
     this.refresh();
   }
 
@@ -116,8 +115,8 @@ export class SegmentSource {
   get isBehind(): boolean {
     const low = (address: number) => Atomics.load(this.#workspace.words, address >>> 2) >>> 0;
     return (
-      low(this.view.address + HEADER_DELTA_TAIL) !== this.#workspace.u32(this.#deltaReader + READER_CURSOR) ||
-      low(this.view.address + HEADER_TRADE_TAIL) !== this.#workspace.u32(this.#tradeReader + READER_CURSOR)
+      low(this.view.address + HEADER_DELTA_TAIL) !== this.#workspace.u32(this.readers.deltas + READER_CURSOR) ||
+      low(this.view.address + HEADER_TRADE_TAIL) !== this.#workspace.u32(this.readers.trades + READER_CURSOR)
     );
   }
 
@@ -249,7 +248,7 @@ export class SegmentSource {
   #join(binding: Binding, nowMs: number): void {
     const { instrument } = binding;
     instrument.loadExponents();
-    const until = readCount(this.#workspace.memory, this.#deltaReader + READER_CURSOR);
+    const until = readCount(this.#workspace.memory, this.readers.deltas + READER_CURSOR);
     const outcome = this.#joiner.join(instrument.book.replica.address, { entry: binding.entry, until });
     instrument.book.restart();
     if (outcome.kind === "joined") {
@@ -307,7 +306,7 @@ export class SegmentSource {
 
   #pollDeltas(): void {
     const { kernel, deltas, batchRecords } = this.#workspace;
-    const count = kernel.readerPoll(this.#deltaReader, deltas, batchRecords);
+    const count = kernel.readerPoll(this.readers.deltas, deltas, batchRecords);
     if (count === POLL_LAPPED) {
       this.#afterLap();
       return;
@@ -340,9 +339,9 @@ export class SegmentSource {
 
   #pollTrades(): void {
     const { kernel, trades, batchRecords } = this.#workspace;
-    const count = kernel.readerPoll(this.#tradeReader, trades, batchRecords);
+    const count = kernel.readerPoll(this.readers.trades, trades, batchRecords);
     if (count === POLL_LAPPED) {
-      this.counts.lostTrades = readCount(this.#workspace.memory, this.#tradeReader + READER_LOST);
+      this.counts.lostTrades = readCount(this.#workspace.memory, this.readers.trades + READER_LOST);
       for (const binding of this.bindings()) {
         this.#events.tradesInterrupted(binding.instrument, RESET_REASONS.lapped);
       }
@@ -384,7 +383,7 @@ export class SegmentSource {
   }
 
   #afterLap(): void {
-    this.counts.lostDeltas = readCount(this.#workspace.memory, this.#deltaReader + READER_LOST);
+    this.counts.lostDeltas = readCount(this.#workspace.memory, this.readers.deltas + READER_LOST);
     for (const binding of this.bindings()) {
       binding.instrument.book.replica.clear();
       binding.instrument.book.restart();

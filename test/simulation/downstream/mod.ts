@@ -1,0 +1,154 @@
+/**
+ * Everything behind the rings in one thread on virtual time: the real gateway core over a transport in memory, and real
+ * clients that read promptly, slowly, or are cut off and come back. What goes wrong on the way is drawn from one source of
+ * randomness, so that a run is a function of its seed.
+ * Bad case: whoever drives the clock forgets `stop`; timers of clients and hub would go on for ever.
+ */
+import type { Clock } from "../../../src/emulator/clock.ts";
+import { GatewayCore } from "../../../src/gateway/core.ts";
+import { completeLimits, type GatewayLimits } from "../../../src/gateway/limits.ts";
+import { type GatewayLog, SILENT_LOG } from "../../../src/gateway/log.ts";
+import type { Kernel } from "../../../src/kernel/kernel.ts";
+import { STREAM_PATHS } from "../../../src/wire/protocol.ts";
+import { Damage, type DamageCounts, type DownstreamFaults } from "./faults.ts";
+import { HubThread } from "./hub_thread.ts";
+import { MemoryTransport } from "./memory_transport.ts";
+import { repeat } from "./repeat.ts";
+import { type ClientKind, SimClient } from "./sim_client.ts";
+
+export { CALM, type DamageCounts, type DownstreamFaults, ROUGH } from "./faults.ts";
+export type { ClientKind, SimBook, SimClient, SimClientCounts } from "./sim_client.ts";
+
+/** Small enough that slow clients and large books meet the limits. */
+const LIMITS: Partial<GatewayLimits> = {
+  backlogBytesMax: 65_536,
+  snapshotWindowBytes: 32_768,
+  backpressureBytesMax: 4_194_304,
+};
+
+const KINDS: readonly [ClientKind, ...ClientKind[]] = ["prompt", "slow", "resuming"];
+
+/** How to start a downstream. */
+export type DownstreamOptions = {
+  /** Of the hub, its arena initialised. */
+  readonly kernel: Kernel;
+  /** The segments that there are now. */
+  readonly segments: () => readonly { readonly address: number }[];
+  readonly clock: Clock;
+  /** 0 ≤ x < 1 */
+  readonly random: () => number;
+  /** How many; prompt, slow and resuming ones take turns, every fourth reads JSON. */
+  readonly clients: number;
+  readonly faults: DownstreamFaults;
+  readonly limits?: Partial<GatewayLimits>;
+  readonly log?: GatewayLog;
+};
+
+/** Sums since the start, over all clients that there are and were. */
+export type DownstreamCounts = DamageCounts & {
+  /** Checks that failed in clients: version chain, hash, consistency, unreadable book messages, exponents. */
+  mismatches: number;
+  /** Books that clients asked for again; the hub's answers are counted as `resets` only when it told one. */
+  resyncs: number;
+  /** Resets that clients were told. */
+  resets: number;
+  reconnects: number;
+  /** Frames that clients could not read. */
+  malformed: number;
+  /** Checks that failed in the hub's own replicas. */
+  hubFailures: number;
+  /** Records that the hub's readers lost. */
+  hubLost: number;
+  hubSleeps: number;
+};
+
+/** A running downstream. */
+export type Downstream = {
+  readonly hub: GatewayCore;
+  readonly clients: readonly SimClient[];
+  counts(): DownstreamCounts;
+  /** The hub's thread runs nothing for so long: its readers may be lapped. @param ms of virtual time */
+  sleepHub(ms: number): void;
+  readonly isHubAsleep: boolean;
+  /** From here on nothing goes wrong any more: no damage, cuts or sleeps; slow clients stay slow. */
+  endFaults(): void;
+  /** Stops hub and clients; nothing is told. */
+  stop(): void;
+};
+
+/** Starts hub and clients; everything happens on the clock from here on. */
+export function startDownstream(options: DownstreamOptions): Downstream {
+  const { clock, random, faults } = options;
+  const thread = new HubThread(clock);
+  const transport = new MemoryTransport({ clock, thread, random });
+  const limits = completeLimits({ ...LIMITS, ...options.limits });
+  const hub = new GatewayCore({
+    kernel: options.kernel,
+    segments: options.segments,
+    limits,
+    now: clock.now,
+    log: options.log ?? SILENT_LOG,
+    server: "simulation",
+    transport: "memory",
+    waitAsync: undefined,
+    scheduler: thread.scheduler,
+  });
+  hub.start(
+    transport.listen({ host: "memory", port: 0, webSocketPaths: STREAM_PATHS, ...limits, handlers: hub.handlers() }),
+  );
+  const damage = new Damage({ faults, random });
+  const clients = Array.from({ length: options.clients }, (_, index) => {
+    const kind = KINDS[index % KINDS.length] ?? KINDS[0];
+    const form = index % 4 === 3 ? "json" : "binary";
+    return new SimClient({ kind, form, clock, random, faults, damage, transport });
+  });
+  const cancelSleeps = repeat({ clock, random, everyMs: faults.sleepEveryMs }, () =>
+    thread.sleep(random() * faults.sleepMs),
+  );
+  return {
+    hub,
+    clients,
+    counts: () => countAll({ hub, clients, damage, thread }),
+    sleepHub: (ms) => thread.sleep(ms),
+    get isHubAsleep() {
+      return thread.isAsleep;
+    },
+    endFaults() {
+      cancelSleeps();
+      damage.end();
+      for (const client of clients) {
+        client.endFaults();
+      }
+    },
+    stop() {
+      cancelSleeps();
+      for (const client of clients) {
+        client.stop();
+      }
+      hub.stop();
+      thread.stop();
+    },
+  };
+}
+
+function countAll(parts: {
+  hub: GatewayCore;
+  clients: readonly SimClient[];
+  damage: Damage;
+  thread: HubThread;
+}): DownstreamCounts {
+  const { hub, clients, damage, thread } = parts;
+  const sum = (read: (client: SimClient) => number): number => clients.reduce((total, one) => total + read(one), 0);
+  const stats = hub.stats();
+  return {
+    ...damage.counts,
+    mismatches: sum(({ counts }) => counts.mismatches),
+    resyncs: sum(({ counts }) => counts.resyncs),
+    resets: sum(({ counts }) => counts.resets),
+    reconnects: sum(({ counts }) => counts.reconnects),
+    malformed: sum(({ counts }) => counts.malformed),
+    hubFailures: stats.instruments.reduce((total, { replicaFailures }) => total + replicaFailures, 0),
+    hubLost: stats.exchanges.reduce((total, { totals }) => total + totals.lost, 0),
+    hubSleeps: thread.sleeps,
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * One client of the stream: the real one of src/client, on a connection in memory, with what it saw counted.
+ * Bad case: a client that is asked for its book between two checks; `provedVersion` says how far the hash reached.
+ */
+import { type ClientEvent, connect, type JsonLevel, type StreamClient } from "../../../src/client/mod.ts";
+import type { Clock } from "../../../src/emulator/clock.ts";
+import type { Damage, DownstreamFaults } from "./faults.ts";
+import type { MemoryConnection, Way } from "./memory_connection.ts";
+import type { MemoryTransport } from "./memory_transport.ts";
+import { memoryWebSocket } from "./memory_web_socket.ts";
+import { repeat } from "./repeat.ts";
+
+const MEMORY_BYTES = 4_194_304;
+const WINDOW_BYTES = 262_144;
+const SLOW_WINDOW_BYTES = 16_384;
+
+/** `prompt` reads at once, `slow` is bounded in its reading, `resuming` is cut off now and then. */
+export type ClientKind = "prompt" | "slow" | "resuming";
+
+/** A book as a client holds it. */
+export type SimBook = {
+  /** It says that it is right, as far as it knows. */
+  readonly synced: boolean;
+  readonly version: string;
+  /** The version at which the hash last held; up to there it must be right. */
+  readonly provedVersion: string;
+  readonly hash: number;
+  readonly bids: readonly JsonLevel[];
+  readonly asks: readonly JsonLevel[];
+};
+
+/** What a client saw. */
+export type SimClientCounts = {
+  /** Failed checks by what found them. */
+  readonly mismatchesBy: Readonly<Record<string, number>>;
+  readonly mismatches: number;
+  readonly resyncs: number;
+  readonly resets: number;
+  readonly reconnects: number;
+  readonly malformed: number;
+  readonly framesApplied: number;
+  readonly tradesMissed: number;
+};
+
+/** How to make one. */
+export type SimClientOptions = {
+  readonly kind: ClientKind;
+  readonly form: "binary" | "json";
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly faults: DownstreamFaults;
+  readonly damage: Damage;
+  readonly transport: MemoryTransport;
+};
+
+/** A client of the simulation. */
+export class SimClient {
+  readonly kind: ClientKind;
+  readonly form: "binary" | "json";
+  /** The real client. */
+  readonly stream: StreamClient;
+  readonly #mismatches: Record<string, number> = {};
+  readonly #damage: Damage;
+  readonly #cancelCuts: () => void;
+  #connection: MemoryConnection | undefined;
+
+  constructor(options: SimClientOptions) {
+    const { kind, form, clock, random, faults, damage, transport } = options;
+    this.kind = kind;
+    this.form = form;
+    this.#damage = damage;
+    const WebSocket = memoryWebSocket({
+      transport,
+      damage,
+      way: wayOf(kind, faults),
+      made: (connection) => {
+        this.#connection = connection;
+      },
+    });
+    this.stream = connect("ws://hub.memory/ws", {
+      form,
+      WebSocket,
+      memoryBytes: MEMORY_BYTES,
+      runtime: { now: clock.now, random, after: (delayMs, call) => clock.setTimer(call, delayMs) },
+    });
+    this.stream.on((event) => this.#hear(event));
+    this.stream.subscribe({ channels: ["book"], instruments: ["*:*"] });
+    this.#cancelCuts = repeat({ clock, random, everyMs: kind === "resuming" ? faults.cutEveryMs : 0 }, () =>
+      this.cut(random() >= faults.halfOpen),
+    );
+  }
+
+  get counts(): SimClientCounts {
+    const { resyncs, resets, reconnects, malformed, framesApplied, tradesMissed } = this.stream.counts;
+    const mismatches = Object.values(this.#mismatches).reduce((sum, count) => sum + count, 0);
+    return {
+      mismatchesBy: { ...this.#mismatches },
+      mismatches,
+      resyncs,
+      resets,
+      reconnects,
+      malformed,
+      framesApplied,
+      tradesMissed,
+    };
+  }
+
+  /** The book of an instrument, `depth` levels a side; undefined while it has none. */
+  book(instrument: string, depth?: number): SimBook | undefined {
+    const book = this.stream.book(instrument, depth);
+    if (book === undefined) {
+      return undefined;
+    }
+    const { isSynced, version, provedVersion, hash, bids, asks } = book;
+    return { synced: isSynced, version, provedVersion, hash, bids, asks };
+  }
+
+  /** Cuts its connection, if there is one. @param isTold false: neither end hears of it */
+  cut(isTold: boolean): void {
+    if (this.#connection?.isOpen === true) {
+      this.#damage.counts.cuts += 1;
+      this.#damage.counts.halfOpen += isTold ? 0 : 1;
+      this.#connection.cut(isTold);
+    }
+  }
+
+  /** It is cut off no more. */
+  endFaults(): void {
+    this.#cancelCuts();
+  }
+
+  /** Closes for good. */
+  stop(): void {
+    this.#cancelCuts();
+    this.stream.close();
+  }
+
+  #hear(event: ClientEvent): void {
+    if (event.type === "resync") {
+      this.#mismatches[event.reason] = (this.#mismatches[event.reason] ?? 0) + 1;
+    }
+  }
+}
+
+function wayOf(kind: ClientKind, faults: DownstreamFaults): Way {
+  const { delayMs, slowBytesPerMs, stall, stallMs } = faults;
+  return kind === "slow"
+    ? { delayMs, windowBytes: SLOW_WINDOW_BYTES, bytesPerMs: slowBytesPerMs, stall, stallMs }
+    : { delayMs, windowBytes: WINDOW_BYTES, bytesPerMs: Number.POSITIVE_INFINITY, stall: 0, stallMs: 0 };
+}
