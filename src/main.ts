@@ -4,12 +4,16 @@
  */
 import { Command, CommanderError } from "commander";
 import { packageVersion } from "./assets.ts";
+import { addCollect } from "./commands/collect.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEmulate } from "./commands/emulate.ts";
+import { addGateway } from "./commands/gateway.ts";
+import { addInspect } from "./commands/inspect.ts";
 import { addProbe } from "./commands/probe.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addServe } from "./commands/serve.ts";
 import { ConfigError, ConnectionError, DecodeError } from "./errors.ts";
+import { MappingError } from "./mapping/errors.ts";
 
 const STATUS_FAILED = 1;
 const STATUS_UNUSABLE = 2;
@@ -22,7 +26,7 @@ function buildProgram(): Command {
     .showHelpAfterError("(add --help for what can be used)")
     .exitOverride()
     .addHelpText("after", HELP);
-  for (const add of [addDemo, addServe, addEmulate, addReplay, addProbe]) {
+  for (const add of [addDemo, addServe, addCollect, addGateway, addInspect, addEmulate, addReplay, addProbe]) {
     add(program);
   }
   return program;
@@ -36,8 +40,8 @@ async function main(words: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? 0 : STATUS_UNUSABLE;
     }
-    const isExpected = error instanceof ConfigError || error instanceof ConnectionError || error instanceof DecodeError;
-    process.stderr.write(`${isExpected ? error.message : describe(error)}\n`);
+    const isExpected = [ConfigError, ConnectionError, DecodeError, MappingError].some((kind) => error instanceof kind);
+    process.stderr.write(`${isExpected && error instanceof Error ? error.message : describe(error)}\n`);
     return error instanceof ConfigError || error instanceof DecodeError ? STATUS_UNUSABLE : STATUS_FAILED;
   }
 }

@@ -156,8 +156,10 @@ Examples:
   alphapulse emulate --faults faults.toml --truth
 
 Truth: GET <truth>/{symbol}?sequence=N or ?time=RFC3339 (neither: the newest) answers {sequence, time, bids, asks, digest}:
-  the book that a correct client holds then; depth=10 levels a side (Kraken's default), levels=, lowest= and highest= prices.
-Faults: GET <rest>/faults answers {counts, total, entries}: what was injected, where and when. A script, as TOML:
+  the book that a correct client holds then: Kraken at the depth subscribed last, Binance within the range of the largest
+  depth answer. depth= levels a side, lowest= and highest= prices choose another part.
+Faults: GET <rest>/faults answers {counts, total, entries}: what was injected, where and when, and which events of the
+  true book it hid or altered. A script, as TOML:
 
 ${FAULTS_EXAMPLE.replace(/^(?=.)/gm, "  ")}
   Targets: exchange, instrument ("*": whichever comes, that one alone; none: the whole connection), connection (from 1),

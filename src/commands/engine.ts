@@ -8,6 +8,7 @@ import { ConfigError } from "../errors.ts";
 import { collectorRanges, Supervisor } from "../feed/supervisor.ts";
 import { type Gateway, type GatewayLimits, startGateway } from "../gateway/mod.ts";
 import { loadKernel } from "../kernel/load.ts";
+import { ExportedMap } from "../mapping/mod.ts";
 import { MemoryMap, memoryBytes } from "../segment/memory_map.ts";
 import type { Log } from "./log.ts";
 
@@ -25,6 +26,8 @@ export type Engine = {
 export type EngineOptions = {
   /** Compiled already; absent = it is compiled now, unless the twin is wanted. */
   readonly kernelModule?: WebAssembly.Module | undefined;
+  /** The memory, with room for the ranges of the collectors and the gateway's arena. Absent = it is made. */
+  readonly map?: MemoryMap;
   /** How long the gateway waits for the collectors to check their instruments, ms. */
   readonly patienceMs?: number;
 };
@@ -43,8 +46,7 @@ export function compileKernel(config: Config): WebAssembly.Module | undefined {
  */
 export async function startEngine(config: Config, log: Log, options: EngineOptions = {}): Promise<Engine> {
   const exchanges = selectExchanges(config);
-  const ranges = collectorRanges(config, exchanges);
-  const map = createMap([...ranges, config.gateway.arenaBytes]);
+  const map = options.map ?? createMap([...collectorRanges(config, exchanges), config.gateway.arenaBytes]);
   const kernelModule = options.kernelModule ?? compileKernel(config);
   const shared = kernelModule === undefined ? {} : { kernelModule };
   const supervisor = new Supervisor({
@@ -53,6 +55,7 @@ export async function startEngine(config: Config, log: Log, options: EngineOptio
     exchanges,
     ...shared,
     pid: process.pid,
+    ...(map instanceof ExportedMap ? { readersOf: (exchange) => map.readersOf(exchange) } : {}),
     report: (exchange, { level, text, native }) => log[level]({ exchange, instrument: native }, text),
   });
   const checked = supervisor.start();
@@ -120,7 +123,7 @@ export function createMap(ranges: readonly number[]): MemoryMap {
 }
 
 /** Without a built page the stream still works. */
-function pageFolder(log: Log): { dashboardFolder?: string } {
+export function pageFolder(log: Log): { dashboardFolder?: string } {
   try {
     return { dashboardFolder: dashboardFolder() };
   } catch (error) {

@@ -1,11 +1,14 @@
 /**
- * `alphapulse serve`: live collectors and the gateway in one process; `--record` also writes captures.
+ * `alphapulse serve`: live collectors and the gateway in one process; `--record` also writes captures. Other processes can
+ * read its segments, unless this machine cannot share memory or other collectors hold the names already.
  * Bad case: an instrument that an exchange does not list; refused at start with the nearest names.
  */
 import type { Command } from "commander";
-import { startEngine } from "./engine.ts";
+import { ExportedMap } from "../mapping/mod.ts";
+import { type Engine, startEngine } from "./engine.ts";
 import { openLog } from "./log.ts";
 import { addCommonFlags, addExchangeFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
+import { addDirectoryFlag, openMap } from "./shared_memory.ts";
 import { runUntilStopped } from "./shutdown.ts";
 
 /** Adds the command. */
@@ -15,15 +18,37 @@ export function addServe(program: Command): void {
     .description("Collect live market data and serve stream, health and page.")
     .option("--record <directory>", "also write everything that is sent and received as captures")
     .addHelpText("after", HELP);
-  addCommonFlags(addGatewayFlags(addExchangeFlags(command))).action(serve);
+  addCommonFlags(addDirectoryFlag(addGatewayFlags(addExchangeFlags(command)))).action(serve);
 }
 
 async function serve(flags: SharedFlags): Promise<void> {
   const config = commandConfig(flags);
   const log = openLog(config.logLevel);
-  const engine = await startEngine(config, log);
-  process.stdout.write(`AlphaPulse: ${engine.gateway.url}/\n`);
-  await runUntilStopped(() => engine.close(), engine.refused);
+  const map = await openMap(config, log, {
+    patienceMs: 0,
+    others: [config.gateway.arenaBytes],
+    onLost: (exchange) => {
+      const id = config.exchange.find((one) => one === exchange);
+      log.error(`The segment of ${exchange} was taken away or replaced: making another`);
+      if (id !== undefined) {
+        engine?.supervisor.replace(id);
+      }
+    },
+  });
+  let engine: Engine | undefined;
+  const release = () => (map instanceof ExportedMap ? map.close() : undefined);
+  try {
+    engine = await startEngine(config, log, { map });
+  } catch (error) {
+    release();
+    throw error;
+  }
+  const { gateway, refused, close } = engine;
+  process.stdout.write(`AlphaPulse: ${gateway.url}/\n`);
+  await runUntilStopped(async () => {
+    await close();
+    release();
+  }, refused);
 }
 
 const HELP = `

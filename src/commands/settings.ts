@@ -17,6 +17,7 @@ export type SharedFlags = {
   kernel?: string;
   logLevel?: string;
   record?: string;
+  directory?: string;
 };
 
 /** Flags by the setting that they stand for. */
@@ -28,6 +29,7 @@ const SETTING_BY_FLAG: Readonly<Record<string, keyof SharedFlags>> = {
   kernel: "kernel",
   log_level: "logLevel",
   "record.directory": "record",
+  "segment.directory": "directory",
 };
 
 /** Adds `--config`, `--set`, `--kernel`, `--log-level`. */

@@ -106,15 +106,17 @@ export class CoinbaseExchange implements Protocol {
       const frame = frames.snapshotFrame(book, this.#market.stampOf(book));
       session.connection.send(frame, { kind: "snapshot", symbol: product, event: publishedEvent(book) });
     }
-    const last = book.history.at(-1);
+    const last = book.told.at(-1);
     if (channel === "matches" && last !== undefined) {
       session.connection.send(this.#match("last_match", book, last), { kind: "trade", symbol: product });
     }
   }
 
-  /** What a heartbeat says of a product in the synthetic market. */
+  /** What a heartbeat says of a product in the synthetic market: trades that wait for their batch are not told yet. */
   lastTrade(product: string): frames.LastTrade | undefined {
-    return this.#books.get(product);
+    const book = this.#books.get(product);
+    const pending = book?.fills[0];
+    return pending === undefined ? book : { tradeId: pending.id - 1, sequence: pending.sequence - 1 };
   }
 
   about({ path }: RestRequest): RestAbout {

@@ -121,7 +121,7 @@ export class Kraken implements Protocol, KrakenHost {
     const market = this.#market;
     if (book !== undefined && market !== undefined) {
       const stamp = (atUs: number): number => market.stamp(atUs);
-      const frame = frames.tradeFrame("snapshot", book.instrument, { fills: book.history, stamp });
+      const frame = frames.tradeFrame("snapshot", book.instrument, { fills: book.told, stamp });
       session.connection.send(frame, { kind: "trade", symbol });
     }
   }

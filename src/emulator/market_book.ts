@@ -112,6 +112,11 @@ export class MarketBook {
     this.fills = [];
   }
 
+  /** The last trades that were published: those whose batch is still pending are not told to anybody. */
+  get told(): readonly Fill[] {
+    return this.history.slice(0, this.history.length - this.fills.length);
+  }
+
   /** The levels of one side. */
   ladder(side: BookSide): Ladder {
     return side === BID ? this.bids : this.asks;

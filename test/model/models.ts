@@ -6,7 +6,7 @@
 import type { Defines } from "./spin.ts";
 
 /** The models of this folder. */
-export type ModelFile = "ring.pml" | "join.pml" | "wait.pml";
+export type ModelFile = "ring.pml" | "join.pml" | "wait.pml" | "park.pml";
 
 /** What a violated property looks like in the verifier's report. */
 export const PROPERTIES = {
@@ -55,6 +55,7 @@ export const SIZES: readonly Size[] = [
   },
   { name: "join on a ring of two, with a Reset", model: "join.pml", defines: { CAPACITY: 2, RECORDS: 5 } },
   { name: "wait", model: "wait.pml", defines: {} },
+  { name: "park", model: "park.pml", defines: {} },
   {
     name: "ring, three laps",
     model: "ring.pml",
@@ -110,4 +111,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   { bug: "NO_LOOK", model: "wait.pml", defines: ONE_READER, violates: "awake" },
   { bug: "ANNOUNCED_FIRST", model: "wait.pml", defines: ONE_READER, violates: "awake" },
   { bug: "STORES_REORDERED", model: "wait.pml", defines: ONE_READER, violates: "awake" },
+  { bug: "TAIL_NOT_DRAINED", model: "park.pml", defines: ONE_READER, violates: "awake" },
+  { bug: "NO_LOOK", model: "park.pml", defines: ONE_READER, violates: "awake" },
+  { bug: "TICKET_REUSED", model: "park.pml", defines: {}, violates: "awake" },
+  { bug: "STORES_REORDERED", model: "park.pml", defines: ONE_READER, violates: "awake" },
 ];

@@ -1,0 +1,100 @@
+/**
+ * `alphapulse gateway`: stream, health and page alone, reading the segments that collectors in other processes write. It
+ * finds them in the directory, follows their epochs, and may run several times at once; it can disturb no collector.
+ * Bad case: no collector yet; it is up all the same, and serves each instrument as soon as its segment appears.
+ */
+import type { Command } from "commander";
+import { packageVersion } from "../assets.ts";
+import type { Config } from "../config/mod.ts";
+import { type GatewayLimits, startGateway } from "../gateway/mod.ts";
+import { loadKernel } from "../kernel/load.ts";
+import { CommonSleep, loadLibc, SegmentFollower, STALE_MS } from "../mapping/mod.ts";
+import { MEMORY_BYTES_MAX, MemoryMap } from "../segment/memory_map.ts";
+import { compileKernel, pageFolder } from "./engine.ts";
+import { GatewayPlaces } from "./gateway_places.ts";
+import { type Log, openLog } from "./log.ts";
+import { addCommonFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
+import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
+import { runUntilStopped } from "./shutdown.ts";
+
+/** How often the gateway says where it stands. */
+const REPORT_MS = 100;
+
+/** Adds the command. */
+export function addGateway(program: Command): void {
+  const command = program
+    .command("gateway")
+    .description("Serve stream, health and page from the segments that collectors in other processes write.")
+    .addHelpText("after", HELP);
+  addCommonFlags(addDirectoryFlag(addGatewayFlags(command))).action(gateway);
+}
+
+async function gateway(flags: SharedFlags): Promise<void> {
+  const config = commandConfig(flags);
+  const log = openLog(config.logLevel);
+  const libc = await loadLibc();
+  const map = new MemoryMap(MEMORY_BYTES_MAX);
+  const { arenaBytes, ...limits } = config.gateway;
+  const arena = map.reserve("arena of the gateway", { bytes: arenaBytes });
+  const module = compileKernel(config);
+  const kernel = loadKernel({
+    name: config.kernel,
+    memory: map.memory,
+    ...(module === undefined ? {} : { wasmBytes: module }),
+  });
+  kernel.arenaInit(arena.address, arena.bytes);
+  const follower = new SegmentFollower({ libc, map, ...directoryOf(config) });
+  const sleep = new CommonSleep(libc, {
+    memory: map.memory,
+    readersOf: (segment) => follower.attachments.find(({ view }) => view.address === segment)?.readers ?? 0,
+  });
+  const running = await startGateway({
+    kernel,
+    segments: () => follow(follower, log),
+    host: config.host,
+    port: config.port,
+    ...pageFolder(log),
+    server: `alphapulse/${packageVersion()}`,
+    limits: patient(limits),
+    waitAsync: (word, timeoutMs) => sleep.wait(word, timeoutMs),
+    announces: true,
+    log: {
+      info: (text) => log.info(text),
+      warn: (text) => log.warn(text),
+      error: (text) => log.error(text),
+    },
+  });
+  process.stdout.write(`AlphaPulse gateway: ${running.url}/\n`);
+  const places = new GatewayPlaces(map);
+  const timer = setInterval(() => places.report(follower.attachments, running.positions()), REPORT_MS);
+  await runUntilStopped(async () => {
+    clearInterval(timer);
+    places.leave();
+    await running.close();
+  });
+}
+
+/** A producer in another process can be killed at any time: its silence is shown within half a second. */
+function patient(limits: Omit<Config["gateway"], "arenaBytes">): GatewayLimits {
+  return { ...limits, heartbeatStaleMs: Math.min(limits.heartbeatStaleMs, STALE_MS) };
+}
+
+/** The segments that are there now. */
+function follow(follower: SegmentFollower, log: Log): { address: number }[] {
+  for (const change of follower.look()) {
+    if (change.kind === "refused") {
+      log.error(`Cannot serve ${change.path}: ${change.reason}`);
+    } else {
+      const { file, view } = change.attachment;
+      const what = change.kind === "attached" ? "Serving" : change.why === "gone" ? "No longer serving" : "Leaving";
+      log.info(`${what} ${file.name}, epoch ${view.header.epoch} of pid ${view.header.pid}`);
+    }
+  }
+  return follower.attachments.map(({ view }) => ({ address: view.address }));
+}
+
+const HELP = `
+Examples:
+  alphapulse gateway                                      every segment in /dev/shm/alphapulse, on port 8765
+  alphapulse gateway --port 8766                          another one beside it
+  alphapulse collect --exchange kraken & alphapulse collect --exchange binance & alphapulse gateway`;

@@ -1,0 +1,77 @@
+/**
+ * What the commands that share memory between processes have in common: the flag for the directory, and the choice of the
+ * memory that segments lie in. Bad case: a machine that cannot share; `serve` goes on with threads and says what is
+ * missing, `collect` and `gateway` cannot.
+ */
+import type { Command } from "commander";
+import { type Config, selectExchanges } from "../config/mod.ts";
+import { collectorRanges } from "../feed/supervisor.ts";
+import { ExportedMap, MappingError, type Shard, segmentDirectory, shardOf, WHOLE } from "../mapping/mod.ts";
+import { memoryBytes } from "../segment/memory_map.ts";
+import { createMap } from "./engine.ts";
+import type { Log } from "./log.ts";
+
+/** Adds `--directory`. */
+export function addDirectoryFlag(command: Command): Command {
+  return command.option(
+    "--directory <folder>",
+    "where segment files stand (default: /dev/shm/alphapulse; also: ALPHAPULSE_SEGMENT_DIRECTORY)",
+  );
+}
+
+/** The directory of segments, and whether the user named it. */
+export function directoryOf(config: Config): { directory: string; isExplicit: boolean } {
+  const explicit = config.segment.directory;
+  return { directory: segmentDirectory({ explicit }), isExplicit: explicit !== "" };
+}
+
+/** The exchanges that run, each with the instruments of one shard. */
+export function selectShard(config: Config, shard: Shard) {
+  return selectExchanges(config).map((selected) => ({
+    ...selected,
+    instruments: shardOf(selected.instruments, shard),
+  }));
+}
+
+/** How a memory is exported. */
+export type ExportWishes = {
+  readonly shard?: Shard;
+  /** How long another may hold a name. */
+  readonly patienceMs: number;
+  readonly onLost: (exchange: string) => void;
+  /** Bytes of ranges beside those of the collectors. */
+  readonly others?: readonly number[];
+};
+
+/**
+ * A memory whose segments other processes can read.
+ * @throws MappingError when this machine cannot, or a name is held by another
+ * @throws ConfigError when so much cannot be had
+ */
+export async function openExportedMap(config: Config, wishes: ExportWishes): Promise<ExportedMap> {
+  const { shard = WHOLE, others = [] } = wishes;
+  const exchanges = selectShard(config, shard);
+  const ids = exchanges.map(({ id }) => id);
+  const bytes = memoryBytes([...collectorRanges(config, exchanges), ...ExportedMap.extraRanges(ids), ...others]);
+  return await ExportedMap.open(bytes, {
+    ...directoryOf(config),
+    exchanges: ids,
+    shard,
+    patienceMs: wishes.patienceMs,
+    pid: process.pid,
+    onLost: wishes.onLost,
+  });
+}
+
+/** The same, or memory for this process alone, with a line in the log that says why. */
+export async function openMap(config: Config, log: Log, wishes: ExportWishes) {
+  try {
+    return await openExportedMap(config, wishes);
+  } catch (error) {
+    if (!(error instanceof MappingError)) {
+      throw error;
+    }
+    log.warn(`Going on for this process alone: ${error.message}`);
+    return createMap([...collectorRanges(config, selectExchanges(config)), ...(wishes.others ?? [])]);
+  }
+}

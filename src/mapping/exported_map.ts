@@ -1,0 +1,194 @@
+/**
+ * A memory map whose segments are files: a range that a supervisor reserves for a segment is mapped over a file of its
+ * own, put into its place when the segment is live, and ordinary memory again when the supervisor releases the range.
+ * The supervisor works on it as on any other map. Bad case: no room for a file; reserving fails with the reason, as it
+ * does when the memory has no room.
+ */
+import {
+  HEADER_BYTES,
+  HEADER_MAGIC,
+  HEADER_SHARD_COUNT,
+  HEADER_SHARD_INDEX,
+  HEADER_STATE,
+  MAGIC_LOW,
+  SEGMENT_STATE_INITIALISING,
+} from "../../assembly/layout.ts";
+import { MemoryMap, type MemoryRange } from "../segment/memory_map.ts";
+import { MappingError } from "./errors.ts";
+import { type Libc, loadLibc } from "./libc.ts";
+import { type Shard, WHOLE } from "./names.ts";
+import { READERS_BYTES } from "./readers_file.ts";
+import { unmapRegion } from "./region.ts";
+import { type PendingSegment, SegmentHome } from "./segment_home.ts";
+
+/** How a map is exported. */
+export type ExportOptions = {
+  readonly directory: string;
+  readonly isExplicit: boolean;
+  readonly exchanges: readonly string[];
+  readonly shard?: Shard;
+  readonly patienceMs: number;
+  readonly pid: number;
+  /** A segment is no longer in its place although its producer lives: it should be made anew. */
+  readonly onLost?: (exchange: string) => void;
+};
+
+/** How a supervisor names the range of a segment. */
+const SEGMENT_RANGE = /^segment \d+ of (?<exchange>[a-z0-9_]+)$/;
+const LOOK_MS = 10;
+const PLACES_MS = 500;
+
+type Exported = {
+  readonly home: SegmentHome;
+  readonly range: MemoryRange;
+  readonly bytes: number;
+  pending: PendingSegment | undefined;
+};
+
+/** A map that other processes can read. Thread: the one that owns the map. */
+export class ExportedMap extends MemoryMap {
+  readonly #libc: Libc;
+  readonly #options: ExportOptions;
+  readonly #homes: ReadonlyMap<string, SegmentHome>;
+  readonly #readers = new Map<string, MemoryRange>();
+  readonly #exported = new Map<MemoryRange, Exported>();
+  readonly #words: Int32Array;
+  #timer: NodeJS.Timeout | undefined;
+  #placesAt = 0;
+
+  constructor(bytes: number, parts: { libc: Libc; options: ExportOptions; homes: Map<string, SegmentHome> }) {
+    super(bytes);
+    this.#libc = parts.libc;
+    this.#options = parts.options;
+    this.#homes = parts.homes;
+    this.#words = new Int32Array(this.memory.buffer);
+    for (const [exchange, home] of parts.homes) {
+      const range = super.reserve(`readers of ${exchange}`, { bytes: READERS_BYTES });
+      home.mapReaders(this.memory, range);
+      this.#readers.set(exchange, range);
+    }
+  }
+
+  /** Bytes that a map needs besides: the readers files. @returns bytes of each range */
+  static extraRanges(exchanges: readonly string[]): number[] {
+    return exchanges.map(() => READERS_BYTES);
+  }
+
+  /**
+   * Claims the names of all exchanges and makes the memory.
+   * @param bytes of the memory, extraRanges included
+   * @throws MappingError when this machine cannot, a name is held by another, or a directory cannot be used
+   * @throws RangeError when the memory cannot be had
+   */
+  static async open(bytes: number, options: ExportOptions): Promise<ExportedMap> {
+    const libc = await loadLibc();
+    const homes = new Map<string, SegmentHome>();
+    try {
+      for (const exchange of options.exchanges) {
+        homes.set(exchange, await SegmentHome.claim({ ...options, libc, exchange }));
+      }
+      return new ExportedMap(bytes, { libc, options, homes });
+    } catch (error) {
+      for (const home of homes.values()) {
+        home.close();
+      }
+      throw error;
+    }
+  }
+
+  /** The range that an exchange's readers file is mapped over. */
+  readersOf(exchange: string): MemoryRange | undefined {
+    return this.#readers.get(exchange);
+  }
+
+  /** @throws RangeError as MemoryMap, also when the file system has no room @throws MappingError when a file cannot be made */
+  override reserve(name: string, options: { bytes: number; align?: number }): MemoryRange {
+    const range = super.reserve(name, options);
+    const home = this.#homes.get(SEGMENT_RANGE.exec(name)?.groups?.exchange ?? "");
+    if (home === undefined) {
+      return range;
+    }
+    try {
+      const pending = home.create(this.memory, { range, bytes: options.bytes });
+      this.#exported.set(range, { home, range, bytes: options.bytes, pending });
+    } catch (error) {
+      super.release(range);
+      const hasNoRoom = error instanceof MappingError && error.reason === "no_room";
+      throw hasNoRoom ? new RangeError(error.message, { cause: error }) : error;
+    }
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    return range;
+  }
+
+  override release(range: MemoryRange): void {
+    const exported = this.#exported.get(range);
+    if (exported !== undefined) {
+      this.#exported.delete(range);
+      if (exported.pending !== undefined) {
+        exported.home.discard(exported.pending);
+      }
+      unmapRegion(this.#libc, { memory: this.memory, range });
+    }
+    super.release(range);
+  }
+
+  /** Wakes the readers of an exchange, e.g. after its segment was buried. */
+  wake(exchange: string): void {
+    this.#homes.get(exchange)?.wake();
+  }
+
+  /** Takes all segments away and gives the names back. Call it when the producers have ended. */
+  close(): void {
+    clearInterval(this.#timer);
+    for (const { home, pending } of this.#exported.values()) {
+      if (pending !== undefined) {
+        home.discard(pending);
+      }
+    }
+    for (const home of this.#homes.values()) {
+      home.close();
+    }
+    for (const range of [...this.#exported.keys(), ...this.#readers.values()]) {
+      unmapRegion(this.#libc, { memory: this.memory, range });
+    }
+    this.#exported.clear();
+    this.#readers.clear();
+  }
+
+  /** Puts segments that have been initialised meanwhile into their places; a timer does it too. */
+  publishInitialised(): void {
+    for (const exported of this.#exported.values()) {
+      if (exported.pending !== undefined && this.#isInitialised(exported.range)) {
+        this.#stampShard(exported.range);
+        exported.home.publish(exported.pending);
+        exported.pending = undefined;
+      }
+    }
+  }
+
+  #look(): void {
+    this.publishInitialised();
+    if (performance.now() - this.#placesAt > PLACES_MS) {
+      this.#placesAt = performance.now();
+      for (const [exchange, home] of this.#homes) {
+        if (!home.isInPlace) {
+          home.forget();
+          this.#options.onLost?.(exchange);
+        }
+      }
+    }
+  }
+
+  /** The producer need not know that it writes a part of an exchange. */
+  #stampShard({ address }: MemoryRange): void {
+    const { index, count } = this.#options.shard ?? WHOLE;
+    const header = new DataView(this.memory.buffer, address, HEADER_BYTES);
+    header.setUint16(HEADER_SHARD_INDEX, index, true);
+    header.setUint16(HEADER_SHARD_COUNT, count, true);
+  }
+
+  #isInitialised({ address }: MemoryRange): boolean {
+    const isMagic = Atomics.load(this.#words, (address + HEADER_MAGIC) >>> 2) === MAGIC_LOW;
+    return isMagic && Atomics.load(this.#words, (address + HEADER_STATE) >>> 2) !== SEGMENT_STATE_INITIALISING;
+  }
+}
