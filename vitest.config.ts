@@ -4,16 +4,23 @@
  * memory and the uWebSockets.js addon do not live in vitest's thread pool. At most two at a time: the tests that
  * start workers would starve each other. Bad case: integration tests load workers from dist/, so `npm test` builds first.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { OptionalPartsReporter } from "./test/support/optional_parts_reporter.ts";
 
 const jsonReport = process.env.ALPHAPULSE_TEST_REPORT;
+/** Segments of the tests never meet those of a server that runs on this machine. */
+const segments = mkdtempSync(join(tmpdir(), "alphapulse-test-segments-"));
+process.once("exit", () => rmSync(segments, { recursive: true, force: true }));
 const TIDY = ["test/unit/tidy.test.ts", "test/unit/layers.test.ts"];
 
 export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
+    env: { ALPHAPULSE_SEGMENT_DIRECTORY: segments },
     reporters: [
       "default",
       ...(jsonReport === undefined ? [] : [["json", { outputFile: jsonReport }] satisfies ["json", object]]),

@@ -34,9 +34,16 @@ export type ConfigSources = {
 export const CONFIG_FILE = "alphapulse.toml";
 
 /** Variables with our prefix that are no settings: they belong to the tests and to the choice of the file. */
-const OTHER_VARIABLES = ["CONFIG", "CAPTURES", "REQUIRE", "TEST_PARTS", "TEST_REPORT"].map(
-  (name) => ENVIRONMENT_PREFIX + name,
-);
+const OTHER_VARIABLES = [
+  "CAPTURES",
+  "CHROMIUM",
+  "CONFIG",
+  "PYTHON",
+  "RENEW",
+  "REQUIRE",
+  "TEST_PARTS",
+  "TEST_REPORT",
+].map((name) => ENVIRONMENT_PREFIX + name);
 
 /** Short names that work without the prefix. */
 const SHORT_VARIABLES: Readonly<Record<string, readonly string[]>> = { EXCHANGE: ["exchange"], SYMBOLS: ["symbols"] };

@@ -240,7 +240,7 @@ describe("other commands", () => {
   it("the example prints live spreads", async () => {
     const scene = await Scene.start(["kraken"]);
     scene.collect("kraken");
-    const example = runNode(["examples/live_spreads.mjs", "kraken", "60"], {
+    const example = runNode(["src/reader/examples/live_spreads.mjs", "kraken", "60"], {
       ALPHAPULSE_SEGMENT_DIRECTORY: scene.directory,
     });
     await expect.poll(() => example.stdout(), PATIENCE).toMatch(/kraken:BTC-USD +\d+(\.\d+)? \/ \d+(\.\d+)? {2}spread/);

@@ -3,7 +3,7 @@
  * another process. Start one first, in any order:
  *
  *   alphapulse collect --exchange kraken        (or `alphapulse serve`)
- *   node examples/live_spreads.mjs kraken [seconds]
+ *   node src/reader/examples/live_spreads.mjs kraken [seconds]
  *
  * Bad case: no collector; it waits and says so.
  */
