@@ -71,7 +71,7 @@ export const NUMBER_MUTANTS: readonly Patch[] = [
         replace: "    if (scaled <= 2 ** 63) {",
       },
     ],
-    tests: ["test/differential/stream.test.ts", "test/unit/twin_quantize.test.ts"],
+    tests: ["test/unit/mutants_numbers.test.ts"],
   },
   {
     name: "quantize-exponent-sign",
