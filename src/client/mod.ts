@@ -30,7 +30,13 @@ export type { Request } from "./subscriptions.ts";
 
 const MEMORY_BYTES = 16_777_216;
 const EVENTS_MAX = 16_384;
-const TIMING: SocketTiming = { firstDelayMs: 250, delayMsMax: 10_000, stableMs: 5000, pingMs: 15_000 };
+const TIMING: SocketTiming = {
+  firstDelayMs: 250,
+  delayMsMax: 10_000,
+  connectMs: 10_000,
+  stableMs: 5000,
+  pingMs: 15_000,
+};
 
 /** How a client connects. */
 export type ConnectOptions = {

@@ -1,7 +1,7 @@
 /**
  * A WebSocket that comes back: opened again after any close, clean ones included, with full jitter and a cap. Handlers of
  * an old socket are dropped before the next one opens, so that a late message of the old one can never be mistaken.
- * A connection on which nothing arrives although it was pinged counts as lost.
+ * A connection on which nothing arrives although it was pinged counts as lost, and so does an attempt without an answer.
  * Bad case: a server that accepts and closes at once; the delay starts over only after a connection has stayed open.
  */
 
@@ -25,6 +25,8 @@ export type SocketTiming = {
   readonly firstDelayMs: number;
   /** Longest delay of all. */
   readonly delayMsMax: number;
+  /** An attempt without an answer is given up after so long. */
+  readonly connectMs: number;
   /** A connection open for so long starts the delays over. */
   readonly stableMs: number;
   /** Silence after which a ping is sent; twice that long and the connection is lost. */
@@ -123,6 +125,9 @@ export class ReconnectingSocket {
     };
     socket.onerror = () => undefined;
     socket.onclose = ({ code, reason }) => this.#lose(`closed with ${code ?? "no code"} ${reason ?? ""}`.trim());
+    const { connectMs } = this.#timing;
+    this.#cancelTimer();
+    this.#cancelTimer = this.#runtime.after(connectMs, () => this.#lose(`no answer for ${connectMs} ms`));
   }
 
   #opened(): void {

@@ -167,7 +167,8 @@ export class Auditor {
   #ask(audited: Audited, token: number): void {
     const { exchange, rest, clock } = this.#options;
     const { machine, instrument } = audited;
-    rest.get(this.#request(exchange, instrument), { isAudit: true }).then(
+    const isWanted = () => machine.isAwaiting(token);
+    rest.get(this.#request(exchange, instrument), { isAudit: true, isWanted }).then(
       (body) => machine.answered(clock.now() / 1e6, token, body),
       (error: unknown) => {
         if (!this.#hasStopped) {

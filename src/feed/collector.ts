@@ -328,8 +328,9 @@ export class Collector {
 
   #fetchSnapshot({ native, request, token }: Extract<SyncAction, { do: "snapshot" }>): void {
     const { clock, report } = this.#options;
+    const isWanted = () => this.#sync.instrument(native)?.machine.awaitedSnapshot === token;
     this.#rest
-      .get(request)
+      .get(request, { isWanted })
       .then(
         (body) => {
           const verdict = this.#sync.snapshotArrived(native, body, { token, receivedAt: clock.now() });
@@ -338,7 +339,7 @@ export class Collector {
           }
         },
         (error: unknown) => {
-          if (!this.#hasStopped) {
+          if (!this.#hasStopped && isWanted()) {
             report({ level: "warn", text: error instanceof Error ? error.message : String(error), native });
             this.#sync.snapshotFailed(native, { token, receivedAt: clock.now() });
           }

@@ -38,6 +38,7 @@ export type RestClientOptions = {
 type Waiting = {
   readonly request: RestRequest;
   readonly isAudit: boolean;
+  readonly isWanted: () => boolean;
   readonly resolve: (body: Uint8Array) => void;
   readonly reject: (error: ConnectionError) => void;
 };
@@ -71,11 +72,15 @@ export class RestClient {
   /**
    * Gets a body as soon as the budget allows.
    * @param options.isAudit it gives way to everything else, and spends no more than the audits' part of the budget
+   * @param options.isWanted asked when its turn comes; a request that waited too long is not sent
    * @throws ConnectionError when it fails: no connection, a status other than 2xx, too large, timeout, stopped
    */
-  get(request: RestRequest, { isAudit = false }: { isAudit?: boolean } = {}): Promise<Uint8Array> {
+  get(request: RestRequest, options: { isAudit?: boolean; isWanted?: () => boolean } = {}): Promise<Uint8Array> {
+    const { isAudit = false, isWanted = () => true } = options;
     const queue = isAudit ? this.#audits : this.#queue;
-    const answer = new Promise<Uint8Array>((resolve, reject) => queue.push({ request, isAudit, resolve, reject }));
+    const answer = new Promise<Uint8Array>((resolve, reject) =>
+      queue.push({ request, isAudit, isWanted, resolve, reject }),
+    );
     this.tick();
     return answer;
   }
@@ -83,6 +88,8 @@ export class RestClient {
   /** Starts what the budget allows by now. */
   tick(): void {
     const at = this.#options.now();
+    this.#queue = this.#queue.filter(isStillWanted);
+    this.#audits = this.#audits.filter(isStillWanted);
     while (at >= this.#silentUntil) {
       const next = this.#next(at);
       if (next === undefined) {
@@ -179,6 +186,15 @@ export class RestClient {
     }
     return Buffer.concat(chunks);
   }
+}
+
+/** A request that nobody waits for any more is refused instead of sent. */
+function isStillWanted({ isWanted, reject, request }: Waiting): boolean {
+  const isKept = isWanted();
+  if (!isKept) {
+    reject(new ConnectionError(`Cannot get ${request.path}: nobody wants it any more, was waiting for its turn`));
+  }
+  return isKept;
 }
 
 function systemTimer(task: () => void, ms: number): () => void {

@@ -121,9 +121,14 @@ export class AuditMachine {
     }
   }
 
+  /** Whether the answer to a request would still be taken. */
+  isAwaiting(token: number): boolean {
+    return this.#phase.is === "asked" && token === this.#token;
+  }
+
   /** An answer came. */
   answered(at: number, token: number, body: Uint8Array): void {
-    if (this.#phase.is === "asked" && token === this.#token) {
+    if (this.isAwaiting(token)) {
       this.#patience = 0;
       this.#phase = { is: "settling", body, compareAt: at + this.#options.afterMs };
     }
@@ -131,8 +136,7 @@ export class AuditMachine {
 
   /** No answer came, or a refusal. */
   failed(at: number, token: number, why: string): readonly AuditAction[] {
-    const isAwaited = this.#phase.is === "asked" && token === this.#token;
-    return isAwaited ? this.#conclude(at, AUDIT_FAILED, { why }) : NOTHING;
+    return this.isAwaiting(token) ? this.#conclude(at, AUDIT_FAILED, { why }) : NOTHING;
   }
 
   /** Ends without a verdict. */

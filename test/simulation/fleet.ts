@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import type { Arguments } from "./arguments.ts";
-import { addReport, emptyReport, type Report } from "./report.ts";
+import { addReport, describeViolation, emptyReport, type Report } from "./report.ts";
 import { runWorld } from "./world.ts";
 
 type Task = { readonly seed: number };
@@ -96,6 +96,9 @@ class Fleet {
 
   #add(one: Report): void {
     addReport(this.report, one);
+    for (const violation of one.violations) {
+      process.stderr.write(`${describeViolation(violation)}\n`);
+    }
     const now = performance.now();
     if (now - this.#saidMs >= PROGRESS_MS) {
       this.#saidMs = now;
@@ -109,6 +112,8 @@ class Fleet {
   #lose(seed: number, found: string): void {
     const what = "a world runs to its end";
     this.report.seeds += 1;
-    this.report.violations.push({ seed, atS: 0, exchange: "", instrument: "", what, expected: "a report", found });
+    const violation = { seed, atS: 0, exchange: "", instrument: "", what, expected: "a report", found };
+    this.report.violations.push(violation);
+    process.stderr.write(`${describeViolation(violation)}\n`);
   }
 }

@@ -12,7 +12,6 @@ import { bugNamed } from "../mutation/bugs.ts";
 import { buildPatched } from "../mutation/build_patched.ts";
 import { readArguments } from "./arguments.ts";
 import { runFleet, serveFleet } from "./fleet.ts";
-import type { Violation } from "./report.ts";
 
 const ENTRY = "test/simulation/main.ts";
 
@@ -34,9 +33,6 @@ async function main(words: readonly string[]): Promise<number> {
   const startedAt = performance.now();
   const report = await runFleet(options, process.argv[1] ?? "");
   const seconds = Math.round((performance.now() - startedAt) / 1000);
-  for (const violation of report.violations) {
-    process.stderr.write(`${describe(violation)}\n`);
-  }
   const result = { ...report, seconds, date: new Date().toISOString(), commit: commit(), command: commandOf(words) };
   const text = JSON.stringify(result, null, options.isJson ? undefined : 2);
   process.stdout.write(`${text}\n`);
@@ -75,17 +71,6 @@ function run(program: string, words: readonly string[]): Promise<number> {
 /** What the copy is told: everything but the bug. */
 function withoutBug(words: readonly string[]): string[] {
   return words.filter((word, index) => !word.startsWith("--bug") && words[index - 1] !== "--bug");
-}
-
-function describe({ seed, atS, exchange, instrument, what, expected, found, trace = [] }: Violation): string {
-  const where = `${exchange} ${instrument}`.trim();
-  return [
-    ...trace.map((line) => `    ${line}`),
-    `VIOLATION seed ${seed} at ${atS.toFixed(3)} s${where === "" ? "" : `, ${where}`}: ${what}`,
-    `  expected ${expected}`,
-    `  found    ${found}`,
-    `  repeat   npm run simulate -- --seeds 1 --seed ${seed}`,
-  ].join("\n");
 }
 
 function commandOf(words: readonly string[]): string {

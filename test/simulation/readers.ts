@@ -47,7 +47,8 @@ const INTERRUPT_STEPS = 40;
 export class Readers {
   readonly #options: ReadersOptions;
   readonly #kernel: Kernel;
-  readonly #scratch: ReaderScratch;
+  /** One for each exchange: in the midst of one reader's poll another may read. */
+  readonly #scratch = new Map<ExchangeId, ReaderScratch>();
   readonly #readers = new Map<ExchangeId, SleepyReader>();
   #downstream: Downstream | undefined;
   #check: DownstreamCheck | undefined;
@@ -59,7 +60,6 @@ export class Readers {
   constructor(options: ReadersOptions) {
     this.#options = options;
     this.#kernel = this.#makeKernel("reader", READER_ARENA_BYTES);
-    this.#scratch = readerScratch(this.#kernel);
   }
 
   /** Hub and clients begin; the first segments are there. */
@@ -92,9 +92,11 @@ export class Readers {
   /** A worker publishes in a segment from here on. */
   attach(exchange: ExchangeId, address: number): void {
     const { checker, fail } = this.#options;
+    const scratch = this.#scratch.get(exchange) ?? readerScratch(this.#kernel);
+    this.#scratch.set(exchange, scratch);
     const reader = new SleepyReader(this.#kernel, {
       address,
-      scratch: this.#scratch,
+      scratch,
       events: {
         checkOf: (native) => checker.check(exchange, native),
         fail: (native, what, was) => fail({ exchange, native }, what, was),
@@ -108,6 +110,11 @@ export class Readers {
   detach(exchange: ExchangeId): void {
     this.#count(this.#readers.get(exchange));
     this.#readers.delete(exchange);
+  }
+
+  /** From here on the stream is left alone: everybody can catch up. */
+  endFaults(): void {
+    this.#downstream?.endFaults();
   }
 
   /** What hub and clients do not have yet. */

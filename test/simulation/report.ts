@@ -121,3 +121,24 @@ function addCounts(sum: Counts, one: Counts): void {
     count(sum, name, by);
   }
 }
+
+/** A violation for people: its trace, what was expected and found, and the command that repeats it. */
+export function describeViolation({
+  seed,
+  atS,
+  exchange,
+  instrument,
+  what,
+  expected,
+  found,
+  trace = [],
+}: Violation): string {
+  const where = `${exchange} ${instrument}`.trim();
+  return [
+    ...trace.map((line) => `    ${line}`),
+    `VIOLATION seed ${seed} at ${atS.toFixed(3)} s${where === "" ? "" : `, ${where}`}: ${what}`,
+    `  expected ${expected}`,
+    `  found    ${found}`,
+    `  repeat   npm run simulate -- --seeds 1 --seed ${seed}`,
+  ].join("\n");
+}

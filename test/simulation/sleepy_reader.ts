@@ -38,7 +38,7 @@ const BATCH = 64;
 const LEVELS_MAX = 512;
 const TWO_32 = 4_294_967_296;
 
-/** The memory that all readers of one kernel share. */
+/** The memory of one reader. */
 export type ReaderScratch = { readonly records: number; readonly joins: number; readonly levels: number };
 
 /** @throws RangeError when the arena is exhausted */

@@ -162,7 +162,9 @@ class World {
       stepped: (ms) => this.#trace.note(`wall clock set by ${ms} ms`),
     });
     this.#tickLater();
-    await this.#pass(this.#plan.endMs + SETTLE_MS);
+    await this.#pass(this.#plan.endMs);
+    this.#readers?.endFaults();
+    await this.#pass(SETTLE_MS);
     const deadlineMs = this.#clock.now() + PATIENCE_MS;
     while (!this.#hasSettled() && this.#clock.now() < deadlineMs) {
       await this.#pass(1000);

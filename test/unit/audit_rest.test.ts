@@ -50,6 +50,21 @@ describe("RestClient", () => {
     expect(asked).toEqual(["/first", "/snapshot", "/audit"]);
   });
 
+  it("does not send what nobody wants any more when its turn comes", async () => {
+    const { rest, asked, clock } = client();
+    let isWanted = true;
+    void rest.get({ path: "/first", weight: 10 });
+    const dropped = rest
+      .get({ path: "/late", weight: 1 }, { isWanted: () => isWanted })
+      .catch((error: unknown) => error);
+    void rest.get({ path: "/kept", weight: 1 });
+    isWanted = false;
+    clock.now = 1000;
+    rest.tick();
+    expect(asked).toEqual(["/first", "/kept"]);
+    expect(await dropped).toBeInstanceOf(ConnectionError);
+  });
+
   it("hands bodies to the recording, but not those of audits", async () => {
     const recorded: string[] = [];
     const { rest } = client({ onBody: (url) => recorded.push(url) });

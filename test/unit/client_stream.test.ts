@@ -147,6 +147,20 @@ describe("StreamClient", () => {
     expect(client.counts.reconnects).toBe(9);
   });
 
+  it("tries again when an attempt gets no answer, and not after it opened", () => {
+    const { scene, client } = start({ form: "binary" });
+    scene.pass(9999);
+    expect(client.state).toBe("connecting");
+    scene.pass(1);
+    expect(client.state).toBe("waiting");
+    const abandoned = scene.socket;
+    scene.pass(250);
+    expect([scene.sockets.length, abandoned.isClosed]).toEqual([2, true]);
+    scene.open();
+    scene.pass(10_000);
+    expect(client.state).toBe("open");
+  });
+
   it("pings when nothing arrives and gives the connection up when nothing comes back", () => {
     const { scene, client } = start();
     scene.open();
