@@ -119,6 +119,7 @@ import {
   outOfService,
   readIntegerField,
   readTradeNumbers,
+  refusesTrades,
   resolved,
   resolveInstrument,
   scaleProblem,
@@ -262,7 +263,7 @@ function applyTrade(idField: usize, relative: f64): i32 {
   if (maker != TYPE_TRUE && maker != TYPE_FALSE)
     return decodeError(maker == TYPE_NONE ? DECODE_FIELD_MISSING : DECODE_FIELD_TYPE);
   tradeSide(trade, maker == TYPE_TRUE ? AGGRESSOR_SELL : AGGRESSOR_BUY, 0);
-  if (outOfService(instrument)) return notSynced(instrument);
+  if (refusesTrades(instrument)) return notSynced(instrument);
   const scale = scaleTrade(0);
   if (scale != SCALE_OK) return scaleProblem(instrument, scale, relative);
   const written = tradeWrite(0, unixTime(relative));

@@ -123,6 +123,7 @@ import {
   readIntegerField,
   readTimeField,
   readTradeNumbers,
+  refusesTrades,
   resolved,
   resolveInstrument,
   scaleProblem,
@@ -276,7 +277,7 @@ function applyMatch(flags: u32, relative: f64): i32 {
   if (maker == 0) return decodeError(fieldType(F_SIDE) == TYPE_NONE ? DECODE_FIELD_MISSING : DECODE_FIELD_TYPE);
   tradeSide(trade, maker, flags);
   tradeTimes(trade, eventTimeValue(), optionalInteger(F_SEQUENCE));
-  if (outOfService(instrument)) return notSynced(instrument);
+  if (refusesTrades(instrument)) return notSynced(instrument);
   const scale = scaleTrade(0);
   if (scale != SCALE_OK) return scaleProblem(instrument, scale, relative);
   const written = tradeWrite(0, unixTime(relative));

@@ -29,10 +29,12 @@ import {
   DECODE_RANGE,
   DECODE_SYNTAX,
   DECODE_TIME,
+  INSTRUMENT_REASON,
   INSTRUMENT_STATE,
   LIMIT_FRAME_LEVELS,
   OUTCOME_SYMBOL_ADDRESS,
   OUTCOME_SYMBOL_LENGTH,
+  REASON_DRIFT,
   REASON_OVERFLOW,
   STATE_OUT_OF_SERVICE,
   STATE_RETIRED,
@@ -93,6 +95,12 @@ export function levelsProblem(): i32 {
 export function outOfService(target: usize): bool {
   const state = load<u32>(target, INSTRUMENT_STATE);
   return state == STATE_OUT_OF_SERVICE || state == STATE_RETIRED;
+}
+
+/** True when it takes no trades either; while only its book has another form, they go on and their ids are followed. */
+export function refusesTrades(target: usize): bool {
+  const drifts = load<u32>(target, INSTRUMENT_STATE) == STATE_OUT_OF_SERVICE;
+  return outOfService(target) && !(drifts && load<u32>(target, INSTRUMENT_REASON) == REASON_DRIFT);
 }
 
 export function notSynced(target: usize): i32 {

@@ -119,6 +119,7 @@ import {
   readIntegerField,
   readTimeField,
   readTradeNumbers,
+  refusesTrades,
   resolved,
   resolveInstrument,
   scaleProblem,
@@ -363,7 +364,7 @@ function applyTrades(relative: f64): i32 {
   for (let i: u32 = 0; i < entriesTotal(); i++) {
     const code = readTradeEntry(entryAt(i), flags);
     if (code != FINE) return code;
-    if (outOfService(resolved())) return notSynced(resolved());
+    if (refusesTrades(resolved())) return notSynced(resolved());
     const scale = scaleTrade(i);
     if (scale != SCALE_OK) return scaleProblem(resolved(), scale, relative);
   }

@@ -5,6 +5,7 @@
  * Bad case: a frame whose instrument cannot be told; then every book of its connection is in doubt.
  */
 import {
+  APPLY_BUFFER,
   APPLY_DECODE_ERROR,
   APPLY_HEARTBEAT,
   APPLY_SNAPSHOT,
@@ -47,8 +48,8 @@ export type ExchangeSyncOptions = {
   readonly opensUnknown?: boolean;
 };
 
-/** What became of a REST snapshot. */
-export type SnapshotVerdict = "applied" | "too_old" | "unreadable" | "not_wanted";
+/** What became of a REST snapshot; `early`: kept until events of its numbers come. */
+export type SnapshotVerdict = "applied" | "early" | "too_old" | "unreadable" | "not_wanted";
 
 const SCRATCH_BYTES = 256;
 
@@ -166,7 +167,9 @@ export class ExchangeSync {
       return "not_wanted";
     }
     const verdict = this.#splice(instrument, body, receivedAt);
-    if (verdict !== "applied" && token !== undefined) {
+    if (verdict === "early" && token !== undefined) {
+      this.#watch.perform(instrument, instrument.machine.snapshotEarly(receivedAt / 1e6, token), receivedAt);
+    } else if (verdict !== "applied" && token !== undefined) {
       this.snapshotFailed(native, { token, receivedAt });
     }
     return verdict;
@@ -232,7 +235,12 @@ export class ExchangeSync {
     }
     const again = () => this.#kernel.apply(decoder, address, bytes.length, receivedAt);
     const last = needsSettling(code) ? settle(this.#settler, code, { again, receivedAt }) : code;
+    const instrument = last === APPLY_BUFFER ? this.#watch.ofBlock(this.#outcome.instrument) : undefined;
     this.#desk.finish(last, { connection, bytes, receivedAt });
+    const early = instrument?.buffer.takeEarly();
+    if (instrument !== undefined && early !== undefined) {
+      this.#splice(instrument, early, receivedAt);
+    }
     return last;
   }
 
@@ -243,7 +251,11 @@ export class ExchangeSync {
     }
     const { block, buffer, connection } = instrument;
     if (!buffer.joins(sequence)) {
-      return "too_old";
+      if (!buffer.isEarly(sequence)) {
+        return "too_old";
+      }
+      buffer.keepEarly(body, sequence);
+      return "early";
     }
     this.#frame.set(body);
     const { decoder } = this.exchange.header;

@@ -24,7 +24,7 @@ export type FaultClassCase = {
   readonly isDeeper?: true;
   /** Only for levels of this part of the book. */
   readonly part?: "top" | "deep";
-  /** Only for frames of this kind. */
+  /** Only for frames of this kind; absent: those that tell levels, updates and first books. */
   readonly frame?: FaultFrame;
   readonly class: FaultClass;
   readonly shownBy: string;
@@ -168,11 +168,15 @@ export function faultClass(kind: string, exchange: ExchangeId, where: FaultPlace
     (one) =>
       (one.isDeeper === undefined || isDeeper) &&
       (one.part === undefined || one.part === where.part) &&
-      (one.frame ?? "book") === (where.frame ?? "book"),
+      (one.frame === undefined ? tellsLevels(where.frame) : one.frame === where.frame),
   );
   return found === undefined
     ? { class: entry.class, shownBy: entry.shownBy }
     : { class: found.class, shownBy: found.shownBy };
+}
+
+function tellsLevels(frame: FaultFrame = "book"): boolean {
+  return frame === "book" || frame === "snapshot";
 }
 
 function a(shownBy: string, cases?: readonly FaultClassCase[]): FaultClassEntry {

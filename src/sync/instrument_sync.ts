@@ -223,6 +223,15 @@ export class InstrumentSync {
     return this.#deadline?.at === at ? this.timer(at) : NOTHING;
   }
 
+  /** The REST snapshot came before the events of its numbers: it is asked for again only when none come. */
+  snapshotEarly(at: number, token: number): readonly InstrumentAction[] {
+    if (token === this.awaitedSnapshot) {
+      this.#forgetSnapshot();
+      this.#await("repair", at + this.#options.firstDataMs);
+    }
+    return NOTHING;
+  }
+
   /**
    * The book cannot be held at all. Numbers out of range may have been a broken frame and are tried again; memory that
    * is exhausted stays so until a new connection tries. @param reason REASON_*

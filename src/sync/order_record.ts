@@ -11,6 +11,9 @@ const REPEATED_TRADES_MAX = 3;
 /** Events that the snapshot holds already may come for so long after it, ms. */
 const SPLICE_MS = 10_000;
 
+/** Numbers that fall by this much, and by half, began anew: no cache and no delay is so old. */
+const ANEW_MIN = 1_000_000n;
+
 /** What a repeat says. */
 export type RepeatVerdict = "repeat" | "restart";
 
@@ -24,6 +27,11 @@ export type OldEvent = {
   /** When it came, monotonic ms. */
   readonly at: number;
 };
+
+/** Whether a sequence is so far below another one that the exchange must have begun to number anew between them. */
+export function isNumberedAnew(low: bigint, high: bigint): boolean {
+  return high > 2n * low + ANEW_MIN;
+}
 
 /** The numbers of one instrument. */
 export class OrderRecord {
@@ -56,8 +64,8 @@ export class OrderRecord {
 
   /** An event of the book was old. */
   oldEvent({ lastSequence, bookSequence, isSplicing, at }: OldEvent): RepeatVerdict {
-    const isRepeat = lastSequence === bookSequence || (isSplicing && at - this.#syncedAt <= SPLICE_MS);
-    return isRepeat ? "repeat" : "restart";
+    const isHeld = isSplicing && at - this.#syncedAt <= SPLICE_MS && !isNumberedAnew(lastSequence, bookSequence);
+    return lastSequence === bookSequence || isHeld ? "repeat" : "restart";
   }
 
   /** A trade was old. @param tradeVersion of the instrument: it moves with each trade that is not */

@@ -146,11 +146,17 @@ export class OutcomeDesk {
     instrument: TrackedInstrument | undefined,
     { connection, bytes, receivedAt }: { connection: number; bytes: Uint8Array; receivedAt: number },
   ): void {
-    if (instrument === undefined || this.#ground.connection(connection).isOverlapping(receivedAt)) {
+    if (instrument === undefined) {
       return;
     }
-    const { block, order } = instrument;
+    const { block, order, silence } = instrument;
     const { lastSequence } = this.#ground.outcome;
+    if (lastSequence !== 0n) {
+      silence.heard();
+    }
+    if (this.#ground.connection(connection).isOverlapping(receivedAt)) {
+      return;
+    }
     if (lastSequence === 0n) {
       if (order.oldTrade(block.tradeVersion) === "restart") {
         block.setLastTrade(0n);

@@ -43,11 +43,6 @@ const UNREADABLE: readonly string[] = ["truncate", "corrupt_bit", "corrupt_byte"
 const REPAIR_MS = 6000;
 /** A subscription stays silent until it is made again; a trade, a timer or the audit shows it. */
 const SILENT_MS = 90_000;
-/** A snapshot of the fresh numbers joins no frame of the old ones that is still on its way. */
-const RESTART_REPAIRS = 5;
-/** After these a book is out of service until it is tried again; its trades are not followed meanwhile. */
-const DRIFTS: readonly string[] = ["checksum_zero", "drift_renamed", "drift_retyped"];
-const DRIFT_MS = 60_000;
 /** Numbers that begin anew show with the next ones. */
 const RESTART_MS = 60_000;
 /** Faults are kept for so long as an explanation of something that is not right. */
@@ -82,7 +77,7 @@ export class FaultLedger {
       exchange,
       native,
       atMs,
-      untilMs: atMs + lastsMs + (DRIFTS.includes(kind) ? DRIFT_MS : 0),
+      untilMs: atMs + lastsMs,
       class: this.#classOf(kind, exchange, rule),
       detail,
       isWide: native === "" || UNREADABLE.includes(kind),
@@ -139,9 +134,7 @@ export class FaultLedger {
   }
 
   #classOf(kind: FaultKind, exchange: ExchangeId, rule: PlannedRule | undefined): FaultClass {
-    const [named] = (rule?.frames as FaultFrame[] | undefined) ?? [];
-    // A snapshot with a level missing is as wrong as an update.
-    const frame = named === "snapshot" && kind === "level_missing" ? undefined : named;
+    const [frame] = (rule?.frames as FaultFrame[] | undefined) ?? [];
     const part = rule?.where as "any" | "top" | "deep" | undefined;
     const where = { depth: this.#depths[exchange], ...(frame === undefined ? {} : { frame }) };
     return faultClass(kind, exchange, part === undefined ? where : { ...where, part }).class;
@@ -190,9 +183,6 @@ function lastingMs(rule: PlannedRule | undefined): number {
 
 /** How many repairs a fault may defeat: one, and as many more as it lasts. */
 function repairsOf(rule: PlannedRule | undefined): number {
-  if (rule?.kind === "sequence_reset") {
-    return RESTART_REPAIRS;
-  }
   if (typeof rule?.for_frames === "number") {
     return rule.for_frames;
   }

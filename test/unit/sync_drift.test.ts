@@ -4,9 +4,22 @@
  * Bad case: an instrument that is asked for again and again because every answer is as bad as the one before.
  */
 import { describe, expect, it, vi } from "vitest";
-import { COUNTER_DRIFTS, COUNTER_RESYNCS, COUNTER_UNKNOWN_KINDS } from "../../assembly/layout.ts";
+import {
+  COUNTER_DRIFTS,
+  COUNTER_RESYNCS,
+  COUNTER_TRADE_GAPS,
+  COUNTER_TRADES,
+  COUNTER_UNKNOWN_KINDS,
+} from "../../assembly/layout.ts";
 import { existsOn, type FaultKind } from "../../src/emulator/fault_kinds.ts";
+import { EXCHANGES } from "../../src/exchanges/mod.ts";
+import type { KernelName } from "../../src/kernel/kernel.ts";
 import { EXCHANGE_IDS, type ExchangeId } from "../../src/model/exchange_id.ts";
+import type { Fixture } from "../conformance/fixture.ts";
+import { BINANCE_FIXTURE } from "../conformance/fixtures/binance.ts";
+import { COINBASE_EXCHANGE_FIXTURE } from "../conformance/fixtures/coinbase_exchange.ts";
+import { KRAKEN_FIXTURE } from "../conformance/fixtures/kraken.ts";
+import { Play } from "../conformance/play.ts";
 import { nativeAt, SyncRig } from "./sync_rig.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -66,6 +79,49 @@ describe("a drift that cannot be read", () => {
     },
   );
 });
+
+const FIXTURES: readonly [ExchangeId, Fixture][] = [
+  ["coinbase_exchange", COINBASE_EXCHANGE_FIXTURE],
+  ["kraken", KRAKEN_FIXTURE],
+  ["binance", BINANCE_FIXTURE],
+];
+const KERNELS: readonly KernelName[] = ["twin", "wasm"];
+
+describe.each(KERNELS)("trades while only the book drifts, on the %s kernel", (kernelName) => {
+  it.each(FIXTURES)("are published on %s as ever", async (exchange, fixture) => {
+    const play = await Play.start(fixture, { exchange: EXCHANGES[exchange], kernelName });
+    await play.join();
+    play.rig.deliver(fixture.unreadableUpdate, fixture.unreadableUpdate, fixture.unreadableUpdate);
+    expect([play.state, play.rig.count(COUNTER_TRADES)]).toEqual(["out_of_service drift", 0]);
+    play.rig.deliver(fixture.buy, fixture.sell);
+    expect([play.state, play.rig.count(COUNTER_TRADES)]).toEqual(["out_of_service drift", 2]);
+  });
+
+  it("cost no second repair when a heartbeat tells them after the book came back", async () => {
+    const play = await Play.start(COINBASE_EXCHANGE_FIXTURE, { exchange: EXCHANGES.coinbase_exchange, kernelName });
+    const { unreadableUpdate } = COINBASE_EXCHANGE_FIXTURE;
+    await play.join();
+    play.rig.deliver(match(7), unreadableUpdate, unreadableUpdate, unreadableUpdate, match(8), match(9));
+    expect(play.state).toBe("out_of_service drift");
+    const repairs = play.rig.count(COUNTER_RESYNCS);
+    await play.live(50);
+    await play.deliverBooks();
+    play.rig.deliver(beat(9), match(10), beat(10));
+    expect([play.state, play.rig.count(COUNTER_RESYNCS) - repairs, play.rig.count(COUNTER_TRADE_GAPS)]).toEqual([
+      "synced none",
+      0,
+      0,
+    ]);
+  });
+});
+
+function beat(last: number): string {
+  return `{"type":"heartbeat","last_trade_id":${last},"product_id":"BTC-USD","sequence":1,"time":"2026-07-07T22:58:17.050195Z"}`;
+}
+
+function match(id: number): string {
+  return `{"type":"match","trade_id":${id},"side":"sell","size":"0.2","price":"101","product_id":"BTC-USD","sequence":2,"time":"2026-07-07T22:58:17.164892Z"}`;
+}
 
 describe("a drift that only looks different", () => {
   it.each(casesOf(OTHERWISE_THE_SAME))("changes nothing on %s when it is %s", async (exchange, kind) => {

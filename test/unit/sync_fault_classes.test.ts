@@ -37,6 +37,18 @@ describe("faultClass", () => {
     ]);
   });
 
+  it("says of a wrong first book what it says of a wrong update, and of a lost one that a timer shows it", () => {
+    const first = (kind: string, depth: number, part: "any" | "top" | "deep" = "any") =>
+      faultClass(kind, "kraken", { depth, part, frame: "snapshot" }).class;
+    expect([first("level_missing", 10), first("level_missing", 25), first("corrupt_digit", 25)]).toEqual([
+      "A",
+      "B",
+      "B",
+    ]);
+    expect([first("level_missing", 25, "top"), first("level_missing", 25, "deep")]).toEqual(["A", "B"]);
+    expect([first("drop", 25), faultClass("drop", "kraken", { depth: 25, frame: "reply" }).class]).toEqual(["A", "A"]);
+  });
+
   it("tells a lost trade from a lost update where only trades are numbered", () => {
     const lost = (frame: "book" | "trade" | "heartbeat") =>
       faultClass("drop", "coinbase_exchange", { depth: 0, frame }).class;

@@ -228,6 +228,16 @@ describe("InstrumentSync with REST snapshots", () => {
     expect(wanted(sync.timer(450))).toEqual(["snapshot"]);
   });
 
+  it("asks for an early snapshot again only when no events of its numbers came in the time for first frames", () => {
+    const sync = machine(rest);
+    sync.opened(0);
+    sync.accepted(0);
+    const token = sync.awaitedSnapshot ?? -1;
+    expect([sync.snapshotEarly(100, token + 1), sync.deadline]).toEqual([[], undefined]);
+    expect([sync.snapshotEarly(100, token), sync.deadline, sync.awaitedSnapshot]).toEqual([[], 5100, undefined]);
+    expect(wanted(sync.timer(5100))).toEqual(["snapshot"]);
+  });
+
   it("awaits no snapshot any more when the connection closed", () => {
     const sync = machine(rest);
     sync.opened(0);

@@ -76,6 +76,65 @@ describe("update ids", () => {
   });
 });
 
+describe("a snapshot with fresh numbers", () => {
+  const OLD = 5_000_000_000;
+  const FRESH = BINANCE_FIXTURE.snapshot.replace('"lastUpdateId":100', '"lastUpdateId":8');
+
+  it("waits for events of its numbers while those before are still on their way, and is asked for once", async () => {
+    const play = await binance();
+    play.restBody = FRESH;
+    play.rig.socket.open();
+    play.acknowledge();
+    play.rig.deliver(event(OLD, OLD));
+    await play.rig.advance(2000);
+    play.rig.deliver(event(OLD + 1, OLD + 1), event(OLD + 2, OLD + 2));
+    await play.rig.advance(5000);
+    expect([play.state, play.asked]).toEqual(["waiting waiting_snapshot", 1]);
+    play.rig.deliver(event(7, 9), event(10, 11));
+    expect([play.state, play.asked, play.rig.count(COUNTER_RESYNCS)]).toEqual(["synced none", 1, 0]);
+    expect(play.book.bids).toEqual(["100.5 1.25", "100 2"]);
+  });
+
+  it("is believed without them when it is asked for again and nothing came meanwhile", async () => {
+    const play = await binance();
+    play.restBody = FRESH;
+    play.rig.socket.open();
+    play.acknowledge();
+    play.rig.deliver(event(OLD, OLD));
+    await play.live(14);
+    expect([play.state, play.asked]).toEqual(["waiting waiting_snapshot", 1]);
+    await play.live(3);
+    expect([play.state, play.book.bids]).toEqual(["synced none", ["100.5 1.5", "100 2"]]);
+  });
+
+  it("is not believed when events of the numbers before go on", async () => {
+    const play = await binance();
+    play.restBody = FRESH;
+    play.rig.socket.open();
+    play.acknowledge();
+    for (let second = 0; second < 40; second++) {
+      play.rig.deliver(event(OLD + second, OLD + second));
+      await play.live(1);
+    }
+    expect([play.state, play.asked]).toEqual(["waiting waiting_snapshot", 3]);
+    play.restBody = FRESH.replace('"lastUpdateId":8', `"lastUpdateId":${OLD + 38}`);
+    await play.live(10);
+    expect(play.state).toBe("synced none");
+  });
+
+  it("is asked for again at once when the one there was has the numbers from before", async () => {
+    const play = await binance();
+    play.restBody = FRESH.replace('"lastUpdateId":8', `"lastUpdateId":${OLD}`);
+    await play.join();
+    expect(play.state).toBe("synced none");
+    play.restBody = FRESH;
+    play.rig.deliver(event(7, 9));
+    expect(play.state).toBe("resyncing gap");
+    await play.rig.advance(2000);
+    expect([play.state, play.rig.count(COUNTER_RESYNCS)]).toEqual(["synced none", 1]);
+  });
+});
+
 describe("OrderRecord", () => {
   it("takes three old trades with none between for others with low numbers", () => {
     const record = new OrderRecord();

@@ -7,6 +7,7 @@ import { COUNTER_RESYNCS, COUNTER_TRADE_GAPS } from "../../assembly/layout.ts";
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
 import { EXCHANGE_IDS } from "../../src/model/exchange_id.ts";
 import { SilenceRecord } from "../../src/sync/silence_record.ts";
+import { BINANCE_FIXTURE } from "../conformance/fixtures/binance.ts";
 import { COINBASE_EXCHANGE_FIXTURE } from "../conformance/fixtures/coinbase_exchange.ts";
 import { Play } from "../conformance/play.ts";
 import { nativeAt, SyncRig } from "./sync_rig.ts";
@@ -48,7 +49,37 @@ describe.each(EXCHANGE_IDS)("a subscription on %s that is acknowledged and silen
   });
 });
 
+describe("a book of Binance whose snapshot was ahead of its events", () => {
+  const event = (last: number) =>
+    `{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":${last},"u":${last},"b":[["100.5","1.25"]],"a":[]}`;
+  const trade = (id: number) =>
+    `{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":${id},"p":"101.2","q":"0.2","T":1723161255342,"m":false,"M":true}`;
+
+  it("is not silent while trades and old events come, and is when the events cease", async () => {
+    const play = await Play.start(BINANCE_FIXTURE, { exchange: EXCHANGES.binance, kernelName: "twin" });
+    await play.join();
+    for (let second = 1; second <= 8; second++) {
+      play.rig.deliver(event(90 + second), trade(second));
+      await play.live(1);
+    }
+    expect([play.state, play.rig.count(COUNTER_RESYNCS)]).toEqual(["synced none", 0]);
+    for (let second = 9; second <= 18; second++) {
+      play.rig.deliver(trade(second));
+      await play.live(1);
+    }
+    expect([play.state, play.rig.count(COUNTER_RESYNCS)]).toEqual(["resyncing silent", 1]);
+  });
+});
+
 describe("SilenceRecord", () => {
+  it("counts the stillness from the last sign of life", () => {
+    const record = new SilenceRecord();
+    const look = (at: number, tradeVersion: bigint) => record.isSilent({ version: 7n, tradeVersion, at });
+    expect([look(0, 3n), look(1000, 6n)]).toEqual([false, false]);
+    record.heard();
+    expect([look(7000, 6n), look(8000, 9n), look(12_000, 9n), look(13_000, 9n)]).toEqual([false, false, false, true]);
+  });
+
   it("says nothing of a book without trades, however long it stands still", () => {
     const record = new SilenceRecord();
     const said = [0, 1000, 100_000, 1e9].map((at) => record.isSilent({ version: 7n, tradeVersion: 3n, at }));

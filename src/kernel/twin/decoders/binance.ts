@@ -331,7 +331,7 @@ export class BinanceDecoder implements Decoder {
     if (code !== FINE) {
       return code;
     }
-    if (context.isOutOfService()) {
+    if (context.refusesTrades()) {
       return context.notSynced();
     }
     const scale = context.trades.scale(0);

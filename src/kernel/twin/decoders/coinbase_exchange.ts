@@ -262,7 +262,7 @@ export class CoinbaseExchangeDecoder implements Decoder {
     if (code !== FINE) {
       return code;
     }
-    if (context.isOutOfService()) {
+    if (context.refusesTrades()) {
       return context.notSynced();
     }
     const scale = context.trades.scale(0);

@@ -17,10 +17,12 @@ import {
   DECODE_RANGE,
   DECODE_SYNTAX,
   DECODE_TIME,
+  INSTRUMENT_REASON,
   INSTRUMENT_STATE,
   LIMIT_FRAME_LEVELS,
   OUTCOME_SYMBOL_ADDRESS,
   OUTCOME_SYMBOL_LENGTH,
+  REASON_DRIFT,
   REASON_OVERFLOW,
   STATE_OUT_OF_SERVICE,
   STATE_RETIRED,
@@ -144,6 +146,13 @@ export class DecodeContext {
   isOutOfService(): boolean {
     const state = this.state();
     return state === STATE_OUT_OF_SERVICE || state === STATE_RETIRED;
+  }
+
+  /** True when it takes no trades either; while only its book has another form, they go on and their ids are followed. */
+  refusesTrades(): boolean {
+    const drifts =
+      this.state() === STATE_OUT_OF_SERVICE && fieldOf(this.words, this.instrument, INSTRUMENT_REASON) === REASON_DRIFT;
+    return this.isOutOfService() && !drifts;
   }
 
   /** The resolved instrument has no book to change. */

@@ -349,7 +349,7 @@ export class KrakenDecoder implements Decoder {
     if (code !== FINE) {
       return code;
     }
-    if (context.isOutOfService()) {
+    if (context.refusesTrades()) {
       return context.notSynced();
     }
     const scale = context.trades.scale(index);
