@@ -36,6 +36,9 @@ export type RepairLimits = {
   readonly connectTimeoutMs: number;
   readonly refusedMs: number;
   readonly reconnectCapMs: number;
+  readonly repairBaseMs: number;
+  readonly repairCapMs: number;
+  readonly healthyMs: number;
 };
 
 const UNREADABLE: readonly string[] = ["truncate", "corrupt_bit", "corrupt_byte"];
@@ -53,7 +56,7 @@ export class FaultLedger {
   readonly all: Fault[] = [];
   readonly #rules: readonly PlannedRule[];
   readonly #depths: Readonly<Record<ExchangeId, number>>;
-  readonly #limits: RepairLimits;
+  readonly limits: RepairLimits;
   readonly #happened = new Set<number>();
 
   /** @param depths levels per side subscribed on each exchange; 0 = full */
@@ -63,7 +66,7 @@ export class FaultLedger {
   ) {
     this.#rules = rules;
     this.#depths = options.depths;
-    this.#limits = options.limits;
+    this.limits = options.limits;
   }
 
   /** A fault of the emulator's happened. */
@@ -142,7 +145,7 @@ export class FaultLedger {
 
   #costMs(kind: FaultKind, exchange: ExchangeId): number {
     const { idleMs, ackMs, firstDataMs } = EXCHANGES[exchange].header.timing;
-    const { restTimeoutMs, connectTimeoutMs, refusedMs } = this.#limits;
+    const { restTimeoutMs, connectTimeoutMs, refusedMs } = this.limits;
     const again = ackMs + firstDataMs + REPAIR_MS;
     switch (kind) {
       case "half_open":

@@ -24,6 +24,11 @@ export class SyncWatch {
   #repairs = 0;
   #isFresh = true;
   #isLate = false;
+  #syncedMs = 0;
+  /** Repairs in a row, each sooner after the last than a healthy time. */
+  #attempts = 0;
+  /** What the waits between them may come to. */
+  #backoffMs = 0;
 
   /** @param describe what it looks like now, for people */
   constructor(log: TruthLog, ground: CheckGround, describe: () => string) {
@@ -49,6 +54,9 @@ export class SyncWatch {
     }
     this.#repairs += 1;
     this.#ground.report.resyncs += 1;
+    if (this.#repairs > 1) {
+      this.#backOff();
+    }
   }
 
   /** Its connection begins anew. */
@@ -61,6 +69,7 @@ export class SyncWatch {
     const { now, report, trace } = this.#ground;
     const { exchange, native } = this.#log;
     this.isSynced = true;
+    this.#syncedMs = now();
     this.#isLate = false;
     const lastedMs = now() - this.#unsyncedMs;
     report.unsyncedMsMax = Math.max(report.unsyncedMsMax, lastedMs);
@@ -92,6 +101,9 @@ export class SyncWatch {
     const { exchange, native } = this.#log;
     this.isSynced = false;
     this.#unsyncedMs = now();
+    this.#backoffMs = 0;
+    this.#attempts = now() - this.#syncedMs >= ledger.limits.healthyMs ? 0 : this.#attempts;
+    this.#backOff();
     const causes = this.#causesNow();
     trace.note(`${exchange} ${native} is not synced any more: ${this.#describe()}`);
     const isHeld = ledger.isHoldingBack(exchange, native, now() - startMs);
@@ -101,6 +113,12 @@ export class SyncWatch {
         found: this.#describe(),
       });
     }
+  }
+
+  #backOff(): void {
+    const { repairBaseMs, repairCapMs } = this.#ground.ledger.limits;
+    this.#backoffMs += this.#attempts === 0 ? 0 : Math.min(repairCapMs, repairBaseMs * 2 ** (this.#attempts - 1));
+    this.#attempts += 1;
   }
 
   #causesNow(): Fault[] {
@@ -118,7 +136,7 @@ export class SyncWatch {
       return;
     }
     const faults = this.#ground.ledger.delaying(exchange, this.#unsyncedMs - TRANSIT_MS);
-    const limitMs = faults.reduce((sum, fault) => sum + fault.costMs, START_MS);
+    const limitMs = faults.reduce((sum, fault) => sum + fault.costMs, START_MS + this.#backoffMs);
     if (lastedMs > limitMs) {
       this.#isLate = true;
       const because = faults.map(({ kind }) => kind).join(", ");
