@@ -113,6 +113,14 @@ export class FaultLedger {
     );
   }
 
+  /** When a frame was last damaged so that its time may be another: before that nobody can tell how old a book is. */
+  blindedAt(exchange: ExchangeId, native: string): number {
+    const damaged = this.all.filter(
+      (fault) => fault.exchange === exchange && fault.native === native && fault.kind.startsWith("corrupt_"),
+    );
+    return Math.max(Number.NEGATIVE_INFINITY, ...damaged.map(({ atMs }) => atMs));
+  }
+
   /** How many audits may have failed for faults of REST, or because the worker died. */
   spoilingAudits(exchange: ExchangeId, sinceMs: number): number {
     const spoils = (kind: string): boolean => kind.startsWith("rest_") || kind === "worker_death";

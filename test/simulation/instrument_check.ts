@@ -356,13 +356,13 @@ export class InstrumentCheck {
   }
 
   #checkLag(now: number): void {
-    const lagMs = this.#lagMs();
+    const { ledger, report } = this.#ground;
+    const { exchange, native } = this.book.log;
+    const lagMs = Math.min(this.#lagMs(), now - ledger.blindedAt(exchange, native));
     if (lagMs < LAG_MS) {
       this.#isLagTold = false;
       return;
     }
-    const { ledger, report } = this.#ground;
-    const { exchange, native } = this.book.log;
     const faults = ledger.touching(exchange, native, now - lagMs - TRANSIT_MS).filter(({ atMs }) => atMs <= now);
     const isB = faults.some((fault) => fault.class === "B");
     const { idleMs } = EXCHANGES[exchange].header.timing;

@@ -135,8 +135,9 @@ export class Post {
     this.#tickLater(worker);
     this.#segment = { address: range.address };
     onLive(worker);
-    collector.start().catch((error: unknown) => {
-      throw error;
+    life.requests += 1;
+    void collector.start().finally(() => {
+      life.requests -= life.isAlive ? 1 : 0;
     });
   }
 

@@ -11,7 +11,7 @@ import type { FeedSocket, SocketFactory } from "../../src/feed/socket.ts";
 /** What lives and dies with a worker. */
 export class Life {
   isAlive = true;
-  /** Requests under way. */
+  /** Requests under way, and the start of the worker: while there are some, promises must settle between two steps. */
   requests = 0;
   readonly #sockets = new Set<{ readonly drop: () => void }>();
 
