@@ -25,6 +25,9 @@ export class SyncWatch {
   #isFresh = true;
   #isLate = false;
   #syncedMs = 0;
+  /** Since when the book holds levels of one snapshot and its updates. */
+  #bookMs = 0;
+  #isRenewed = true;
   /** Repairs in a row, each sooner after the last than a healthy time. */
   #attempts = 0;
   /** What the waits between them may come to. */
@@ -48,6 +51,7 @@ export class SyncWatch {
     if (this.isSynced) {
       return;
     }
+    this.#isRenewed = true;
     if (this.#isFresh) {
       this.#isFresh = false;
       return;
@@ -70,6 +74,8 @@ export class SyncWatch {
     const { exchange, native } = this.#log;
     this.isSynced = true;
     this.#syncedMs = now();
+    this.#bookMs = this.#isRenewed ? now() : this.#bookMs;
+    this.#isRenewed = false;
     this.#isLate = false;
     const lastedMs = now() - this.#unsyncedMs;
     report.unsyncedMsMax = Math.max(report.unsyncedMsMax, lastedMs);
@@ -121,11 +127,17 @@ export class SyncWatch {
     this.#attempts += 1;
   }
 
+  /**
+   * What may have put it out now. A level that a class B fault made wrong outside the range that is compared stays until
+   * the book is asked for anew, and may cross it long after everything compared was right.
+   */
   #causesNow(): Fault[] {
     const { exchange, native } = this.#log;
+    const sinceMs = Math.min(this.#consumedMs, this.#bookMs);
     return this.#ground.ledger
-      .touching(exchange, native, this.#consumedMs)
-      .filter((fault) => fault.mayUnsync && fault.class !== "harmless");
+      .touching(exchange, native, sinceMs)
+      .filter((fault) => fault.mayUnsync && fault.class !== "harmless")
+      .filter((fault) => fault.untilMs >= this.#consumedMs || fault.class === "B");
   }
 
   /** Looks after how long it lasts. */
