@@ -51,7 +51,7 @@ export type AuditMachineOptions = {
 const ASKS_MAX = 4;
 /** Comparisons put off because the socket is behind the answer. */
 const PATIENCE_MAX = 4;
-/** Inconclusive audits in a row that are repeated soon. */
+/** Audits without a verdict in a row, inconclusive or failed, that are repeated soon. */
 const REPEATS_MAX = 3;
 
 type Phase =
@@ -237,7 +237,8 @@ export class AuditMachine {
     const { book, beforeMs, confirmMs } = this.#options;
     book.close();
     this.#phase = IDLE;
-    this.#repeats = outcome === AUDIT_INCONCLUSIVE ? this.#repeats + 1 : 0;
+    const hasVerdict = outcome === AUDIT_MATCH || outcome === AUDIT_MISMATCH;
+    this.#repeats = hasVerdict ? 0 : this.#repeats + 1;
     if (this.#repeats > 0 && this.#repeats <= REPEATS_MAX) {
       this.#dueAt = Math.min(this.#dueAt, at + beforeMs + confirmMs);
     }

@@ -13,6 +13,7 @@ import {
 } from "../../assembly/layout.ts";
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
 import type { InstrumentEntry } from "../../src/segment/view.ts";
+import { AuditLimit } from "./audit_limit.ts";
 import type { CheckGround } from "./check_ground.ts";
 import type { Difference, KnownRange, PublishedBook } from "./published_book.ts";
 import type { PublishedRecord, RingTap } from "./ring_tap.ts";
@@ -30,8 +31,6 @@ type Wrong = {
 
 /** Frames on their way, held by sloppy sockets. */
 const TRANSIT_MS = 4000;
-/** What the last answer of an audit and its repair may take beyond the period. */
-const AUDIT_SLACK_MS = 25_000;
 const LAG_MS = 4500;
 /** Audits, until the segment tells its own period. */
 const AUDIT_MS = 60_000;
@@ -48,6 +47,7 @@ export class InstrumentCheck {
   /** When and why it is in sync. */
   readonly sync: SyncWatch;
   readonly #ground: CheckGround;
+  readonly #audits: AuditLimit;
   readonly #view: DataView;
   #tap: RingTap | undefined;
   #entry: InstrumentEntry | undefined;
@@ -66,6 +66,7 @@ export class InstrumentCheck {
   constructor(book: PublishedBook, ground: CheckGround) {
     this.book = book;
     this.#ground = ground;
+    this.#audits = new AuditLimit(ground, book.log.exchange);
     this.#view = new DataView(ground.buffer);
     this.sync = new SyncWatch(book.log, ground, () => this.describe());
   }
@@ -311,7 +312,7 @@ export class InstrumentCheck {
     const { report, now } = this.#ground;
     const lastedMs = now() - wrong.sinceMs;
     if (wrong.isB) {
-      report.undetectableMsMax = Math.max(report.undetectableMsMax, lastedMs);
+      this.#audits.undetected(wrong.sinceMs, lastedMs);
     } else {
       report.wrongBookMs += lastedMs;
       report.framesUntilInvalidMax = Math.max(report.framesUntilInvalidMax, wrong.frames);
@@ -319,7 +320,7 @@ export class InstrumentCheck {
   }
 
   #checkWrong(wrong: Wrong, now: number): void {
-    const limitMs = this.#findableMs(wrong.sinceMs);
+    const limitMs = this.#audits.findableMs(wrong.sinceMs, this.#auditMs);
     if (now - wrong.sinceMs > limitMs && !wrong.isTold) {
       wrong.isTold = true;
       this.#fail("a book that the audit can find is found in its period", {
@@ -332,13 +333,6 @@ export class InstrumentCheck {
   get #auditMs(): number {
     const told = this.#entry === undefined ? 0 : this.#view.getUint32(this.#entry.address + TABLE_AUDIT_PERIOD, true);
     return told === 0 ? AUDIT_MS : told;
-  }
-
-  /** Until an audit must have found it: a period for the first one, another for each that a fault of REST may spoil. */
-  #findableMs(sinceMs: number): number {
-    const { exchange } = this.book.log;
-    const spoilt = this.#ground.ledger.spoilingAudits(exchange, sinceMs - TRANSIT_MS);
-    return this.#auditMs * (1 + spoilt) + AUDIT_SLACK_MS;
   }
 
   #leaveSync(): void {
@@ -356,7 +350,7 @@ export class InstrumentCheck {
   }
 
   #checkLag(now: number): void {
-    const { ledger, report } = this.#ground;
+    const { ledger } = this.#ground;
     const { exchange, native } = this.book.log;
     const lagMs = Math.min(this.#lagMs(), now - ledger.blindedAt(exchange, native));
     if (lagMs < LAG_MS) {
@@ -367,10 +361,10 @@ export class InstrumentCheck {
     const isB = faults.some((fault) => fault.class === "B");
     const { idleMs } = EXCHANGES[exchange].header.timing;
     const limitMs = isB
-      ? this.#findableMs(now - lagMs)
+      ? this.#audits.findableMs(now - lagMs, this.#auditMs)
       : faults.reduce((sum, fault) => sum + fault.untilMs - fault.atMs + idleMs, LAG_MS);
     if (isB) {
-      report.undetectableMsMax = Math.max(report.undetectableMsMax, lagMs);
+      this.#audits.undetected(now - lagMs, lagMs);
     }
     const isHeld = ledger.isHoldingBack(exchange, native, now - this.#ground.startMs);
     if (lagMs > limitMs && !this.#isLagTold && !isHeld) {

@@ -33,11 +33,13 @@ export type Report = {
   wrongBookMs: number;
   /** Class A: events published as right while the book was not. */
   framesUntilInvalidMax: number;
-  /** Class B: the longest time until a book that was not right was found or mended, ms. */
+  /** Class B, while REST answers: the longest time until a book that was not right was found or mended, ms. */
   undetectableMsMax: number;
   /** Resubscribes and snapshots asked for, per fault that an instrument met: the most. */
   resyncsPerFault: number;
   violations: Violation[];
+  /** The same where a fault of REST or the death of a worker may have spoilt an audit meanwhile, ms. */
+  undetectableSpoiltMsMax: number;
   faultsByExchange: Counts;
   /** `kind@exchange`: how often. */
   coverage: Counts;
@@ -74,6 +76,7 @@ export function emptyReport(): Report {
     undetectableMsMax: 0,
     resyncsPerFault: 0,
     violations: [],
+    undetectableSpoiltMsMax: 0,
     faultsByExchange: {},
     coverage: {},
     virtualSeconds: 0,
@@ -92,7 +95,13 @@ export function emptyReport(): Report {
   };
 }
 
-const MAXIMA: readonly string[] = ["framesUntilInvalidMax", "undetectableMsMax", "resyncsPerFault", "unsyncedMsMax"];
+const MAXIMA: readonly string[] = [
+  "framesUntilInvalidMax",
+  "undetectableMsMax",
+  "undetectableSpoiltMsMax",
+  "resyncsPerFault",
+  "unsyncedMsMax",
+];
 
 /** Adds a report to another: numbers add up, maxima are the larger ones. */
 export function addReport(sum: Report, one: Report): void {

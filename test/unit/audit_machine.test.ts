@@ -162,14 +162,24 @@ describe("AuditMachine", () => {
     },
   );
 
-  it("counts a failure and tries again one interval later", () => {
+  it("counts a failure and tries again soon, and in its rhythm when REST goes on failing", () => {
     const bench = new Bench("time", []);
     bench.answerMs = undefined;
     bench.run(15_000).fail();
     bench.answerMs = 200;
-    bench.run(50_000);
+    bench.run(6000);
     expect(bench.outcomes.map(([outcome]) => outcome)).toEqual([AUDIT_FAILED, AUDIT_MATCH]);
-    expect(bench.asks).toEqual([10_000, 60_000]);
+    expect(bench.asks).toEqual([10_000, 15_000 + BEFORE_MS + CONFIRM_MS]);
+
+    const failing = new Bench("time", []);
+    failing.answerMs = undefined;
+    for (let at = 0; at < 120_000; at += 1000) {
+      failing.run(1000);
+      failing.fail();
+    }
+    const between = failing.asks.slice(1).map((at, index) => at - (failing.asks[index] ?? 0));
+    expect(between.slice(0, 3).every((ms) => ms < 10_000)).toBe(true);
+    expect(between[3]).toBeGreaterThan(10_000);
   });
 
   it("is inconclusive when the book is replaced or leaves synced, and is repeated soon after", () => {
