@@ -9,11 +9,18 @@ import { BenchContext } from "./context.ts";
 import { describeMachine } from "./machine.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { runPeer } from "./processes/peer.ts";
+import { PEER_WORD } from "./processes/stage.ts";
 import { reportText } from "./report_text.ts";
 import type { BenchReport } from "./results.ts";
 import { benchTable, reportHead } from "./table.ts";
 
-process.exitCode = await main(process.argv.slice(2));
+const [first, ...rest] = process.argv.slice(2);
+if (first === PEER_WORD) {
+  await runPeer(rest);
+} else {
+  process.exitCode = await main(process.argv.slice(2));
+}
 
 async function main(words: readonly string[]): Promise<number> {
   const options = parseOptions(

@@ -147,7 +147,8 @@ function others(result: CaseResult): string {
 
 function otherRatios({ ratios }: CaseResult): string {
   const named = ratios.filter(({ other }) => other !== "twin");
-  return named.map((ratio) => `${ratioCell(ratio)}`).join(", ");
+  const label = ({ other, ours }: RatioResult) => (ours === "wasm" ? "" : `${other} ÷ ${ours} `);
+  return named.map((ratio) => `${label(ratio)}${ratioCell(ratio)}`).join(", ");
 }
 
 function legend({ results }: BenchReport): string {
@@ -158,8 +159,10 @@ function legend({ results }: BenchReport): string {
     const { what, must, goal } = GOALS[key];
     return `${goalName(key)}: ${what}, must ≥ ${must}, goal ≥ ${goal.toLocaleString("en")}`;
   });
+  const skipped = results.flatMap(({ notes }) => notes.filter((note) => note.startsWith("skipped: ")));
   return [
     "Ratio: median of paired rounds and its 95 % bootstrap interval; a verdict goes by the lower bound. Above 1 ours is quicker.",
     ...lines.map((line) => `${line}.`),
+    ...[...new Set(skipped)].map((note) => `S${note.slice(1)}.`),
   ].join(" ");
 }

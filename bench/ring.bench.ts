@@ -1,20 +1,21 @@
 /**
  * The ring in one thread: records written, published and polled in batches of 1, 8 and 32, and polling alone; against
- * a plain JavaScript ring of the same record size on a SharedArrayBuffer.
- * Bad case: reading one thread's figures as cross-thread latency; caches stay warm here, and nobody waits.
+ * a plain JavaScript ring of the same record size on a SharedArrayBuffer. Then the ring between processes.
+ * Bad case: reading one thread's figures as cross-thread latency; caches stay warm there, and nobody waits.
  */
 import { DELTA_BYTES, DELTA_VERSION, RING_DELTAS } from "../assembly/layout.ts";
 import { BaselineRing } from "./baseline/ring.ts";
 import type { Bench, BenchContext } from "./context.ts";
 import { type Case, mustEqual, type Side } from "./harness.ts";
 import { openInstrument, writeEmptyRecord } from "./instrument.ts";
+import { casesAcrossProcesses } from "./processes/mod.ts";
 import type { CaseResult } from "./results.ts";
 import { openWorkbench, reserveBytes, type Workbench } from "./workbench.ts";
 
 /** The benchmark. */
 export const RING: Bench = {
   name: "ring",
-  about: "delta records of 256 bytes through the ring, one thread",
+  about: "delta records of 256 bytes through the ring, in one thread and between processes",
   run: async (context) => {
     const ends = context.kernels.map((name) => openEnds(openWorkbench(name)));
     const results: CaseResult[] = [];
@@ -24,7 +25,7 @@ export const RING: Bench = {
     for (const batch of BATCHES) {
       results.push(await context.measure(pollCase(context, ends, batch)));
     }
-    return results;
+    return [...results, ...(await casesAcrossProcesses(context))];
   },
 };
 

@@ -48,9 +48,14 @@ async function gateway(flags: SharedFlags): Promise<void> {
     memory: map.memory,
     readersOf: (segment) => follower.attachments.find(({ view }) => view.address === segment)?.readers ?? 0,
   });
+  const dead = new Set<string>();
   const running = await startGateway({
     kernel,
-    segments: () => follow(follower, log),
+    segments: () => {
+      const segments = follow(follower, log);
+      tellDead(follower, { dead, log });
+      return segments;
+    },
     host: config.host,
     port: config.port,
     ...pageFolder(log),
@@ -91,6 +96,25 @@ function follow(follower: SegmentFollower, log: Log): { address: number }[] {
     }
   }
   return follower.attachments.map(({ view }) => ({ address: view.address }));
+}
+
+/** Says once of a segment that it outlived its producer; its instruments are shown as not synced. */
+function tellDead(follower: SegmentFollower, { dead, log }: { dead: Set<string>; log: Log }): void {
+  const found = follower.attachments.filter((attachment) => follower.isDead(attachment));
+  const keys = new Map(found.map((attachment) => [`${attachment.file.name} ${attachment.identity}`, attachment]));
+  for (const [key, { file, view }] of keys) {
+    if (!dead.has(key)) {
+      dead.add(key);
+      log.warn(
+        `The producer of ${file.name} is dead: start it again, or remove its segment with \`inspect --clean\`, was pid ${view.header.pid}`,
+      );
+    }
+  }
+  for (const key of dead) {
+    if (!keys.has(key)) {
+      dead.delete(key);
+    }
+  }
 }
 
 const HELP = `

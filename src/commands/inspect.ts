@@ -5,15 +5,15 @@
  */
 import type { Command } from "commander";
 import { ConfigError } from "../errors.ts";
-import { type Attachment, loadLibc, SegmentFollower } from "../mapping/mod.ts";
+import { type Attachment, loadLibc, removeDeadSegments, SegmentFollower } from "../mapping/mod.ts";
 import { MEMORY_BYTES_MAX, MemoryMap } from "../segment/memory_map.ts";
-import { describeSegment, type SegmentReport, takeCounts } from "./inspect_report.ts";
+import { describeSegment, type ReportedCondition, type SegmentReport, takeCounts } from "./inspect_report.ts";
 import { reportText } from "./inspect_text.ts";
 import { addCommonFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
 import { runUntilStopped } from "./shutdown.ts";
 
-type InspectFlags = SharedFlags & { json?: boolean; follow?: boolean };
+type InspectFlags = SharedFlags & { json?: boolean; follow?: boolean; clean?: boolean };
 
 const RATE_MS = 500;
 const FOLLOW_MS = 1000;
@@ -26,6 +26,7 @@ export function addInspect(program: Command): void {
     .description("Show the shared-memory segments: producers, instruments, rates, readers.")
     .option("--json", "as JSON, one line per look; integers beyond 2^53 as text")
     .option("--follow", "look again every second until stopped")
+    .option("--clean", "first remove segments whose producers are dead and whose locks are free")
     .addHelpText("after", HELP);
   addCommonFlags(addDirectoryFlag(command)).action(inspect);
 }
@@ -34,7 +35,9 @@ async function inspect(segment: string | undefined, flags: InspectFlags): Promis
   const config = commandConfig(flags);
   const { directory, isExplicit } = directoryOf(config);
   const map = new MemoryMap(MEMORY_BYTES_MAX);
-  const follower = new SegmentFollower({ libc: await loadLibc(), map, directory, isExplicit });
+  const libc = await loadLibc();
+  const follower = new SegmentFollower({ libc, map, directory, isExplicit });
+  const removed = flags.clean === true ? removeDeadSegments({ libc, directory, isExplicit, name: segment }) : [];
   const chosen = ({ file }: Attachment) => segment === undefined || file.name === segment;
   const look = async (spanMs: number) => {
     const refused = follower.look().flatMap((change) => (change.kind === "refused" ? [change] : []));
@@ -45,12 +48,13 @@ async function inspect(segment: string | undefined, flags: InspectFlags): Promis
       setTimeout(resolve, spanMs);
     });
     const reports = before.map(({ attachment, counts }) =>
-      describeSegment(attachment, { map, before: counts, condition: follower.condition(attachment) }),
+      describeSegment(attachment, { map, before: counts, condition: conditionOf(follower, attachment) }),
     );
-    if (segment !== undefined && reports.length === 0 && flags.follow !== true) {
+    if (segment !== undefined && reports.length + removed.length === 0 && flags.follow !== true) {
       throw new ConfigError(`Cannot inspect: ${directory} holds no such segment, was ${segment}`);
     }
-    print({ directory, segments: reports, refused: refused.map(({ path, reason }) => ({ path, reason })) }, flags);
+    const faults = refused.map(({ path, reason }) => ({ path, reason }));
+    print({ directory, segments: reports, refused: faults, removed: removed.splice(0) }, flags);
   };
   if (flags.follow !== true) {
     await look(RATE_MS);
@@ -68,11 +72,17 @@ async function inspect(segment: string | undefined, flags: InspectFlags): Promis
   }, following);
 }
 
+function conditionOf(follower: SegmentFollower, attachment: Attachment): ReportedCondition {
+  return follower.isDead(attachment) ? "dead" : follower.condition(attachment);
+}
+
 /** What one look found. */
 export type Inspection = {
   readonly directory: string;
   readonly segments: readonly SegmentReport[];
   readonly refused: readonly { readonly path: string; readonly reason: string }[];
+  /** Segments that `--clean` took away before. */
+  readonly removed: readonly string[];
 };
 
 function print(inspection: Inspection, { json }: InspectFlags): void {
@@ -83,4 +93,5 @@ const HELP = `
 Examples:
   alphapulse inspect
   alphapulse inspect kraken --json
-  alphapulse inspect --follow`;
+  alphapulse inspect --follow
+  alphapulse inspect --clean                  remove what dead producers left`;

@@ -68,11 +68,14 @@ export type ReaderReport = {
   readonly laps: number;
 };
 
+/** How a segment does; `dead`: it outlived its producer. */
+export type ReportedCondition = SegmentCondition | "dead";
+
 /** A segment. */
 export type SegmentReport = {
   readonly segment: string;
   readonly exchange: string;
-  readonly condition: SegmentCondition;
+  readonly condition: ReportedCondition;
   readonly heartbeatAgeMs: number;
   readonly pid: number;
   readonly epoch: string;
@@ -96,7 +99,7 @@ export function takeCounts({ view }: Attachment): Counts {
 /** Everything about a segment. @param options.before counters taken a while ago */
 export function describeSegment(
   { file, view, readers }: Attachment,
-  { map, before, condition }: { map: MemoryMap; before: Counts; condition: SegmentCondition },
+  { map, before, condition }: { map: MemoryMap; before: Counts; condition: ReportedCondition },
 ): SegmentReport {
   const { header } = view;
   const seconds = Math.max(0.001, (performance.now() - before.atMs) / 1000);

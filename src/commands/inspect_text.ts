@@ -5,10 +5,11 @@ import type { Inspection } from "./inspect.ts";
 import type { InstrumentReport, ReaderReport, SegmentReport } from "./inspect_report.ts";
 
 /** The text of one look. */
-export function reportText({ directory, segments, refused }: Inspection): string {
+export function reportText({ directory, segments, refused, removed }: Inspection): string {
+  const cleaned = removed.map((name) => `${name}  removed: its producer is dead`);
   const faults = refused.map(({ path, reason }) => `${path}: ${reason}`);
   const parts = segments.length === 0 ? [`${directory} holds no segments`] : segments.map(segmentText);
-  return [...parts, ...faults].join("\n\n");
+  return [...cleaned, ...parts, ...faults].join("\n\n");
 }
 
 function segmentText(report: SegmentReport): string {
@@ -18,6 +19,9 @@ function segmentText(report: SegmentReport): string {
     `  ${mebibytes(report.bytes)} (images ${mebibytes(report.imageBytesUsed)}), ${report.deltaTail} deltas, ${report.tradeTail} trades`,
     `  per second: ${perSecond.frames} frames, ${perSecond.records} records, ${perSecond.changes} changes, ${perSecond.trades} trades`,
     `  so far: ${totals.gaps} gaps, ${totals.resyncs} resyncs, ${totals.reconnects} reconnects`,
+    ...(report.condition === "dead"
+      ? ["  its producer is gone; `collect` takes its place, `inspect --clean` removes it"]
+      : []),
     ...report.instruments.map(instrumentText),
     ...report.readers.map(readerText),
   ];

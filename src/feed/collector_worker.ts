@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
+import { SEGMENT_STATE_SUPERSEDED } from "../../assembly/layout.ts";
 import { CaptureWriter } from "../capture/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { EXCHANGES } from "../exchanges/mod.ts";
@@ -34,12 +35,10 @@ async function run(start: WorkerStart): Promise<void> {
   if (collector === undefined) {
     return;
   }
-  const timer = setInterval(() => collector.tick(), TICK_MS);
-  parentPort?.on("message", (message: SupervisorMessage) => {
-    if (message.type === "stop") {
-      clearInterval(timer);
-      void stop(collector);
-    }
+  const timer = setInterval(() => tick(collector), TICK_MS);
+  parentPort?.on("message", ({ type }: SupervisorMessage) => {
+    clearInterval(timer);
+    void stop(collector, { makesWay: type === "make_way" });
   });
   collector.tick();
   tell({ type: "live" });
@@ -52,6 +51,15 @@ async function run(start: WorkerStart): Promise<void> {
       tell({ type: "refused", message: error.message });
     },
   );
+}
+
+/** Also says which books outgrew the segment: only the supervisor can make a larger one. */
+function tick(collector: Collector): void {
+  collector.tick();
+  const shortages = collector.segment.takeShortages();
+  if (shortages.length > 0) {
+    tell({ type: "outgrown", shortages });
+  }
 }
 
 /** The kernel that also wakes readers in other processes, when there may be any. */
@@ -90,8 +98,12 @@ function build(start: WorkerStart, kernel: Kernel, clock: FeedClock): Collector 
   }
 }
 
-async function stop(collector: Collector): Promise<void> {
-  await collector.stop();
+async function stop(collector: Collector, { makesWay }: { makesWay: boolean }): Promise<void> {
+  const stopped = collector.stop();
+  if (makesWay) {
+    collector.segment.setState(SEGMENT_STATE_SUPERSEDED);
+  }
+  await stopped;
   tell({ type: "stopped" });
   parentPort?.close();
 }

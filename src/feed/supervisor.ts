@@ -1,7 +1,8 @@
 /**
  * Keeps a worker thread per exchange alive. A worker that dies, or whose heartbeat goes stale, is replaced with growing
  * delays: its books are shown as not synced at once, its successor gets a fresh segment and epoch, nobody else notices.
- * The old range stays untouched until its readers had time to let go. Bad case: a worker that dies at once every time; its
+ * The old range stays untouched until its readers had time to let go. A worker whose books outgrew its segment makes way for
+ * one with a larger segment, as often as the memory allows. Bad case: a worker that dies at once every time; its
  * instruments stay not synced and the log says why.
  */
 import { Worker } from "node:worker_threads";
@@ -12,15 +13,18 @@ import type { ExchangeId } from "../model/exchange_id.ts";
 import type { MemoryMap, MemoryRange } from "../segment/memory_map.ts";
 import {
   abandonSegment,
-  imagePairBytes,
   readHeartbeat,
   type SegmentConfig,
   type SegmentHandle,
+  type SegmentShortage,
   segmentBytes,
 } from "../segment/writer.ts";
 import { Backoff } from "../sync/mod.ts";
 import type { Report } from "./collector.ts";
+import { grownConfigs, segmentConfig } from "./segment_growth.ts";
 import type { SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_messages.ts";
+
+export { collectorRanges, segmentConfig } from "./segment_growth.ts";
 
 /** What a supervisor is built from. */
 export type SupervisorOptions = {
@@ -45,26 +49,8 @@ const CHECK_MS = 1000;
 /** Readers ask ten times a second which segments there are. */
 const QUARANTINE_MS = 3000;
 const STOP_PATIENCE_MS = 700;
-
-/** The sizes of a segment for so many instruments. */
-export function segmentConfig(config: Config, { settings, instruments }: SelectedExchange): SegmentConfig {
-  const { instrumentCapacity, deltaCapacity, tradeCapacity, imageAreaBytes } = config.segment;
-  const needed = 3 * instruments.length * imagePairBytes(settings.imageLevels);
-  return {
-    instrumentCapacity: Math.max(instrumentCapacity, 2 * instruments.length),
-    deltaCapacity,
-    tradeCapacity,
-    imageAreaBytes: imageAreaBytes === 0 ? needed : imageAreaBytes,
-  };
-}
-
-/** The ranges that the collectors need: arena, frame, a segment and one to replace it, for each. @returns bytes of each */
-export function collectorRanges(config: Config, exchanges: readonly SelectedExchange[]): number[] {
-  return exchanges.flatMap((selected) => {
-    const segment = segmentBytes(segmentConfig(config, selected));
-    return [config.collector.arenaBytes, config.collector.frameBytesMax, segment, segment];
-  });
-}
+/** Attempts to have the range of a larger segment; ranges in quarantine are free by then. */
+const GROWTH_ATTEMPTS_MAX = 3;
 
 /** The workers of all exchanges. Thread: the one that owns the memory map. */
 export class Supervisor {
@@ -73,7 +59,8 @@ export class Supervisor {
 
   /** @throws RangeError when the memory has no room for the ranges */
   constructor(options: SupervisorOptions) {
-    this.#posts = options.exchanges.map((selected) => new Post(options, selected));
+    const vacant = () => this.#posts.flatMap((post) => post.vacantBytes);
+    this.#posts = options.exchanges.map((selected) => new Post(options, { selected, vacant }));
   }
 
   /**
@@ -123,7 +110,13 @@ export class Supervisor {
 class Post {
   readonly #options: SupervisorOptions;
   readonly #selected: SelectedExchange;
-  readonly #segmentConfig: SegmentConfig;
+  /** Bytes of segments that posts without a worker are waiting for. */
+  readonly #vacant: () => number[];
+  #segmentConfig: SegmentConfig;
+  /** A larger segment that is not had yet: what to go back to, and the attempts so far. */
+  #growth: { readonly before: SegmentConfig; attempts: number } | undefined;
+  /** Segments so large could not be had. */
+  #refusedBytes = Number.POSITIVE_INFINITY;
   readonly #arena: MemoryRange;
   readonly #frame: MemoryRange;
   readonly #backoff: Backoff;
@@ -139,11 +132,13 @@ class Post {
   #generation = 0;
   #verdict: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  constructor(options: SupervisorOptions, selected: SelectedExchange) {
+  constructor(options: SupervisorOptions, place: { selected: SelectedExchange; vacant: () => number[] }) {
+    const { selected, vacant } = place;
     const { map, config } = options;
     const { arenaBytes, frameBytesMax, restartBaseMs, reconnectCapMs, healthyMs } = config.collector;
     this.#options = options;
     this.#selected = selected;
+    this.#vacant = vacant;
     this.#segmentConfig = segmentConfig(config, selected);
     this.#arena = map.reserve(`arena of ${selected.id}`, { bytes: arenaBytes });
     this.#frame = map.reserve(`frame of ${selected.id}`, { bytes: frameBytesMax });
@@ -152,6 +147,11 @@ class Post {
 
   get segment(): SegmentHandle | undefined {
     return this.#segment;
+  }
+
+  /** Bytes of the segment that the next worker will need; none while one is there. */
+  get vacantBytes(): number[] {
+    return this.#range === undefined ? [segmentBytes(this.#segmentConfig)] : [];
   }
 
   get restarts(): number {
@@ -201,11 +201,8 @@ class Post {
       return;
     }
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    const message: SupervisorMessage = { type: "stop" };
-    worker.postMessage(message);
-    const timer = setTimeout(() => void worker.terminate(), STOP_PATIENCE_MS);
+    end(worker, { type: "stop" });
     await exited;
-    clearTimeout(timer);
   }
 
   #launch(): void {
@@ -213,7 +210,8 @@ class Post {
     const { id, settings, instruments } = this.#selected;
     this.#generation += 1;
     const bytes = segmentBytes(this.#segmentConfig);
-    const range = map.reserve(`segment ${this.#generation} of ${id}`, { bytes });
+    const range = map.reserveSegment(id, { generation: this.#generation, bytes });
+    this.#growth = undefined;
     const readers = this.#options.readersOf?.(id);
     const start: WorkerStart = {
       exchange: id,
@@ -252,6 +250,11 @@ class Post {
       case "ready":
         this.#verdict?.resolve();
         break;
+      case "outgrown":
+        if (range === this.#range && this.#growth === undefined && !this.#isStopping) {
+          this.#outgrown(message.shortages, range);
+        }
+        break;
       case "refused":
         this.#report("error", message.message);
         this.#verdict?.reject(new ConfigError(message.message));
@@ -278,9 +281,58 @@ class Post {
       abandonSegment(map.memory.buffer, this.#segment);
     }
     setTimeout(() => map.release(range), QUARANTINE_MS).unref();
+    if (this.#growth !== undefined) {
+      this.#relaunch();
+      return;
+    }
     const delay = QUARANTINE_MS / 10 + this.#backoff.failed(performance.now());
     this.#report("error", `The collector ended: starting another in ${Math.round(delay)} ms`);
     this.#restartTimer = setTimeout(() => this.#relaunch(), delay);
+  }
+
+  /** Gives the exchange a larger segment, where there is room: all its instruments begin anew in it, once. */
+  #outgrown(shortages: readonly SegmentShortage[], range: MemoryRange): void {
+    const names = [...new Set(shortages.map(({ canonical }) => canonical))].join(", ");
+    const grown = this.#roomFor(grownConfigs(this.#segmentConfig, this.#selected, shortages), range);
+    if (grown === undefined) {
+      const bytes = this.#options.map.bytes;
+      this.#report(
+        "error",
+        `Cannot make a larger segment: the memory is full; out of service: ${names}, was ${bytes} bytes`,
+      );
+      return;
+    }
+    const [from, to] = [segmentBytes(this.#segmentConfig), segmentBytes(grown)];
+    this.#report("warn", `Books outgrew the segment: beginning a larger one, ${from} to ${to} bytes, for ${names}`);
+    this.#growth = { before: this.#segmentConfig, attempts: 0 };
+    this.#segmentConfig = grown;
+    if (this.#worker !== undefined) {
+      end(this.#worker, { type: "make_way" });
+    }
+  }
+
+  /** The first that fits beside everything else, the old segment included; else the first that fits in its stead. */
+  #roomFor(configs: readonly SegmentConfig[], range: MemoryRange): SegmentConfig | undefined {
+    const { map } = this.#options;
+    const vacant = this.#vacant();
+    const possible = configs.filter((config) => segmentBytes(config) < this.#refusedBytes);
+    const fits = (without: readonly MemoryRange[]) =>
+      possible.find((config) => map.hasRoom([segmentBytes(config), ...vacant], without));
+    return fits([]) ?? fits([range]);
+  }
+
+  /** Goes back to the smaller segment when the larger one cannot be had after all: the exchange matters more. */
+  #giveUpGrowing(error: RangeError): void {
+    if (this.#growth === undefined) {
+      return;
+    }
+    this.#growth.attempts += 1;
+    if (this.#growth.attempts === GROWTH_ATTEMPTS_MAX) {
+      this.#refusedBytes = segmentBytes(this.#segmentConfig);
+      this.#segmentConfig = this.#growth.before;
+      this.#growth = undefined;
+      this.#report("error", `Cannot make a larger segment: going on with the old size: ${error.message}`);
+    }
   }
 
   /** Waits when the ranges of earlier workers are still in quarantine. */
@@ -292,6 +344,7 @@ class Post {
         throw error;
       }
       this.#generation -= 1;
+      this.#giveUpGrowing(error);
       this.#restartTimer = setTimeout(() => this.#relaunch(), QUARANTINE_MS);
     }
   }
@@ -299,4 +352,11 @@ class Post {
   #report(level: Report["level"], text: string): void {
     this.#options.report(this.#selected.id, { level, text });
   }
+}
+
+/** Asks a worker to end, and ends it when it does not. */
+function end(worker: Worker, message: SupervisorMessage): void {
+  const timer = setTimeout(() => void worker.terminate(), STOP_PATIENCE_MS);
+  worker.once("exit", () => clearTimeout(timer));
+  worker.postMessage(message);
 }

@@ -6,7 +6,7 @@ import type { Config, ExchangeConfig } from "../config/mod.ts";
 import type { KernelName } from "../kernel/kernel.ts";
 import type { ExchangeId } from "../model/exchange_id.ts";
 import type { MemoryRange } from "../segment/memory_map.ts";
-import type { SegmentConfig } from "../segment/writer.ts";
+import type { SegmentConfig, SegmentShortage } from "../segment/writer.ts";
 import type { Report } from "./collector.ts";
 
 /** `workerData` of a collector's worker. */
@@ -36,6 +36,8 @@ export type WorkerMessage =
   | { readonly type: "live" }
   /** The instruments are checked and connecting has begun. */
   | { readonly type: "ready" }
+  /** Instruments found no room in the segment and are out of service, until there is a larger one. */
+  | { readonly type: "outgrown"; readonly shortages: readonly SegmentShortage[] }
   /** The configuration cannot be used. */
   | { readonly type: "refused"; readonly message: string }
   | { readonly type: "report"; readonly report: Report }
@@ -43,4 +45,7 @@ export type WorkerMessage =
   | { readonly type: "stopped" };
 
 /** To the worker. */
-export type SupervisorMessage = { readonly type: "stop" };
+export type SupervisorMessage =
+  | { readonly type: "stop" }
+  /** Another epoch takes over: stop, and tell readers that they need not take it for the end. */
+  | { readonly type: "make_way" };

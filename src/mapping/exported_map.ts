@@ -1,5 +1,5 @@
 /**
- * A memory map whose segments are files: a range that a supervisor reserves for a segment is mapped over a file of its
+ * A memory map whose segments are files: a range that is reserved for a segment is mapped over a file of its
  * own, put into its place when the segment is live, and ordinary memory again when the supervisor releases the range.
  * The supervisor works on it as on any other map. Bad case: no room for a file; reserving fails with the reason, as it
  * does when the memory has no room.
@@ -33,8 +33,6 @@ export type ExportOptions = {
   readonly onLost?: (exchange: string) => void;
 };
 
-/** How a supervisor names the range of a segment. */
-const SEGMENT_RANGE = /^segment \d+ of (?<exchange>[a-z0-9_]+)$/;
 const LOOK_MS = 10;
 const PLACES_MS = 500;
 
@@ -101,10 +99,13 @@ export class ExportedMap extends MemoryMap {
     return this.#readers.get(exchange);
   }
 
-  /** @throws RangeError as MemoryMap, also when the file system has no room @throws MappingError when a file cannot be made */
-  override reserve(name: string, options: { bytes: number; align?: number }): MemoryRange {
-    const range = super.reserve(name, options);
-    const home = this.#homes.get(SEGMENT_RANGE.exec(name)?.groups?.exchange ?? "");
+  /**
+   * Reserves a range and maps it over a file of its own.
+   * @throws RangeError as MemoryMap, also when the file system has no room @throws MappingError when a file cannot be made
+   */
+  override reserveSegment(exchange: string, options: { generation: number; bytes: number }): MemoryRange {
+    const home = this.#homes.get(exchange);
+    const range = super.reserveSegment(exchange, options);
     if (home === undefined) {
       return range;
     }

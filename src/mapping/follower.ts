@@ -15,7 +15,7 @@ import { MappingError } from "./errors.ts";
 import { STALE_MS, segmentAgeMs } from "./heartbeat.ts";
 import type { Libc } from "./libc.ts";
 import { parseSegmentName, type SegmentName } from "./names.ts";
-import { openReadersFile, READERS_BYTES } from "./readers_file.ts";
+import { isProcessAlive, openReadersFile, READERS_BYTES } from "./readers_file.ts";
 import { mapRegion, unmapRegion } from "./region.ts";
 
 /** How to follow. */
@@ -86,6 +86,11 @@ export class SegmentFollower {
       return segmentAgeMs(view, nowNs) > (this.#options.staleMs ?? STALE_MS) ? "stale" : "live";
     }
     return state === SEGMENT_STATE_CLOSED ? "closed" : "superseded";
+  }
+
+  /** Whether a segment outlived its producer: nothing in it moves, and the process that wrote it is gone. */
+  isDead(attachment: Attachment): boolean {
+    return this.condition(attachment) !== "live" && !isProcessAlive(attachment.view.header.pid);
   }
 
   /**

@@ -25,3 +25,4 @@ export {
   type ReaderSlot,
   readSlots,
 } from "./readers_file.ts";
+export { removeDeadSegments } from "./segment_home.ts";

@@ -21,16 +21,21 @@ import {
 import { join } from "node:path";
 import {
   HEADER_BYTES,
+  HEADER_HEARTBEAT,
+  HEADER_MONOTONIC_ANCHOR,
   HEADER_PID,
   HEADER_STATE,
+  HEADER_WALL_ANCHOR,
   MAGIC_HIGH,
   MAGIC_LOW,
+  SEGMENT_STATE_LIVE,
   SEGMENT_STATE_SUPERSEDED,
 } from "../../assembly/layout.ts";
 import type { MemoryRange } from "../segment/memory_map.ts";
 import { Bell } from "./bell.ts";
-import { FILE_MODE, makeDirectory } from "./directory.ts";
+import { FILE_MODE, makeDirectory, trustDirectory } from "./directory.ts";
 import { MappingError } from "./errors.ts";
+import { heartbeatAgeMs, STALE_MS } from "./heartbeat.ts";
 import { errorText, type Libc } from "./libc.ts";
 import { FileLock } from "./lock.ts";
 import { parseSegmentName, type Shard, segmentName, WHOLE } from "./names.ts";
@@ -192,6 +197,46 @@ export class SegmentHome {
   }
 }
 
+/**
+ * Takes away the segments whose producers ended without doing so: nobody holds their lock and nothing in them moves. What
+ * is no segment stays. Thread: any process, at any time; a producer that starts meanwhile waits for the lock a moment.
+ * @param options.name only this one, e.g. `kraken`
+ * @returns the names that were removed
+ * @throws MappingError `refused` when the directory cannot be trusted
+ */
+export function removeDeadSegments(options: {
+  libc: Libc;
+  directory: string;
+  isExplicit: boolean;
+  name?: string | undefined;
+}): string[] {
+  const { libc, directory, name: wanted } = options;
+  if (!trustDirectory(directory, options)) {
+    return [];
+  }
+  return readdirSync(directory).flatMap((file) => {
+    const name = parseSegmentName(file)?.name;
+    const path = join(directory, file);
+    const isWanted = name !== undefined && (wanted === undefined || wanted === name);
+    if (!isWanted || isBeatingOrForeign(path, process.hrtime.bigint())) {
+      return [];
+    }
+    const lock = FileLock.take(libc, join(directory, `${name}.lock`));
+    if (lock === undefined) {
+      return [];
+    }
+    // Between the look and the lock another may have put its segment there and ended, or begun under a lock of its own.
+    const isDead = !isBeatingOrForeign(path, process.hrtime.bigint());
+    if (isDead) {
+      supersede(path);
+      unlinkSync(path);
+      removeParts(directory, name);
+    }
+    lock.release();
+    return isDead ? [name] : [];
+  });
+}
+
 /** Only the holder of the lock makes such files: those that are there belong to the dead. */
 function removeParts(directory: string, name: string): void {
   for (const file of readdirSync(directory)) {
@@ -223,16 +268,11 @@ function removeOtherDivisions({ directory, exchange, shard = WHOLE, libc }: Home
 
 /** Marks a segment that another takes the place of. Anything that is no segment is left as it is. */
 function supersede(path: string): void {
-  const header = new DataView(new ArrayBuffer(HEADER_BYTES));
   const fd = openFile(path, constants.O_RDWR);
   if (fd === undefined) {
     return;
   }
-  const isSegment =
-    readSync(fd, header, 0, HEADER_BYTES, 0) === HEADER_BYTES &&
-    header.getUint32(0, true) === MAGIC_LOW &&
-    header.getUint32(4, true) === MAGIC_HIGH;
-  if (isSegment) {
+  if (readHeader(fd) !== undefined) {
     const state = new DataView(new ArrayBuffer(4));
     state.setUint32(0, SEGMENT_STATE_SUPERSEDED, true);
     writeSync(fd, state, 0, 4, HEADER_STATE);
@@ -249,6 +289,35 @@ function readPid(path: string): string {
   const count = readSync(fd, header, 0, HEADER_BYTES, 0);
   closeSync(fd);
   return count === HEADER_BYTES ? `, pid ${header.getUint32(HEADER_PID, true)}` : "";
+}
+
+/** @returns undefined when it is no segment's */
+function readHeader(fd: number): DataView | undefined {
+  const header = new DataView(new ArrayBuffer(HEADER_BYTES));
+  const isSegment =
+    readSync(fd, header, 0, HEADER_BYTES, 0) === HEADER_BYTES &&
+    header.getUint32(0, true) === MAGIC_LOW &&
+    header.getUint32(4, true) === MAGIC_HIGH;
+  return isSegment ? header : undefined;
+}
+
+/** Whether somebody still writes it, whoever holds the lock; a file that is no segment counts, too. */
+function isBeatingOrForeign(path: string, nowNs: bigint): boolean {
+  const fd = openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (fd === undefined) {
+    return true;
+  }
+  const header = fstatSync(fd).isFile() ? readHeader(fd) : undefined;
+  closeSync(fd);
+  if (header === undefined) {
+    return true;
+  }
+  const times = {
+    heartbeatNs: header.getBigUint64(HEADER_HEARTBEAT, true),
+    wallAnchorNs: header.getBigInt64(HEADER_WALL_ANCHOR, true),
+    monotonicAnchorNs: header.getBigUint64(HEADER_MONOTONIC_ANCHOR, true),
+  };
+  return header.getUint32(HEADER_STATE, true) === SEGMENT_STATE_LIVE && heartbeatAgeMs(times, nowNs) <= STALE_MS;
 }
 
 function openFile(path: string, flags: number): number | undefined {

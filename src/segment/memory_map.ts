@@ -80,13 +80,40 @@ export class MemoryMap {
     if (this.#ranges.some((range) => range.name === name)) {
       throw new RangeError(`Cannot reserve ${name}: the name is taken, was reserved before`);
     }
-    const address = this.#firstGap(bytes, align);
+    const address = firstGap(this.#ranges, { bytes, align });
     if (address + bytes > this.bytes) {
       throw new RangeError(`Cannot reserve ${name}: it does not fit beside ${this.#describe()}, was ${bytes} bytes`);
     }
     const range = { name, address, bytes };
-    this.#ranges = [...this.#ranges, range].sort((a, b) => a.address - b.address);
+    this.#ranges = sorted([...this.#ranges, range]);
     return range;
+  }
+
+  /**
+   * Reserves the range of a segment: what a supervisor calls, so that a map can make of it what readers elsewhere see.
+   * @param exchange whose segment it is @param options.generation unlike those of its segments in use
+   * @returns the range, as `reserve` does
+   * @throws RangeError as `reserve`
+   */
+  reserveSegment(exchange: string, options: { generation: number; bytes: number }): MemoryRange {
+    return this.reserve(`segment ${options.generation} of ${exchange}`, { bytes: options.bytes });
+  }
+
+  /**
+   * Whether ranges of these sizes could be reserved one after the other at the default alignment.
+   * @param sizes bytes of each @param without ranges that would be given back before
+   */
+  hasRoom(sizes: readonly number[], without: readonly MemoryRange[] = []): boolean {
+    let ranges = this.#ranges.filter((range) => !without.includes(range));
+    for (const size of sizes) {
+      const bytes = roundUp(size, PAGE_BYTES);
+      const address = firstGap(ranges, { bytes, align: SEGMENT_ALIGN });
+      if (address + bytes > this.bytes) {
+        return false;
+      }
+      ranges = sorted([...ranges, { name: "", address, bytes }]);
+    }
+    return true;
   }
 
   /**
@@ -100,21 +127,26 @@ export class MemoryMap {
     this.#ranges = this.#ranges.filter((other) => other !== range);
   }
 
-  #firstGap(bytes: number, align: number): number {
-    let address = roundUp(FIRST_ADDRESS, align);
-    for (const range of this.#ranges) {
-      if (address + bytes <= range.address) {
-        return address;
-      }
-      address = Math.max(address, roundUp(range.address + range.bytes, align));
-    }
-    return address;
-  }
-
   #describe(): string {
     const parts = this.#ranges.map((range) => `${range.name} ${range.bytes}`);
     return `[${parts.join(", ")}] in ${this.bytes} bytes`;
   }
+}
+
+/** @param ranges by address */
+function firstGap(ranges: readonly MemoryRange[], { bytes, align }: { bytes: number; align: number }): number {
+  let address = roundUp(FIRST_ADDRESS, align);
+  for (const range of ranges) {
+    if (address + bytes <= range.address) {
+      return address;
+    }
+    address = Math.max(address, roundUp(range.address + range.bytes, align));
+  }
+  return address;
+}
+
+function sorted(ranges: MemoryRange[]): MemoryRange[] {
+  return ranges.sort((a, b) => a.address - b.address);
 }
 
 function roundUp(value: number, align: number): number {

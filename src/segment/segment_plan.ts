@@ -46,6 +46,8 @@ export type SegmentConfig = {
   tradeCapacity: number;
   /** Bytes for all book images together. */
   imageAreaBytes: number;
+  /** Levels that images of these instruments hold at least, by canonical name: books that outgrew an earlier segment. */
+  leastImageLevels?: Readonly<Record<string, number>>;
 };
 
 /** Who writes a segment, and since when. */

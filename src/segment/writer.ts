@@ -2,7 +2,8 @@
  * The producer's side of a segment: lays out header, instrument table, cells, rings and images in a range of the memory,
  * adds instruments, and keeps the host's counters, heartbeat and state. The kernel writes records, cells and images; this
  * file never touches those after their creation. The image area is a bump allocation: an instrument that needs larger
- * images gets them behind the others under a fresh id. Bad case: table or image area exhausted; `addInstrument` says so.
+ * images gets them behind the others under a fresh id. Bad case: table or image area exhausted; `addInstrument` says so, and
+ * the shortage is kept for whoever can make a larger segment.
  */
 import {
   CELL_BYTES,
@@ -110,6 +111,15 @@ export type SegmentAudit = {
   readonly auditedAtNs: bigint;
 };
 
+/** An instrument that found no room in its segment. */
+export type SegmentShortage = {
+  readonly canonical: string;
+  /** Levels that its images should have held. */
+  readonly imageLevels: number;
+  /** What was exhausted. */
+  readonly part: "table" | "images";
+};
+
 /** The addresses that an instrument's block in the kernel needs. */
 export type SegmentInstrument = {
   readonly id: number;
@@ -192,6 +202,7 @@ export class SegmentWriter implements SegmentHandle {
   readonly #firstId: number;
   #count = 0;
   #imagesUsed = 0;
+  #shortages: SegmentShortage[] = [];
 
   constructor(
     buffer: ArrayBufferLike,
@@ -216,14 +227,15 @@ export class SegmentWriter implements SegmentHandle {
 
   /**
    * Adds a table entry with its cell and two images; readers see it when it is complete.
-   * @returns undefined when the table or the image area is exhausted; nothing changed then
+   * @returns undefined when the table or the image area is exhausted; nothing changed then but the shortages
    * @throws RangeError when a name is too long
    */
   addInstrument(options: SegmentInstrumentOptions): SegmentInstrument | undefined {
-    const imageBytes = imageBytesFor(options.imageLevels);
-    const hasRoom =
-      this.#count < this.#config.instrumentCapacity && this.#imagesUsed + 2 * imageBytes <= this.#config.imageAreaBytes;
-    if (!hasRoom) {
+    const imageLevels = Math.max(options.imageLevels, this.#config.leastImageLevels?.[options.canonical] ?? 0);
+    const imageBytes = imageBytesFor(imageLevels);
+    const part = this.#exhausted(2 * imageBytes);
+    if (part !== undefined) {
+      this.#shortages.push({ canonical: options.canonical, imageLevels, part });
       return undefined;
     }
     const imageOffset = this.#plan.imagesOffset + this.#imagesUsed;
@@ -247,6 +259,13 @@ export class SegmentWriter implements SegmentHandle {
     this.#view.setBigUint64(HEADER_IMAGES_USED, BigInt(this.#imagesUsed), true);
     Atomics.store(new Uint32Array(this.#buffer, this.address + HEADER_INSTRUMENT_COUNT, 1), 0, this.#count);
     return instrument;
+  }
+
+  /** The instruments that found no room since the last call. */
+  takeShortages(): SegmentShortage[] {
+    const taken = this.#shortages;
+    this.#shortages = [];
+    return taken;
   }
 
   /** Points a retired entry to its successor. */
@@ -309,6 +328,13 @@ export class SegmentWriter implements SegmentHandle {
   /** @param state SEGMENT_STATE_* */
   setState(state: number): void {
     Atomics.store(new Uint32Array(this.#buffer, this.address + HEADER_STATE, 1), 0, state);
+  }
+
+  #exhausted(pairBytes: number): SegmentShortage["part"] | undefined {
+    if (this.#count >= this.#config.instrumentCapacity) {
+      return "table";
+    }
+    return this.#imagesUsed + pairBytes > this.#config.imageAreaBytes ? "images" : undefined;
   }
 
   #entry(instrument: SegmentInstrument): DataView {

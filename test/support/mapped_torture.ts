@@ -48,15 +48,17 @@ export type TortureSummary = {
 const BATCH = 32;
 const ARENA_BYTES = 16 * 1024 * 1024;
 
-const [role = "", directory = "", amount = "0", seed = "1"] = process.argv.slice(2);
+const DEADLINE_EVERY = 1024;
+
+const [role = "", directory = "", amount = "0", seed = "1", seconds = "Infinity"] = process.argv.slice(2);
 if (role === "produce") {
-  await produce(Number(amount));
+  await produce(Number(amount), { untilMs: performance.now() + Number(seconds) * 1000 });
 } else {
   process.stdout.write(`${JSON.stringify(await read(new SeededRandom(Number(seed))))}\n`);
 }
 
-/** Two books, updates in bursts, a fresh snapshot now and then. */
-async function produce(records: number): Promise<void> {
+/** Two books, updates in bursts, a fresh snapshot now and then; ends early when its time is over. */
+async function produce(records: number, { untilMs }: { untilMs: number }): Promise<void> {
   const producer = await MappedProducer.start(directory);
   producer.snapshot(300);
   producer.snapshot(300, "ETH-USD");
@@ -64,6 +66,9 @@ async function produce(records: number): Promise<void> {
   const random = new SeededRandom(Number(seed));
   await pause(300);
   for (let count = 0; count < records; count++) {
+    if (count % DEADLINE_EVERY === 0 && performance.now() > untilMs) {
+      break;
+    }
     if (random.below(5000) === 0) {
       producer.snapshot(200 + random.below(200));
     }

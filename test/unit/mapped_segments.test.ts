@@ -226,8 +226,12 @@ describe("A reader", () => {
     await expect.poll(() => kinds(drain(reader)), PATIENCE).toContain("stale");
     expect(reader.top("BTC-USD")).toMatchObject({ isSynced: false, state: "stale" });
     expect(reader.book("BTC-USD")?.isSynced).toBe(false);
-    producer.beat();
-    await expect.poll(() => kinds(drain(reader)), PATIENCE).toContain("alive");
+    await expect
+      .poll(() => {
+        producer.beat();
+        return kinds(drain(reader));
+      }, PATIENCE)
+      .toContain("alive");
     producer.beat();
     expect(reader.top("BTC-USD")?.isSynced).toBe(true);
   });

@@ -1,0 +1,162 @@
+/**
+ * What the cases across processes share: our segment with its peers, the C twin with its own, MessagePort and FIFO.
+ * Bad case: something that this machine lacks; it is named, and only the sides that need it are skipped.
+ */
+import { execFileSync } from "node:child_process";
+import { openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { DELTA_BYTES } from "../../assembly/layout.ts";
+import { assetPath } from "../../src/assets.ts";
+import { mustEqual } from "../harness.ts";
+import { writeEmptyRecord } from "../instrument.ts";
+import { reserveBytes } from "../workbench.ts";
+import { attachReader, type MappedBench, type MappedReader, openMappedBench, PeerPage } from "./mapped_bench.ts";
+import { type MissingTwin, type NativeTwin, startNativeTwin } from "./native_twin.ts";
+import { ECHO, MESSAGE } from "./peer.ts";
+import { PATIENCE_MS, PEER_WORD, type Peer, type Stage, spinUntil } from "./stage.ts";
+
+/** The name of the segment with a live reader. */
+const MAIN = "bench_ring";
+/** The name of the segment whose records are echoed. */
+const PING = "bench_ping";
+
+/** A peer with its page, on a segment. */
+export type PagedPeer = { readonly peer: Peer; readonly page: PeerPage; readonly bench: MappedBench };
+
+/** Messages of a baseline: sent in this thread, verified by the other end. */
+export type Messages = {
+  readonly peer: Peer | undefined;
+  /** Sends, and waits until all were verified. @returns messages verified in vain */
+  readonly send: (count: number) => number;
+};
+
+/** Everything on the stage. */
+export type Scene = {
+  readonly stage: Stage;
+  /** Reads and verifies our ring. */
+  readonly reader: PagedPeer;
+  /** Answers every record of our ring on a ring of its own. */
+  readonly echo: PagedPeer;
+  readonly echoed: MappedReader;
+  /** Room for one of its records. */
+  readonly polled: number;
+  readonly twin: NativeTwin | MissingTwin;
+  readonly port: Messages;
+  readonly pipe: Messages;
+  readonly close: () => Promise<void>;
+};
+
+/**
+ * Sets everything up.
+ * @throws MappingError when this machine cannot share memory @throws Error when a peer does not come up
+ */
+export async function openScene(stage: Stage): Promise<Scene> {
+  const bench = await openMappedBench(stage.directory, MAIN);
+  const ping = await openMappedBench(stage.directory, PING);
+  // At the same time: most of a start is loading.
+  const [reader, echo, twin, pipe] = await Promise.all([
+    startPaged(stage, bench, "read"),
+    startPaged(stage, ping, "echo"),
+    startNativeTwin(stage),
+    openPipe(stage, bench),
+  ]);
+  const echoed = await attachReader(ping, { directory: stage.directory, exchange: ECHO });
+  const polled = reserveBytes(ping, "polled", DELTA_BYTES);
+  const port = openPort();
+  const close = async () => {
+    stage.activate(undefined);
+    await port.close();
+    bench.close();
+    ping.close();
+  };
+  return { stage, reader, echo, echoed, polled, twin, port, pipe, close };
+}
+
+/** Starts a peer on a segment, before anything was written, and stops it until it is its turn. */
+export async function startPaged(stage: Stage, bench: MappedBench, role: string): Promise<PagedPeer> {
+  const { exchange } = bench.segmentView.header;
+  const name = `${role}_${exchange}`;
+  const page = await PeerPage.open(bench.map, { directory: stage.directory, name, isFresh: true });
+  const child = stage.startNode(role, [stage.directory, exchange, name]);
+  const peer = await stage.ready({ child, awake: () => page.awake() }, () => page.beat > 0);
+  return { peer, page, bench };
+}
+
+/** Writes records and publishes them in batches, as a collector does. @returns how many */
+export function writeRecords(bench: MappedBench, count: number, batch: number): number {
+  const { producer } = bench;
+  const { address } = bench.instrument;
+  let published = 0;
+  for (let done = 0; done < count; done += batch) {
+    for (let index = 0; index < batch; index++) {
+      writeEmptyRecord(bench, address);
+    }
+    published += producer.publish(0);
+  }
+  return published;
+}
+
+/** The peer must have verified everything, and lost nothing. */
+export function verifyRead({ page, bench }: PagedPeer): void {
+  const written = bench.segmentView.deltaTail;
+  spinUntil("verifying records", () => page.verified >= written || page.errors > 0);
+  mustEqual("the ring: records that its reader found wrong or lost", page.errors, 0);
+  mustEqual("the ring: records that its reader verified", page.verified, written);
+}
+
+function message(): { bytes: Uint8Array; stamp: (version: number) => void } {
+  const bytes = new Uint8Array(MESSAGE.bytes);
+  const view = new DataView(bytes.buffer);
+  const stamp = (version: number) => {
+    view.setUint32(MESSAGE.version, version, true);
+    view.setUint32(MESSAGE.last, version, true);
+  };
+  return { bytes, stamp };
+}
+
+function openPort(): Messages & { close: () => Promise<unknown> } {
+  const words = new Int32Array(new SharedArrayBuffer(12));
+  const url = pathToFileURL(assetPath("bench/main.js"));
+  const worker = new Worker(url, { argv: [PEER_WORD, "port"], workerData: words });
+  const { bytes, stamp } = message();
+  let version = 0;
+  const send = (count: number) => {
+    const until = version + count;
+    Atomics.store(words, 2, until);
+    while (version < until) {
+      version += 1;
+      stamp(version);
+      worker.postMessage(bytes);
+    }
+    for (let seen = Atomics.load(words, 0); seen < until; seen = Atomics.load(words, 0)) {
+      if (Atomics.wait(words, 0, seen, PATIENCE_MS) === "timed-out") {
+        throw new Error(`Cannot measure MessagePort: only ${seen} of ${until} messages arrived`);
+      }
+    }
+    return Atomics.load(words, 1);
+  };
+  return { peer: undefined, send, close: () => worker.terminate() };
+}
+
+async function openPipe(stage: Stage, bench: MappedBench): Promise<Messages> {
+  const path = join(stage.directory, "fifo");
+  execFileSync("mkfifo", ["-m", "600", path]);
+  const fd = openSync(path, "r+");
+  const page = await PeerPage.open(bench.map, { directory: stage.directory, name: "pipe", isFresh: true });
+  const child = stage.startNode("pipe", [stage.directory, path, "pipe"]);
+  const peer = await stage.ready({ child, awake: () => undefined }, () => page.beat > 0);
+  const { bytes, stamp } = message();
+  let version = 0;
+  const send = (count: number) => {
+    for (const until = version + count; version < until; ) {
+      version += 1;
+      stamp(version);
+      writeSync(fd, bytes);
+    }
+    spinUntil("reading the pipe", () => page.verified >= version || page.errors > 0);
+    return page.errors;
+  };
+  return { peer, send };
+}

@@ -1,0 +1,38 @@
+/**
+ * Three collectors, a gateway, a Node reader and a Python reader together: kill -9 of each of them once, in an order by a
+ * seed; the long run is test/long/kills.ts. Deadlines here are five times those that the long run judges.
+ * Bad case: a machine so slow that a living producer seems silent; readers then say stale, and that is told
+ * apart from a disturbance.
+ */
+import { expect, it } from "vitest";
+import { pythonWithNumpy } from "../support/mapped_fleet.ts";
+import { runKills } from "../support/mapped_kills.ts";
+import { optionalPart } from "../support/require.ts";
+
+const KILLS = 6;
+const SLACK_MS = 2500;
+const python = pythonWithNumpy();
+const hasPython = optionalPart("Python with numpy", python !== undefined);
+
+it("roles show every death, take every next segment, disturb nobody and hold the emulator's books when any is killed", async () => {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  const result = await runKills(KILLS, { seed, python });
+  const label = JSON.stringify(result, undefined, 1);
+  expect(result.witnesses, label).toEqual(hasPython ? ["node", "python", "gateway"] : ["node", "gateway"]);
+  for (const row of result.rows) {
+    const times = [...Object.values(row.unsyncedMs), ...Object.values(row.attachedMs)];
+    expect(Math.max(0, ...times), label).toBeLessThan(SLACK_MS);
+    expect(row.wrong, label).toEqual([]);
+    expect(
+      row.disturbed.filter((what) => !row.starved.some((exchange) => what.includes(exchange))),
+      label,
+    ).toEqual([]);
+  }
+  const { contradictions, accidents, clientFaults } = result;
+  expect({ contradictions, accidents, clientFaults }, label).toEqual({
+    contradictions: [],
+    accidents: [],
+    clientFaults: 0,
+  });
+  expect(result.booksCompared, label).toBe(KILLS * 6 * result.witnesses.length);
+}, 180_000);

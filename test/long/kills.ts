@@ -1,0 +1,86 @@
+/**
+ * The long run of kills: `node build.config.mjs bench && node dist/long/kills.js [kills] [seed]`, default 50. Three
+ * collectors, a gateway, a Node and a Python reader (ALPHAPULSE_PYTHON, or python3, with numpy) run together over the
+ * emulator; one after another is killed with kill -9 and started again. It leaves test/long/results/kills.json.
+ * Bad case: a death that is shown too late, a wrong book, somebody disturbed; the result says where, and the status is 1.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { join } from "node:path";
+import { packageFolder } from "../../src/assets.ts";
+import { pythonWithNumpy } from "../support/mapped_fleet.ts";
+import { type KillRow, type KillsResult, runKills, type Times } from "../support/mapped_kills.ts";
+
+const DEFAULT_KILLS = 50;
+const DEADLINE_MS = 500;
+
+const kills = Number(process.argv[2] ?? DEFAULT_KILLS);
+const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 31));
+if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(seed)) {
+  process.stderr.write(
+    `Cannot kill: kills and seed must be positive integers, was ${process.argv.slice(2).join(" ")}\n`,
+  );
+  process.exit(2);
+}
+
+const startedAt = performance.now();
+const outcome = await runKills(kills, {
+  seed,
+  python: pythonWithNumpy(),
+  onRow: (row, index) => process.stderr.write(`${index + 1} of ${kills}: ${JSON.stringify(row)}\n`),
+});
+const isGood = judge(outcome);
+const folder = join(packageFolder(), "test/long/results");
+mkdirSync(folder, { recursive: true });
+const result = {
+  what: "kill -9 of collectors, gateway and readers: deaths shown and next segments taken within 500 ms, no wrong book, nobody else disturbed",
+  date: new Date().toISOString(),
+  commit: commit(),
+  command: `node dist/long/kills.js ${kills} ${seed}`,
+  node: process.version,
+  cpu: cpus()[0]?.model ?? "unknown",
+  cores: cpus().length,
+  loadAtEnd: loadavg()[0],
+  seconds: Math.round((performance.now() - startedAt) / 1000),
+  isGood,
+  kills: Object.fromEntries(
+    [...new Set(outcome.rows.map(({ role }) => role))].map((role) => [
+      role,
+      outcome.rows.filter((row) => row.role === role).length,
+    ]),
+  ),
+  unsyncedMs: summary(outcome.rows, ({ unsyncedMs }) => unsyncedMs),
+  attachedMs: summary(outcome.rows, ({ attachedMs }) => attachedMs),
+  wholeMs: spread(outcome.rows.map(({ wholeMs }) => wholeMs)),
+  disturbances: outcome.rows.flatMap(({ disturbed }) => disturbed).length,
+  wrongBooks: outcome.rows.flatMap(({ wrong }) => wrong).length,
+  ...outcome,
+};
+writeFileSync(join(folder, "kills.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+process.exitCode = isGood ? 0 : 1;
+
+function judge({ rows, contradictions, accidents, clientFaults }: KillsResult): boolean {
+  const isGoodRow = ({ unsyncedMs, attachedMs, disturbed, wrong }: KillRow) =>
+    [...Object.values(unsyncedMs), ...Object.values(attachedMs)].every((ms) => ms <= DEADLINE_MS) &&
+    disturbed.length === 0 &&
+    wrong.length === 0;
+  return rows.every(isGoodRow) && contradictions.length === 0 && accidents.length === 0 && clientFaults === 0;
+}
+
+function summary(rows: readonly KillRow[], of: (row: KillRow) => Times) {
+  const times = rows.flatMap((row) => Object.entries(of(row)));
+  const witnesses = [...new Set(times.map(([witness]) => witness))];
+  return Object.fromEntries(
+    witnesses.map((witness) => [witness, spread(times.flatMap(([name, ms]) => (name === witness ? [ms] : [])))]),
+  );
+}
+
+function spread(values: readonly number[]) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return { median: sorted[Math.floor(sorted.length / 2)] ?? 0, max: sorted.at(-1) ?? 0, count: sorted.length };
+}
+
+function commit(): string {
+  return execFileSync("git", ["describe", "--always", "--dirty"], { cwd: packageFolder(), encoding: "utf8" }).trim();
+}
