@@ -3,6 +3,7 @@
  * page; and runs the checks. One plain script, so that a fresh clone needs no other tool: `node build.config.mjs`,
  * `… bench` (no page, but the benchmarks and long runs), `… simulate`, `… mutate`, `… check`, or a list of steps, e.g.
  * `… kernel bundles`.
+ * What it says goes to standard error: the standard output belongs to the command that it builds for.
  * Every output is written beside its place and renamed into it, so a test that runs meanwhile sees the old file or the
  * whole new one. Bad case: a step that fails keeps its old output; the other steps still run and the exit status is 1.
  */
@@ -75,7 +76,7 @@ async function main(words) {
       console.error(failure.message);
     }
     const verdict = failure instanceof Error ? "FAILED" : "ok";
-    console.log(`${name.padEnd(10)} ${verdict} ${Math.round(performance.now() - startedAt)} ms`);
+    console.error(`${name.padEnd(10)} ${verdict} ${Math.round(performance.now() - startedAt)} ms`);
   }
   if (failed.length > 0) {
     console.error(`failed: ${failed.join(", ")}`);
@@ -295,5 +296,5 @@ function replaceFolder(from, to) {
 }
 
 function line(output, outcome) {
-  console.log(`  ${output.padEnd(28)} ${outcome}`);
+  console.error(`  ${output.padEnd(28)} ${outcome}`);
 }
