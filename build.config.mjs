@@ -28,14 +28,28 @@ const KERNEL = join(DIST, "kernel.wasm");
 const DASHBOARD = join(DIST, "dashboard");
 const DASHBOARD_INPUTS = join(DIST, ".dashboard_inputs.json");
 
-/** Bundles of the normal build. `optional`: built when its source is there. */
+/**
+ * Bundles of the normal build. `optional`: built when its source is there. `portable`: for browsers, imports nothing but
+ * what it names as `beside`, which may be another bundle of ours.
+ */
 const BUNDLES = [
   { from: "src/main.ts", to: "main.js", executable: true },
   { from: "src/feed/collector_worker.ts", to: "collector_worker.js" },
   { from: "src/gateway/gateway_worker.ts", to: "gateway_worker.js", optional: true },
   { from: "src/reader/mod.ts", to: "segment.js" },
-  { from: "src/client/mod.ts", to: "client.js", portable: true },
+  { from: "src/client/mod.ts", to: "client.js", portable: true, minify: true },
+  { from: "src/client/worker.ts", to: "client_worker.js", portable: true, minify: true },
+  { from: "src/client/worker_script.ts", to: "client_worker_script.js", portable: true, minify: true },
+  { from: "src/react/mod.ts", to: "react.js", portable: true, minify: true, beside: ["react", "./client.js"] },
 ];
+
+/** The client stays a bundle of its own, so that a page which uses both carries it once. */
+const CLIENT_BESIDE = {
+  name: "client-beside",
+  setup(build) {
+    build.onResolve({ filter: /\/client\/mod\.ts$/ }, () => ({ path: "./client.js", external: true }));
+  },
+};
 
 const STEPS = {
   kernel: buildKernel,
@@ -146,7 +160,8 @@ async function buildBundles(bundles) {
   }
 }
 
-async function buildBundle(build, { from, to, executable = false, portable = false, optional = false }) {
+async function buildBundle(build, bundle) {
+  const { from, to, executable = false, portable = false, optional = false, minify = false, beside = [] } = bundle;
   if (!existsSync(join(ROOT, from)) && optional) {
     return;
   }
@@ -162,12 +177,16 @@ async function buildBundle(build, { from, to, executable = false, portable = fal
     write: false,
     metafile: true,
     logLevel: "warning",
+    minify,
+    external: beside.filter((name) => !name.startsWith("./")),
+    plugins: beside.includes("./client.js") ? [CLIENT_BESIDE] : [],
     ...(portable
       ? { platform: "neutral", target: "es2022", mainFields: ["module", "main"] }
       : { platform: "node", target: "node20", packages: "external" }),
     ...(executable ? { banner: { js: "#!/usr/bin/env node" } } : {}),
   });
-  const pulled = Object.values(result.metafile.outputs).flatMap((output) => output.imports);
+  const imports = Object.values(result.metafile.outputs).flatMap((output) => output.imports);
+  const pulled = imports.filter(({ path }) => !beside.includes(path));
   if (portable && pulled.length > 0) {
     throw new Error(
       `Cannot bundle ${from}: it must run in a browser, was importing ${pulled.map((it) => it.path).join(", ")}`,
@@ -193,6 +212,7 @@ async function buildDashboard() {
   requireEntry(join(ROOT, "src/dashboard/index.html"));
   const lists = [join(ROOT, "src/dashboard"), join(ROOT, "vite.config.ts"), join(ROOT, "package-lock.json")];
   if (existsSync(DASHBOARD) && isFresh(DASHBOARD_INPUTS, [...lists, ...recordedInputs()])) {
+    serveClient();
     return line("dist/dashboard", "unchanged");
   }
   const startedAt = new Date();
@@ -221,6 +241,7 @@ async function buildDashboard() {
     });
     await Promise.race([built, stray]);
     replaceFolder(output, DASHBOARD);
+    serveClient();
   } finally {
     process.off("unhandledRejection", reject);
     rmSync(output, { recursive: true, force: true });
@@ -228,6 +249,15 @@ async function buildDashboard() {
   replaceFile(DASHBOARD_INPUTS, JSON.stringify([...inputs].sort(), null, 1));
   utimesSync(DASHBOARD_INPUTS, startedAt, startedAt);
   line("dist/dashboard", `built from ${inputs.size} files`);
+}
+
+/** The client's bundles are served beside the page, for pages of others: /client.js and so on. */
+function serveClient() {
+  for (const { to } of BUNDLES.filter(({ portable }) => portable)) {
+    if (existsSync(join(DIST, to))) {
+      replaceFile(join(DASHBOARD, to), readFileSync(join(DIST, to)));
+    }
+  }
 }
 
 function withReject() {

@@ -1,13 +1,13 @@
 /**
- * Full-depth book: per side a directory of chunks of up to 64 levels, sorted so that the best level is the very last.
- * Work near the touch moves a few bytes at the end; a level anywhere costs one binary search in the directory, one in a
+ * Full-depth book: per side a directory of chunks of up to 32 levels, sorted so that the best level is the very last.
+ * Work near the touch moves a few bytes at the end; a level anywhere costs one counting search in the directory, one in a
  * chunk and a move of at most 512 bytes. Asks are kept by the complement of their price, which turns "best last" into one
  * rule for both sides and is defined for every i64.
  * Bad case: a book swept from the far end: each chunk that empties moves the whole directory (16 bytes a chunk).
  *
  * Book, 64 bytes: side 0 at 0, side 1 at 16 (directory u32 · chunks u32 · directoryCapacity u32 · levels u32), hash u32 at 32.
  */
-import { arenaAllocate, powerLimit, powerOfTen } from "./arena";
+import { blockRelease, blockTake, powerLimit, powerOfTen } from "./arena";
 import {
   CAPACITY,
   CHUNKS,
@@ -15,6 +15,7 @@ import {
   ENTRY_BYTES,
   ENTRY_CHUNK,
   ENTRY_COUNT,
+  fillHighest,
   findEntry,
   insertAt,
   insertSplit,
@@ -41,20 +42,34 @@ import {
   SIDE_BID,
 } from "./layout";
 
-const BOOK_BYTES: usize = 64;
+const BOOK_BYTES: u32 = 64;
 const SIDE_BYTES: usize = 16;
 const HASH: usize = 32;
-const DIRECTORY_FIRST: u32 = 8;
+/** Searches read a directory by 64 entries. */
+const DIRECTORY_FIRST: u32 = 64;
 
 export function bookCreate(): usize {
-  const book = arenaAllocate(BOOK_BYTES);
+  const book = blockTake(BOOK_BYTES);
   if (book == 0) return 0;
-  return sideCreate(book) && sideCreate(book + SIDE_BYTES) ? book : 0;
+  if (sideCreate(book) && sideCreate(book + SIDE_BYTES)) return book;
+  bookRelease(book);
+  return 0;
+}
+
+/** Gives a book back. */
+export function bookRelease(book: usize): void {
+  bookClear(book);
+  for (let side: u32 = 0; side < 2; side++) {
+    const s = sideAt(book, side);
+    blockRelease(load<u32>(s), load<u32>(s, CAPACITY) * ENTRY_BYTES);
+  }
+  blockRelease(book, BOOK_BYTES);
 }
 
 function sideCreate(side: usize): bool {
-  const directory = arenaAllocate(DIRECTORY_FIRST * ENTRY_BYTES);
+  const directory = blockTake(DIRECTORY_FIRST * ENTRY_BYTES);
   if (directory == 0) return false;
+  fillHighest(directory, DIRECTORY_FIRST);
   store<u32>(side, <u32>directory);
   store<u32>(side, DIRECTORY_FIRST, CAPACITY);
   return true;
@@ -78,6 +93,7 @@ export function bookClear(book: usize): void {
     const directory = <usize>load<u32>(s);
     const chunks = load<u32>(s, CHUNKS);
     for (let i: u32 = 0; i < chunks; i++) releaseChunk(load<u32>(directory + i * ENTRY_BYTES, ENTRY_CHUNK));
+    fillHighest(directory, chunks);
     store<u32>(s, 0, CHUNKS);
     store<u32>(s, 0, LEVELS);
   }
@@ -108,7 +124,7 @@ export function bookSet(book: usize, side: u32, price: i64, quantity: i64): i32 
   const entry = directory + index * ENTRY_BYTES;
   const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
   const count = load<u32>(entry, ENTRY_COUNT);
-  const place = lowerBound(chunk, count, key);
+  const place = lowerBound(chunk, key);
   const at = chunk + (place << LEVEL_SHIFT);
   if (place < count && load<i64>(at) == key) {
     const old = load<i64>(at, QUANTITY);
@@ -139,6 +155,7 @@ function addFirst(book: usize, side: u32, key: i64, quantity: i64): i32 {
   if (chunk == 0) return BOOK_FULL;
   const directory = <usize>load<u32>(s);
   writeEntry(directory, chunk, 1);
+  store<i64>(directory, i64.MIN_VALUE);
   store<i64>(chunk, key);
   store<i64>(chunk, quantity, QUANTITY);
   store<u32>(s, 1, CHUNKS);
@@ -194,7 +211,7 @@ export function quantityAt(book: usize, side: u32, price: i64): i64 {
   const entry = directory + index * ENTRY_BYTES;
   const chunk = <usize>load<u32>(entry, ENTRY_CHUNK);
   const count = load<u32>(entry, ENTRY_COUNT);
-  const place = lowerBound(chunk, count, key);
+  const place = lowerBound(chunk, key);
   if (place == count || load<i64>(chunk + (place << LEVEL_SHIFT)) != key) return 0;
   return load<i64>(chunk + (place << LEVEL_SHIFT), QUANTITY);
 }
@@ -283,7 +300,7 @@ function scaleSide(book: usize, side: u32, priceFactor: i64, quantityFactor: i64
       store<i64>(at, quantity, QUANTITY);
       hash += levelHash(side, price, quantity);
     }
-    store<i64>(entry, load<i64>(chunk));
+    if (i > 0) store<i64>(entry, load<i64>(chunk));
   }
   store<u32>(book, hash, HASH);
 }

@@ -1,12 +1,13 @@
 /**
- * The storage of one side of a book: a directory of chunks of up to 64 sorted levels. Full chunks split, thin ones merge,
+ * The storage of one side of a book: a directory of chunks of up to 32 sorted levels. Full chunks split, thin ones merge,
  * emptied ones go to a free list that all books of an instance share. Searches have no data-dependent branch, because a
  * wrongly guessed one costs more than the comparison it saves.
- * Directory entry, 16 bytes: separator i64 (no key of the chunk is below it; ignored for the first) · chunk u32 · count u32.
- * Chunk, 1024 bytes: 64 levels of key i64 · quantity i64.
+ * Directory entry, 16 bytes: separator i64 (no key of the chunk is below it; the lowest i64 for the first, the highest for
+ * places without a chunk) · chunk u32 · count u32. Chunk, 512 bytes: 32 levels of key i64 · quantity i64; places without a
+ * level have the highest key, so that a search counts keys over all places without asking how many there are.
  * Bad case: a side swept from the far end: each chunk that empties moves the whole directory (16 bytes a chunk).
  */
-import { arenaAllocate } from "./arena";
+import { arenaAllocate, blockRelease, blockTake } from "./arena";
 
 /** Side: directory u32 · chunks u32 · directoryCapacity u32 · levels u32. */
 export const CHUNKS: usize = 4;
@@ -15,15 +16,15 @@ export const LEVELS: usize = 12;
 export const ENTRY_BYTES: u32 = 16;
 export const ENTRY_CHUNK: usize = 8;
 export const ENTRY_COUNT: usize = 12;
-export const CHUNK_LEVELS: u32 = 64;
+export const CHUNK_LEVELS: u32 = 32;
 /** A level in a chunk is 2^4 bytes. */
 export const LEVEL_SHIFT: u32 = 4;
 /** Offset of the quantity in a level. */
 export const QUANTITY: usize = 8;
-const CHUNK_BYTES: usize = 1024;
+const CHUNK_BYTES: usize = 512;
 /** A chunk left with fewer levels is merged into the one before when both fit. */
-const MERGE_BELOW: u32 = 16;
-const MERGE_ROOM: u32 = 48;
+const MERGE_BELOW: u32 = 8;
+const MERGE_ROOM: u32 = 24;
 
 let freeChunks: usize = 0;
 
@@ -35,9 +36,10 @@ export function releaseChunk(chunk: usize): void {
 
 /** Takes a chunk. @returns 0 when the arena is exhausted */
 export function takeChunk(): usize {
-  const chunk = freeChunks;
-  if (chunk == 0) return arenaAllocate(CHUNK_BYTES);
-  freeChunks = load<u32>(chunk);
+  let chunk = freeChunks;
+  if (chunk == 0) chunk = arenaAllocate(CHUNK_BYTES);
+  else freeChunks = load<u32>(chunk);
+  if (chunk != 0) fillHighest(chunk, CHUNK_LEVELS);
   return chunk;
 }
 
@@ -48,30 +50,64 @@ export function writeEntry(entry: usize, chunk: usize, count: u32): void {
   store<u32>(entry, count, ENTRY_COUNT);
 }
 
-/** Last entry of the first `count` whose separator is not above the key (0 when none). */
+/** Last entry of the first `count` whose separator is not above the key. Costs one probe per 64 entries and 16 more. */
 export function findEntry(directory: usize, key: i64, count: u32): u32 {
-  let at = directory;
-  let rest = count;
-  while (rest > 1) {
-    const half = rest >> 1;
-    const middle = at + (half << 4);
-    at = select<usize>(middle, at, load<i64>(middle) <= key);
-    rest -= half;
-  }
-  return <u32>(at - directory) >> 4;
+  let block = directory;
+  const last = directory + (((count - 1) & ~63) << LEVEL_SHIFT);
+  while (block < last && load<i64>(block, 1024) <= key) block += 1024;
+  const at = block + (eighths(block, key) << 7);
+  return (<u32>(at - directory) >> LEVEL_SHIFT) + withinEight(at, key) - 1;
 }
 
-/** First place whose key is not below `key`; a chunk is never empty. */
-export function lowerBound(chunk: usize, count: u32, key: i64): u32 {
-  let at = chunk;
-  let rest = count;
-  while (rest > 1) {
-    const half = rest >> 1;
-    const middle = at + (half << LEVEL_SHIFT);
-    at = select<usize>(middle, at, load<i64>(middle) <= key);
-    rest -= half;
-  }
-  return (<u32>(at - chunk) >> LEVEL_SHIFT) + <u32>(load<i64>(at) < key);
+/** First place whose key is not below `key`; places without a level hold the highest key. */
+export function lowerBound(chunk: usize, key: i64): u32 {
+  const block =
+    <u32>(load<i64>(chunk, 112) < key) + <u32>(load<i64>(chunk, 240) < key) + <u32>(load<i64>(chunk, 368) < key);
+  const at = chunk + ((<usize>block) << 7);
+  return (
+    (block << 3) +
+    <u32>(load<i64>(at) < key) +
+    <u32>(load<i64>(at, 16) < key) +
+    <u32>(load<i64>(at, 32) < key) +
+    <u32>(load<i64>(at, 48) < key) +
+    <u32>(load<i64>(at, 64) < key) +
+    <u32>(load<i64>(at, 80) < key) +
+    <u32>(load<i64>(at, 96) < key) +
+    <u32>(load<i64>(at, 112) < key)
+  );
+}
+
+/** Of 64 entries, how many eighths but the last are wholly not above the key. */
+function eighths(block: usize, key: i64): usize {
+  return (
+    <usize>(load<i64>(block, 112) <= key) +
+    <usize>(load<i64>(block, 240) <= key) +
+    <usize>(load<i64>(block, 368) <= key) +
+    <usize>(load<i64>(block, 496) <= key) +
+    <usize>(load<i64>(block, 624) <= key) +
+    <usize>(load<i64>(block, 752) <= key) +
+    <usize>(load<i64>(block, 880) <= key)
+  );
+}
+
+/** Of eight entries, how many are not above the key. */
+function withinEight(at: usize, key: i64): u32 {
+  return (
+    <u32>(load<i64>(at) <= key) +
+    <u32>(load<i64>(at, 16) <= key) +
+    <u32>(load<i64>(at, 32) <= key) +
+    <u32>(load<i64>(at, 48) <= key) +
+    <u32>(load<i64>(at, 64) <= key) +
+    <u32>(load<i64>(at, 80) <= key) +
+    <u32>(load<i64>(at, 96) <= key) +
+    <u32>(load<i64>(at, 112) <= key)
+  );
+}
+
+/** Fills places with the highest key, which no search passes. */
+export function fillHighest(from: usize, places: u32): void {
+  const end = from + ((<usize>places) << LEVEL_SHIFT);
+  for (let at = from; at < end; at += 16) store<i64>(at, i64.MAX_VALUE);
 }
 
 /** Inserts a level into a chunk that has room. */
@@ -100,6 +136,7 @@ export function insertSplit(side: usize, index: u32, place: u32, key: i64, quant
   const entry = <usize>load<u32>(side) + index * ENTRY_BYTES;
   const lower = <usize>load<u32>(entry, ENTRY_CHUNK);
   memory.copy(upper, lower + (half << LEVEL_SHIFT), half << LEVEL_SHIFT);
+  fillHighest(lower + (half << LEVEL_SHIFT), half);
   store<u32>(entry, half, ENTRY_COUNT);
   writeEntry(entry + ENTRY_BYTES, upper, half);
   if (place > half) insertAt(entry + ENTRY_BYTES, place - half, key, quantity);
@@ -119,6 +156,7 @@ function openChunk(side: usize, index: u32, key: i64, quantity: i64): bool {
   const directory = <usize>load<u32>(side);
   writeEntry(directory + index * ENTRY_BYTES, chunk, 1);
   if (index == 0) {
+    store<i64>(directory, i64.MIN_VALUE);
     const next = directory + ENTRY_BYTES;
     store<i64>(next, load<i64>(load<u32>(next, ENTRY_CHUNK)));
   }
@@ -131,9 +169,11 @@ function openEntry(side: usize, index: u32): bool {
   let directory = <usize>load<u32>(side);
   const capacity = load<u32>(side, CAPACITY);
   if (chunks == capacity) {
-    const larger = arenaAllocate(capacity * 2 * ENTRY_BYTES);
+    const larger = blockTake(capacity * 2 * ENTRY_BYTES);
     if (larger == 0) return false;
     memory.copy(larger, directory, chunks * ENTRY_BYTES);
+    blockRelease(directory, capacity * ENTRY_BYTES);
+    fillHighest(larger + chunks * ENTRY_BYTES, capacity * 2 - chunks);
     directory = larger;
     store<u32>(side, <u32>larger);
     store<u32>(side, capacity * 2, CAPACITY);
@@ -149,6 +189,9 @@ function closeEntry(side: usize, index: u32): void {
   const at = <usize>load<u32>(side) + index * ENTRY_BYTES;
   releaseChunk(load<u32>(at, ENTRY_CHUNK));
   memory.copy(at, at + ENTRY_BYTES, (chunks - index) * ENTRY_BYTES);
+  const directory = <usize>load<u32>(side);
+  store<i64>(directory, i64.MIN_VALUE);
+  store<i64>(directory + chunks * ENTRY_BYTES, i64.MAX_VALUE);
   store<u32>(side, chunks, CHUNKS);
 }
 
@@ -159,6 +202,7 @@ export function removeAt(side: usize, index: u32, place: u32): void {
   const count = load<u32>(entry, ENTRY_COUNT) - 1;
   const last = chunk + (count << LEVEL_SHIFT);
   for (let at = chunk + (place << LEVEL_SHIFT); at < last; at += 16) v128.store(at, v128.load(at, 16));
+  store<i64>(last, i64.MAX_VALUE);
   store<u32>(entry, count, ENTRY_COUNT);
   store<u32>(side, load<u32>(side, LEVELS) - 1, LEVELS);
   if (count == 0) closeEntry(side, index);

@@ -6,9 +6,11 @@
 import { bookClear, bookCount, bookCrossed, bookHash, bookSet, bookWalk } from "./book";
 import { codecBits, codecValue, readChange, readQuantity, readTime, readVarint, unzigzag } from "./codec";
 import { arenaAllocate } from "./arena";
+import { conflatedApply } from "./frame_conflated";
 import { sealHolds } from "./frame_decode_parts";
 import { DELAY_UNIT, referencesTake } from "./frame_encode";
 import { SEAL_BYTES } from "./frame_encode_parts";
+import { historyAdd, historyDrop } from "./history";
 import {
   BOOK_ADDED,
   BOOK_FULL,
@@ -17,6 +19,7 @@ import {
   EXPONENT_MAX,
   FLAG_CROSSED,
   FLAG_LAST,
+  FRAME_CONFLATED,
   FRAME_DELTAS,
   FRAME_FLAG_CHECK,
   FRAME_FLAG_FINAL,
@@ -30,10 +33,14 @@ import {
   REPLICA_CHAIN,
   REPLICA_CHANGES,
   REPLICA_EMPTY,
+  REPLICA_EPOCH,
   REPLICA_EVENT_AT,
+  REPLICA_EVENT_VERSION,
   REPLICA_FLAGS,
   REPLICA_HASH,
   REPLICA_HASH_MISMATCH,
+  REPLICA_HISTORY,
+  REPLICA_HISTORY_FLOOR,
   REPLICA_INCONSISTENT,
   REPLICA_NO_MEMORY,
   REPLICA_OK,
@@ -70,6 +77,10 @@ export function frameApply(replica: usize, frame: usize, length: usize): i32 {
   if (kind == FRAME_SNAPSHOT && (flags & ~(FRAME_FLAG_FIRST | FRAME_FLAG_FINAL)) == 0) {
     if (!sealHolds(frame, length)) return replicaFail(replica, REPLICA_HASH_MISMATCH);
     return applyPart(replica, flags, at, end - SEAL_BYTES);
+  }
+  if (kind == FRAME_CONFLATED && flags == 0) {
+    if (!sealHolds(frame, length)) return replicaFail(replica, REPLICA_HASH_MISMATCH);
+    return conflatedApply(replica, at, end - SEAL_BYTES);
   }
   if (kind != FRAME_DELTAS || (flags & ~FRAME_FLAG_CHECK) != 0) return replicaFail(replica, REPLICA_INCONSISTENT);
   const state = load<u32>(replica, REPLICA_STATE);
@@ -125,18 +136,27 @@ function applyEvent(replica: usize, at: usize, end: usize): usize {
   at = readTime(at, end, DELAY_UNIT);
   if (at == 0) return 0;
   const receivedAt = eventAt + lastDelay + <i64>codecValue();
-  at = applyChanges(replica, head >> 3, at, end);
+  const version = load<u64>(replica, REPLICA_VERSION) + records;
+  at = applyChanges(replica, version, head >> 3, at, end);
   if (at == 0) return 0;
   const book = <usize>load<u32>(replica, REPLICA_BOOK);
   if (bookCrossed(book) != ((status & FLAG_CROSSED) != 0) && !mayDiffer(status)) return 0;
   store<u32>(replica, bookHash(book), REPLICA_HASH);
-  store<u64>(replica, load<u64>(replica, REPLICA_VERSION) + records, REPLICA_VERSION);
+  store<u64>(replica, version, REPLICA_VERSION);
   noteEvent(replica, status | FLAG_LAST, eventAt, receivedAt, sequence);
   return at;
 }
 
-function applyChanges(replica: usize, count: u64, at: usize, end: usize): usize {
+/** Why applyChanges returned 0. */
+export function changesProblem(): i32 {
+  return problem;
+}
+
+/** Applies the changes of an event that leads to `version`. @returns the address after them, 0 on a problem */
+export function applyChanges(replica: usize, version: u64, count: u64, at: usize, end: usize): usize {
   const book = <usize>load<u32>(replica, REPLICA_BOOK);
+  const kept = load<u32>(replica, REPLICA_HISTORY) != 0;
+  problem = REPLICA_INCONSISTENT;
   referencesTake(replica);
   if (count > end - at) return 0;
   for (let i: u64 = 0; i < count; i++) {
@@ -156,6 +176,7 @@ function applyChanges(replica: usize, count: u64, at: usize, end: usize): usize 
     const result = bookSet(book, side, price, quantity);
     if (result == BOOK_FULL) problem = REPLICA_NO_MEMORY;
     if (result == BOOK_FULL || result == BOOK_UNCHANGED || (result == BOOK_REMOVED) != removed) return 0;
+    if (kept) historyAdd(replica, side, price, quantity, result != BOOK_ADDED, version);
   }
   store<u64>(replica, load<u64>(replica, REPLICA_CHANGES) + count, REPLICA_CHANGES);
   return at;
@@ -178,6 +199,8 @@ function applyPart(replica: usize, flags: u32, at: usize, end: usize): i32 {
     return replicaFail(replica, REPLICA_INCONSISTENT);
   if (bookHash(book) != load<u32>(replica, REPLICA_PENDING_HASH)) return replicaFail(replica, REPLICA_HASH_MISMATCH);
   store<u32>(replica, bookHash(book), REPLICA_HASH);
+  store<u64>(replica, load<u64>(replica, REPLICA_VERSION), REPLICA_EVENT_VERSION);
+  store<u64>(replica, load<u64>(replica, REPLICA_VERSION), REPLICA_HISTORY_FLOOR);
   store<u32>(replica, REPLICA_STATE_FOLLOWING, REPLICA_STATE);
   return REPLICA_OK;
 }
@@ -185,27 +208,29 @@ function applyPart(replica: usize, flags: u32, at: usize, end: usize): i32 {
 /** Reads the head of a snapshot. @returns the address of the levels, 0 when malformed */
 function readHead(replica: usize, at: usize, end: usize): usize {
   bookClear(load<u32>(replica, REPLICA_BOOK));
+  historyDrop(replica);
   at = readVarint(at, end);
-  if (at == 0 || end - at < 28) return 0;
+  if (at == 0 || end - at < 32) return 0;
   store<u64>(replica, codecValue(), REPLICA_VERSION);
-  store<u32>(replica, load<u32>(at), REPLICA_PENDING_HASH);
-  store<u32>(replica, load<u32>(at, 4), REPLICA_CHAIN);
-  const status = <u32>load<u8>(at, 8);
-  const unit = <u32>load<u8>(at, 11);
+  store<u32>(replica, load<u32>(at), REPLICA_EPOCH);
+  store<u32>(replica, load<u32>(at, 4), REPLICA_PENDING_HASH);
+  store<u32>(replica, load<u32>(at, 8), REPLICA_CHAIN);
+  const status = <u32>load<u8>(at, 12);
+  const unit = <u32>load<u8>(at, 15);
   if (
     (status & ~STATUS_MASK) != 0 ||
-    load<u8>(at, 9) > <u8>EXPONENT_MAX ||
-    load<u8>(at, 10) > <u8>EXPONENT_MAX ||
+    load<u8>(at, 13) > <u8>EXPONENT_MAX ||
+    load<u8>(at, 14) > <u8>EXPONENT_MAX ||
     unit > 2
   )
     return 0;
   store<u32>(replica, status | FLAG_LAST, REPLICA_FLAGS);
-  store<i32>(replica, load<u8>(at, 9), REPLICA_PRICE_EXPONENT);
-  store<i32>(replica, load<u8>(at, 10), REPLICA_QUANTITY_EXPONENT);
+  store<i32>(replica, load<u8>(at, 13), REPLICA_PRICE_EXPONENT);
+  store<i32>(replica, load<u8>(at, 14), REPLICA_QUANTITY_EXPONENT);
   store<u32>(replica, unit == 0 ? 1 : unit == 1 ? 1000 : 1000000, REPLICA_TIME_UNIT);
-  store<i64>(replica, load<i64>(at, 12), REPLICA_EVENT_AT);
-  store<i64>(replica, load<i64>(at, 20), REPLICA_RECEIVED_AT);
-  at = readVarint(at + 28, end);
+  store<i64>(replica, load<i64>(at, 16), REPLICA_EVENT_AT);
+  store<i64>(replica, load<i64>(at, 24), REPLICA_RECEIVED_AT);
+  at = readVarint(at + 32, end);
   if (at == 0) return 0;
   store<u64>(replica, codecValue(), REPLICA_SOURCE_SEQUENCE);
   at = readVarint(at, end);

@@ -4,7 +4,7 @@
  * Buffer: 16 bytes for kind and alias, whole events, the open event; `bufferUsed` is the end of what is coded.
  * Bad case: an event larger than the buffer; the gateway then sends a snapshot instead.
  */
-import { arenaAllocate } from "./arena";
+import { blockRelease, blockTake } from "./arena";
 import { bestPrice, bookCount } from "./book";
 import { writeChange, writeQuantity, writeTime, writeVarint, zigzag } from "./codec";
 import {
@@ -39,23 +39,56 @@ import {
 const HEAD: u32 = 16;
 /** Room for the head of an event. */
 const GAP: u32 = 48;
+/** Most bytes of one change. */
+const CHANGE_ROOM: u32 = 20;
+/** Room that is kept behind what is coded: hash and chain. */
+const TAIL_ROOM: u32 = 24;
 /** Room that one more record may need: 16 changes, a head, the check. */
-const RECORD_ROOM: u32 = DELTA_CHANGES_MAX * 20 + GAP + 24;
+const RECORD_ROOM: u32 = DELTA_CHANGES_MAX * CHANGE_ROOM + GAP + TAIL_ROOM;
+const BUFFER_MAX: u32 = 1 << 30;
 /** Unit of the receive delay, ns. */
 export const DELAY_UNIT: i64 = 1000;
 
 export function frameBufferCreate(replica: usize, bytes: u32): i32 {
-  const buffer = arenaAllocate(bytes);
-  if (buffer == 0 || bytes < RECORD_ROOM + HEAD) return 1;
+  const held = load<u32>(replica, REPLICA_BUFFER_ADDRESS);
+  const used = held == 0 ? HEAD : load<u32>(replica, REPLICA_BUFFER_USED);
+  if (bytes > BUFFER_MAX || bytes < RECORD_ROOM + used) return 1;
+  const buffer = blockTake(bytes);
+  if (buffer == 0) return 1;
+  if (held != 0) memory.copy(buffer, held, used);
+  frameBufferRelease(replica);
   store<u32>(replica, <u32>buffer, REPLICA_BUFFER_ADDRESS);
   store<u32>(replica, bytes, REPLICA_BUFFER_BYTES);
-  store<u32>(replica, HEAD, REPLICA_BUFFER_USED);
+  store<u32>(replica, used, REPLICA_BUFFER_USED);
   return 0;
+}
+
+/** Gives the buffer of a replica back. */
+export function frameBufferRelease(replica: usize): void {
+  blockRelease(load<u32>(replica, REPLICA_BUFFER_ADDRESS), load<u32>(replica, REPLICA_BUFFER_BYTES));
+  store<u32>(replica, 0, REPLICA_BUFFER_ADDRESS);
 }
 
 /** True when the buffer takes one more record. */
 export function encodeRoom(replica: usize): bool {
   return load<u32>(replica, REPLICA_BUFFER_USED) + RECORD_ROOM <= load<u32>(replica, REPLICA_BUFFER_BYTES);
+}
+
+/** True when the open event takes one more change. */
+export function encodeChangeRoom(replica: usize): bool {
+  const end = load<u32>(replica, REPLICA_BUFFER_USED) + CHANGE_ROOM + TAIL_ROOM;
+  return end <= load<u32>(replica, REPLICA_BUFFER_BYTES);
+}
+
+/** Address of the first change of the open event. */
+export function encodedChanges(replica: usize): usize {
+  return <usize>load<u32>(replica, REPLICA_BUFFER_ADDRESS) + load<u32>(replica, REPLICA_EVENT_START) + GAP;
+}
+
+/** Takes the open event back: as if it had not begun. */
+export function encodeEventCancel(replica: usize): void {
+  store<u32>(replica, load<u32>(replica, REPLICA_EVENT_START), REPLICA_BUFFER_USED);
+  store<u32>(replica, 0, REPLICA_EVENT_OPEN);
 }
 
 /** Remembers the best prices before an event: the references of its first changes. */

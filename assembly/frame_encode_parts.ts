@@ -20,6 +20,7 @@ import {
   REPLICA_ALIAS,
   REPLICA_BOOK,
   REPLICA_CHAIN,
+  REPLICA_EPOCH,
   REPLICA_EVENT_AT,
   REPLICA_FLAGS,
   REPLICA_HASH,
@@ -49,8 +50,8 @@ import {
 import { STATUS_MASK } from "./replica";
 
 /** Most bytes of one level, one head, one trade. */
-const LEVEL_ROOM: usize = 20;
-const HEAD_ROOM: usize = 80;
+export const LEVEL_ROOM: usize = 20;
+export const HEAD_ROOM: usize = 80;
 const TRADE_ROOM: usize = 64 + TRADE_ID_BYTES_MAX;
 /** Bytes of the checksum that ends every frame of these kinds. */
 export const SEAL_BYTES: usize = 4;
@@ -89,23 +90,24 @@ export function snapshotEncode(replica: usize, out: usize, limit: usize): u32 {
 }
 
 /** Ends a frame with the CRC-32 of all its bytes. @returns bytes of the frame */
-function seal(out: usize, at: usize): u32 {
+export function seal(out: usize, at: usize): u32 {
   store<u32>(at, crc32(out, at - out));
   return <u32>(at + SEAL_BYTES - out);
 }
 
 function writeHead(replica: usize, at: usize, bids: u32, asks: u32): usize {
   at = writeVarint(at, load<u64>(replica, REPLICA_VERSION));
-  store<u32>(at, load<u32>(replica, REPLICA_HASH));
-  store<u32>(at, load<u32>(replica, REPLICA_CHAIN), 4);
-  store<u8>(at, <u8>(load<u32>(replica, REPLICA_FLAGS) & STATUS_MASK), 8);
-  store<u8>(at, <u8>load<i32>(replica, REPLICA_PRICE_EXPONENT), 9);
-  store<u8>(at, <u8>load<i32>(replica, REPLICA_QUANTITY_EXPONENT), 10);
+  store<u32>(at, load<u32>(replica, REPLICA_EPOCH));
+  store<u32>(at, load<u32>(replica, REPLICA_HASH), 4);
+  store<u32>(at, load<u32>(replica, REPLICA_CHAIN), 8);
+  store<u8>(at, <u8>(load<u32>(replica, REPLICA_FLAGS) & STATUS_MASK), 12);
+  store<u8>(at, <u8>load<i32>(replica, REPLICA_PRICE_EXPONENT), 13);
+  store<u8>(at, <u8>load<i32>(replica, REPLICA_QUANTITY_EXPONENT), 14);
   const unit = load<u32>(replica, REPLICA_TIME_UNIT);
-  store<u8>(at, unit == 1 ? 0 : unit == 1000 ? 1 : 2, 11);
-  store<i64>(at, load<i64>(replica, REPLICA_EVENT_AT), 12);
-  store<i64>(at, load<i64>(replica, REPLICA_RECEIVED_AT), 20);
-  at = writeVarint(at + 28, load<u64>(replica, REPLICA_SOURCE_SEQUENCE));
+  store<u8>(at, unit == 1 ? 0 : unit == 1000 ? 1 : 2, 15);
+  store<i64>(at, load<i64>(replica, REPLICA_EVENT_AT), 16);
+  store<i64>(at, load<i64>(replica, REPLICA_RECEIVED_AT), 24);
+  at = writeVarint(at + 32, load<u64>(replica, REPLICA_SOURCE_SEQUENCE));
   at = writeVarint(at, bids);
   return writeVarint(at, asks);
 }

@@ -577,6 +577,10 @@ export const POLL_LAPPED = -1;
  *  84 bufferUsed u32 │ 88 events u32 (whole events in the buffer) │ 92 framesSinceCheck u32 │ 96 changes u64 (applied)
  * 104 nextLevel u32 (snapshot coding) │ 108 bidCount u32 (announced) │ 112 askCount u32 │ 116 pendingHash u32 │ 120 joinSequence u64
  * 128 eventOpen u32 │ 132 eventStart u32 │ 136 eventRecords u32 │ 140 eventChanges u32 │ 144 refBid i64 │ 152 refAsk i64
+ * 160 epoch u32 (of the view; the host sets it, snapshots carry it) │ 164 life u32 (grows when the book is forgotten)
+ * 168 eventVersion u64 (at the end of the last whole event) │ 176 historyFrom u64 (written by historyReach)
+ * 184 historyFloor u64 (no older version is reached) │ 192 history u32 (address of its entries, 0 = none) │ 196 historyEntries u32
+ * 200 historyUsed u32 │ 204 historyNext u32 (entry written next) │ 208 baseVersion u64 (of the base when viewFollow last ran) │ 216 baseLife u32
  */
 export const REPLICA_BYTES = 256;
 export const REPLICA_INSTRUMENT_ID = 0;
@@ -611,6 +615,40 @@ export const REPLICA_EVENT_RECORDS = 136;
 export const REPLICA_REF_BID = 144;
 export const REPLICA_REF_ASK = 152;
 export const REPLICA_EVENT_CHANGES = 140;
+export const REPLICA_EPOCH = 160;
+export const REPLICA_LIFE = 164;
+export const REPLICA_EVENT_VERSION = 168;
+export const REPLICA_HISTORY_FROM = 176;
+export const REPLICA_HISTORY_FLOOR = 184;
+export const REPLICA_HISTORY = 192;
+export const REPLICA_HISTORY_ENTRIES = 196;
+export const REPLICA_HISTORY_USED = 200;
+export const REPLICA_HISTORY_NEXT = 204;
+export const REPLICA_BASE_VERSION = 208;
+export const REPLICA_BASE_LIFE = 216;
+
+/**
+ * Entry of a replica's history, 32 bytes: one change of the book, as it was applied.
+ *
+ *  0 price i64 │ 8 quantity i64 (after the change) │ 16 version u64 (of the record that brought it)
+ * 24 kind u32 (side | HISTORY_HELD) │ 28 records u32 (version − the version before its event)
+ */
+export const HISTORY_BYTES = 32;
+export const HISTORY_PRICE = 0;
+export const HISTORY_QUANTITY = 8;
+export const HISTORY_VERSION = 16;
+export const HISTORY_KIND = 24;
+export const HISTORY_RECORDS = 28;
+/** The level was there before the change. */
+export const HISTORY_HELD = 2;
+/** Entries of a history: a power of two, at least 2 and at most this. */
+export const HISTORY_ENTRIES_MAX = 1048576;
+
+/** Change as historyChanges writes it, 24 bytes: 0 price i64 │ 8 quantity i64 (0 = removed) │ 16 side u32 │ 20 – */
+export const CHANGE_BYTES = 24;
+export const CHANGE_PRICE = 0;
+export const CHANGE_QUANTITY = 8;
+export const CHANGE_SIDE = 16;
 
 /** The replica has no book yet, or lost it: load an image (segment) or a snapshot (stream). */
 export const REPLICA_STATE_EMPTY = 0;
@@ -657,6 +695,8 @@ export const FRAME_DELTAS = 1;
 export const FRAME_SNAPSHOT = 2;
 export const FRAME_TRADES = 3;
 export const FRAME_BBO = 4;
+/** The last quantity per price since a version: what a client missed, in one step. */
+export const FRAME_CONFLATED = 5;
 export const FRAME_KIND_MASK = 15;
 /** Deltas: hash u32 and chain u32 end the frame. */
 export const FRAME_FLAG_CHECK = 16;

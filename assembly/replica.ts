@@ -3,10 +3,18 @@
  * record. With an encode buffer each event is also coded for the stream, against the same book, in the same pass.
  * Bad case: a record that contradicts the book; the replica forgets its book at once and waits for an image.
  */
-import { arenaAllocate } from "./arena";
-import { bookClear, bookCreate, bookCrossed, bookHash, bookSet } from "./book";
-import { encodeChange, encodeEventBegin, encodeEventDrop, encodeEventEnd, encodeRoom } from "./frame_encode";
+import { blockRelease, blockTake } from "./arena";
+import { bookClear, bookCreate, bookCrossed, bookHash, bookRelease, bookSet } from "./book";
+import {
+  encodeChange,
+  encodeEventBegin,
+  encodeEventDrop,
+  encodeEventEnd,
+  encodeRoom,
+  frameBufferRelease,
+} from "./frame_encode";
 import { chainNext, stampsFold } from "./hash";
+import { historyAdd, historyDrop, historyRelease } from "./history";
 import { imageCopied, imageCopy, imageUnpack } from "./image";
 import {
   BOOK_ADDED,
@@ -53,9 +61,12 @@ import {
   REPLICA_EVENT_AT,
   REPLICA_EVENT_OPEN,
   REPLICA_EVENT_RECORDS,
+  REPLICA_EVENT_VERSION,
   REPLICA_FLAGS,
   REPLICA_HASH,
   REPLICA_HASH_MISMATCH,
+  REPLICA_HISTORY,
+  REPLICA_HISTORY_FLOOR,
   REPLICA_INCONSISTENT,
   REPLICA_INSTRUMENT_ID,
   REPLICA_JOIN_SEQUENCE,
@@ -78,32 +89,47 @@ import {
 export const STATUS_MASK: u32 = FLAG_SNAPSHOT | FLAG_NOT_SYNCED | FLAG_CROSSED;
 
 export function replicaCreate(): usize {
-  const replica = arenaAllocate(REPLICA_BYTES);
+  const replica = blockTake(REPLICA_BYTES);
+  if (replica == 0) return 0;
   const book = bookCreate();
-  if (replica == 0 || book == 0) return 0;
+  if (book == 0) {
+    blockRelease(replica, REPLICA_BYTES);
+    return 0;
+  }
   store<u32>(replica, <u32>book, REPLICA_BOOK);
   store<u32>(replica, 1, REPLICA_TIME_UNIT);
+  store<u64>(replica, u64.MAX_VALUE, REPLICA_HISTORY_FLOOR);
   return replica;
+}
+
+export function replicaRelease(replica: usize): void {
+  historyRelease(replica);
+  frameBufferRelease(replica);
+  bookRelease(load<u32>(replica, REPLICA_BOOK));
+  blockRelease(replica, REPLICA_BYTES);
 }
 
 export function replicaClear(replica: usize): void {
   forget(replica);
   store<u64>(replica, 0, REPLICA_VERSION);
+  store<u64>(replica, 0, REPLICA_EVENT_VERSION);
   store<u32>(replica, 0, REPLICA_FLAGS);
   store<u32>(replica, 0, REPLICA_CHAIN);
 }
 
 export function replicaBegin(replica: usize): void {
   replicaClear(replica);
+  store<u64>(replica, 0, REPLICA_HISTORY_FLOOR);
   store<u32>(replica, REPLICA_STATE_FOLLOWING, REPLICA_STATE);
 }
 
-/** Drops the book and an event half coded. */
+/** Drops the book, its history and an event half coded. */
 export function forget(replica: usize): void {
   bookClear(load<u32>(replica, REPLICA_BOOK));
   store<u32>(replica, 0, REPLICA_HASH);
   store<u32>(replica, REPLICA_STATE_EMPTY, REPLICA_STATE);
   store<u32>(replica, 0, REPLICA_PENDING_HASH);
+  historyDrop(replica);
   encodeEventDrop(replica);
 }
 
@@ -169,6 +195,7 @@ function applyChanges(replica: usize, record: usize, coded: bool): i32 {
   const sides = <u32>load<u16>(record, DELTA_SIDE_MASK);
   const adds = <u32>load<u16>(record, DELTA_ADD_MASK);
   const base = load<i64>(record, DELTA_BASE_PRICE);
+  const kept = load<u32>(replica, REPLICA_HISTORY) != 0;
   for (let i: u32 = 0; i < count; i++) {
     const side = (sides >> i) & 1;
     const price = base + <i64>load<i32>(record + ((<usize>i) << 2), DELTA_PRICE_OFFSETS);
@@ -178,6 +205,7 @@ function applyChanges(replica: usize, record: usize, coded: bool): i32 {
     if (result == BOOK_FULL) return REPLICA_NO_MEMORY;
     if (result == BOOK_UNCHANGED || (result == BOOK_ADDED) != ((adds >> i) & 1) > 0) return REPLICA_INCONSISTENT;
     if (coded) encodeChange(replica, side, price, quantity);
+    if (kept) historyAdd(replica, side, price, quantity, result != BOOK_ADDED, load<u64>(record, DELTA_VERSION));
   }
   store<u64>(replica, load<u64>(replica, REPLICA_CHANGES) + count, REPLICA_CHANGES);
   return REPLICA_OK;
@@ -211,7 +239,7 @@ export function mayDiffer(flags: u32): bool {
   return (flags & FLAG_NOT_SYNCED) != 0 && (flags & FLAG_CROSSED) == 0;
 }
 
-/** Takes over what the end of an event says; the version is set before. */
+/** Takes over what the end of an event says; the version is set before. A history that was dropped begins here. */
 export function noteEvent(replica: usize, flags: u32, eventAt: i64, receivedAt: i64, sequence: u64): void {
   const chain = chainNext(
     load<u32>(replica, REPLICA_CHAIN),
@@ -220,6 +248,9 @@ export function noteEvent(replica: usize, flags: u32, eventAt: i64, receivedAt: 
     flags & STATUS_MASK,
     stampsFold(eventAt, receivedAt, sequence),
   );
+  const version = load<u64>(replica, REPLICA_VERSION);
+  store<u64>(replica, version, REPLICA_EVENT_VERSION);
+  if (load<u64>(replica, REPLICA_HISTORY_FLOOR) == u64.MAX_VALUE) store<u64>(replica, version, REPLICA_HISTORY_FLOOR);
   store<u32>(replica, chain, REPLICA_CHAIN);
   store<u32>(replica, flags, REPLICA_FLAGS);
   store<i64>(replica, eventAt, REPLICA_EVENT_AT);

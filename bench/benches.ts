@@ -3,10 +3,12 @@
  * Bad case: a file that is not listed here; a test compares the list with the folder.
  */
 import { BOOK } from "./book.bench.ts";
+import { CLIENT } from "./client.bench.ts";
 import type { Bench } from "./context.ts";
 import { CRC32 } from "./crc32.bench.ts";
 import { DECODERS } from "./decoders.bench.ts";
 import { DELTA } from "./delta.bench.ts";
+import { FANOUT } from "./fanout.bench.ts";
 import { FRAME } from "./frame.bench.ts";
 import { HASH } from "./hash.bench.ts";
 import { IMAGE } from "./image.bench.ts";
@@ -20,6 +22,7 @@ export const BENCHES: readonly Bench[] = [
   DECODERS,
   WIRE,
   FRAME,
+  CLIENT,
   DELTA,
   BOOK,
   JSON_SCAN,
@@ -28,4 +31,5 @@ export const BENCHES: readonly Bench[] = [
   CRC32,
   RING,
   IMAGE,
+  FANOUT,
 ];

@@ -25,6 +25,8 @@ export const GOALS = {
   P10: { what: "wire bytes per level entry against the exchange's JSON", must: 5, goal: 8 },
   P10_DEFLATE: { what: "the same against that JSON under permessage-deflate with context", must: 1.1, goal: 1.4 },
   P11: { what: "encode and decode of a delta against JSON.stringify and JSON.parse", must: 5, goal: 10 },
+  P12: { what: "fan-out: deliveries per server core against ws broadcasting the same", must: 3, goal: 10 },
+  P12_SEND: { what: "the same against uWebSockets.js `send` per delta", must: 2, goal: 5 },
 } as const satisfies Record<string, Goal>;
 
 /** Key of a figure. */

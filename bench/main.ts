@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { BENCHES } from "./benches.ts";
 import { BenchContext } from "./context.ts";
+import { FANOUT_WORD, runFanoutProcess } from "./fanout/mod.ts";
 import { describeMachine } from "./machine.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
@@ -18,6 +19,8 @@ import { benchTable, reportHead } from "./table.ts";
 const [first, ...rest] = process.argv.slice(2);
 if (first === PEER_WORD) {
   await runPeer(rest);
+} else if (first === FANOUT_WORD) {
+  await runFanoutProcess(rest);
 } else {
   process.exitCode = await main(process.argv.slice(2));
 }

@@ -36,7 +36,7 @@ const CHECK_EVERY_NS = 1_000_000_000n;
 const TIME_UNITS = [1_000_000n, 1000n, 1n] as const;
 
 /** One instrument at both ends of the wire. */
-type Ends = { gateway: number; client: number; plain: number; parts: Uint8Array[] };
+type Ends = { gateway: number; client: number; plain: number; plainClient: number; parts: Uint8Array[] };
 
 /** The records of one run. */
 export class RecordedRun {
@@ -84,13 +84,14 @@ export class RecordedRun {
 
   /** Brings both ends back to the snapshots. */
   rewind(): void {
-    for (const { gateway, client, plain, parts } of this.#instruments) {
+    for (const { gateway, client, plain, plainClient, parts } of this.#instruments) {
       this.gateway.frameTake(gateway, 0);
       for (const part of parts) {
         this.engine.bench.bytes.set(part, this.#part);
         mustEqual("a snapshot part", this.gateway.frameApply(gateway, this.#part, part.length), REPLICA_OK);
         mustEqual("a snapshot part", this.gateway.frameApply(plain, this.#part, part.length), REPLICA_OK);
         mustEqual("a snapshot part", this.client.frameApply(client, this.#part, part.length), REPLICA_OK);
+        mustEqual("a snapshot part", this.client.frameApply(plainClient, this.#part, part.length), REPLICA_OK);
       }
     }
   }
@@ -140,6 +141,19 @@ export class RecordedRun {
     for (let index = 0; index < this.count; index++) {
       const { plain } = this.#instruments[this.#owners[index] as number] as Ends;
       failures += gateway.replicaApply(plain, this.#records + index * DELTA_BYTES) === REPLICA_OK ? 0 : 1;
+    }
+    return failures;
+  }
+
+  /** Every record into the books of both ends, each verified by hash, with nothing coded between them. @returns failures */
+  followBoth(): number {
+    const { gateway, client } = this;
+    let failures = 0;
+    for (let index = 0; index < this.count; index++) {
+      const { plain, plainClient } = this.#instruments[this.#owners[index] as number] as Ends;
+      const record = this.#records + index * DELTA_BYTES;
+      failures += gateway.replicaApply(plain, record) === REPLICA_OK ? 0 : 1;
+      failures += client.replicaApply(plainClient, record) === REPLICA_OK ? 0 : 1;
     }
     return failures;
   }
@@ -200,13 +214,21 @@ export class RecordedRun {
     return this.keepFrames().lengths;
   }
 
+  /** What a client receives: the snapshot parts of each instrument, then every frame in order; alias 1 is the first instrument. */
+  received(): { parts: Uint8Array[][]; frames: Uint8Array[] } {
+    const { addresses, lengths } = this.keepFrames();
+    const { bytes } = this.engine.bench;
+    const frames = Array.from(addresses, (address, index) => bytes.slice(address, address + (lengths[index] ?? 0)));
+    return { parts: this.#instruments.map(({ parts }) => parts), frames };
+  }
+
   /** Frames that carry the hash. */
   get checks(): number {
     return this.#ends.filter((end) => end === 2).length;
   }
 
   /** @param end whose books are to be judged @throws Error when a book is not the producer's */
-  verify(end: "gateway" | "client" | "plain"): void {
+  verify(end: "gateway" | "client" | "plain" | "plainClient"): void {
     for (const [index, { block }] of this.engine.check.followed.entries()) {
       const replica = this.#instruments[index]?.[end] ?? 0;
       const hash = this.#view.getUint32(replica + REPLICA_HASH, true);
@@ -219,8 +241,9 @@ export class RecordedRun {
     const gateway = this.gateway.replicaCreate();
     const plain = this.gateway.replicaCreate();
     const client = this.client.replicaCreate();
+    const plainClient = this.client.replicaCreate();
     mustEqual("an encode buffer", this.gateway.frameBufferCreate(gateway, ENCODE_BYTES), 0);
-    for (const target of [gateway, plain, client]) {
+    for (const target of [gateway, plain, client, plainClient]) {
       view.setUint32(target + REPLICA_INSTRUMENT_ID, block.entry.id, true);
       view.setUint32(target + REPLICA_ALIAS, index + 1, true);
     }
@@ -234,7 +257,7 @@ export class RecordedRun {
       const length = this.engine.bench.reader.snapshotEncode(replica, this.#part, PART_BYTES);
       parts.push(this.engine.bench.bytes.slice(this.#part, this.#part + length));
     }
-    return { gateway, client, plain, parts };
+    return { gateway, client, plain, plainClient, parts };
   }
 
   /** Runs the engine and keeps what it writes. */
@@ -257,7 +280,8 @@ export class RecordedRun {
       if (isEnd) {
         const instrument = block.canonical;
         const previousVersion = versions.get(instrument) ?? "0";
-        const message = orderBookDeltaMessage(this.#view, followed.replica, { instrument, previousVersion, changes });
+        const view = { instrument, depth: 0, rateMs: 0 };
+        const message = orderBookDeltaMessage(this.#view, followed.replica, { ...view, previousVersion, changes });
         this.messages.push(message);
         versions.set(instrument, message.version);
         changes = [];

@@ -82,6 +82,14 @@ class Market:
         )
         return self.collectors[exchange]
 
+    def serve(self, *words: str) -> str:
+        """Starts a gateway over the folder. Returns the address of its stream."""
+        gateway = self._start("gateway", "--directory", str(self.folder), "--port", "0", *words)
+        assert gateway.stdout is not None
+        line = gateway.stdout.readline()
+        assert "http://" in line, f"the gateway said {line!r}"
+        return f"ws://{line.split('http://')[1].strip().rstrip('/')}/ws"
+
     def truth(self, exchange: str, native: str, **question: str | int) -> dict[str, Any] | None:
         """What a right client holds at an event; None when it is no longer, or not yet, known."""
         place = f"{self.endpoints[exchange]['truth']}/{urllib.parse.quote(native, safe='')}"

@@ -6,14 +6,14 @@
 /** A bounded queue that is read by `for await`. */
 export class EventQueue<Item> implements AsyncIterableIterator<Item> {
   readonly #limit: number;
-  readonly #onDrop: () => void;
+  readonly #onDrop: (() => void) | undefined;
   readonly #onEnd: () => void;
   #items: Item[] = [];
   #waiting: ((result: IteratorResult<Item>) => void) | undefined;
   #isEnded = false;
 
   /** @param options.limit events kept at most @param options.onDrop one was dropped @param options.onEnd nobody reads any more */
-  constructor(options: { limit: number; onDrop: () => void; onEnd: () => void }) {
+  constructor(options: { limit: number; onDrop: (() => void) | undefined; onEnd: () => void }) {
     this.#limit = options.limit;
     this.#onDrop = options.onDrop;
     this.#onEnd = options.onEnd;
@@ -28,7 +28,7 @@ export class EventQueue<Item> implements AsyncIterableIterator<Item> {
     }
     if (this.#items.length >= this.#limit) {
       this.#items.shift();
-      this.#onDrop();
+      this.#onDrop?.();
     }
     this.#items.push(item);
   }

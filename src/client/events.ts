@@ -1,10 +1,9 @@
 /** What a stream client tells, and what it can be asked: types only. Prices and quantities are exact decimal strings. */
 import type {
   BboMessage,
-  Channel,
   InstrumentListing,
   JsonLevel,
-  ResetReason,
+  ResetMessage,
   ResyncReason,
   StatsMessage,
   SyncStatus,
@@ -13,12 +12,15 @@ import type {
 import type { SocketState } from "./socket.ts";
 
 export type {
+  BboMessage,
   Channel,
   InstrumentListing,
   JsonLevel,
+  Policy,
   ResyncReason,
   StatsMessage,
   SyncStatus,
+  TradeMessage,
 } from "../wire/protocol.ts";
 
 /** How well an instrument can be trusted; while the connection is down the state is `connecting`, the reason `disconnected`. */
@@ -37,6 +39,10 @@ export type ConnectionEvent = {
 export type BookEvent = {
   type: "book";
   instrument: string;
+  /** Levels a side of the view; 0 = all. */
+  depth: number;
+  /** Least milliseconds between its updates; 0 = every change. */
+  rateMs: number;
   version: string;
   /** Records applied since the event before; 0 after a snapshot and when nothing but a check came. */
   records: number;
@@ -54,13 +60,13 @@ export type InstrumentsEvent = { type: "instruments"; instruments: InstrumentLis
 /** Rates and totals, once a second. */
 export type StatsEvent = StatsMessage;
 /** The server says that a snapshot follows instead of changes, or that trades were lost. */
-export type ResetEvent = { type: "reset"; instrument: string; channel: Channel; reason: ResetReason };
+export type ResetEvent = ResetMessage;
 /**
  * A check failed here; the book is asked for again: `chain` an event is missing or came twice, `hash` the proof does not
  * hold, `inconsistent` a change contradicts the book, `malformed` bytes that cannot be read, `exponents` the units are
  * not those announced.
  */
-export type ResyncEvent = { type: "resync"; instrument: string; reason: ResyncReason };
+export type ResyncEvent = { type: "resync"; instrument: string; depth: number; rateMs: number; reason: ResyncReason };
 /** The server refused a message. */
 export type RefusalEvent = { type: "error"; code: string; message: string };
 
@@ -113,6 +119,8 @@ export type ClientCounts = {
   malformed: number;
   /** Books asked for again after a failed check. */
   resyncs: number;
+  /** Books that went on after a reconnect from where they stood. */
+  resumes: number;
   /** Resets that the server told. */
   resets: number;
   /** Times that the connection was lost or could not be opened. */

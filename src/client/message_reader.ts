@@ -1,51 +1,43 @@
 /**
- * Everything that arrives on a client's connection: control messages, market messages of both forms. Keeps the slots,
- * routes frames by alias, and paces how often a book that failed a check is asked for again.
+ * Everything that arrives on a client's connection: control messages, market messages of both forms. Routes frames to
+ * views by alias, and paces how often a book that failed a check is asked for again.
  * Bad case: a message that cannot be read. When it names a book, that book may be what it was for, and is asked for again;
  * when it names none, nothing on this connection can be trusted, and the connection is given up.
  */
 import {
-  BBO_ASK_PRICE,
-  BBO_ASK_QUANTITY,
-  BBO_BID_PRICE,
-  BBO_BID_QUANTITY,
-  BBO_EVENT_AT,
-  BBO_FLAGS,
-  BBO_RECEIVED_AT,
-  BBO_VERSION,
-  CELL_FLAG_ASK,
-  CELL_FLAG_BID,
-  CELL_FLAG_CROSSED,
   FRAME_BBO,
+  FRAME_CONFLATED,
   FRAME_DELTAS,
   FRAME_KIND_MASK,
   FRAME_SNAPSHOT,
   FRAME_TRADES,
-  TRADE_BYTES,
 } from "../../assembly/layout.ts";
-import { tradeMessage } from "../wire/json_form.ts";
-import { fixedText, u64Text } from "../wire/numbers.ts";
-import type { BboMessage, JsonLevel, ServerMessage, SyncStatus, TradeMessage } from "../wire/protocol.ts";
+import type {
+  BboMessage,
+  ResetMessage,
+  ServerMessage,
+  SubscribedMessage,
+  SyncStatus,
+  TradeMessage,
+} from "../wire/protocol.ts";
 import { readServerMessage } from "../wire/server_message.ts";
-import { BookSlot, type SlotOutcome } from "./book_slot.ts";
-import { BookStore, TRADES_MAX } from "./book_store.ts";
-import type { ClientBook, ClientCounts, ClientEvent, InstrumentStatus, ResyncReason } from "./events.ts";
+import { ByteReader } from "./byte_reader.ts";
+import type { ClientCounts, ClientEvent, ResyncReason } from "./events.ts";
+import { type InstrumentSlot, type SlotStore, UNKNOWN } from "./instrument_slot.ts";
+import { readBbo, readTrades } from "./market_frames.ts";
 import { failuresLeft, resyncDelayMs } from "./pacing.ts";
 import type { ClientRuntime } from "./socket.ts";
-import type { Request } from "./subscriptions.ts";
-
-/** A BBO frame's flag beside CELL_FLAG_*: the last event left the book not synced. */
-const BBO_NOT_SYNCED = 16;
+import type { SlotOutcome, ViewSlot } from "./view_slot.ts";
 
 /** What a reader is made from. */
 export type ReaderOptions = {
-  readonly memoryBytes: number;
+  readonly store: SlotStore;
   /** Counted up in place. */
   readonly counts: ClientCounts;
   readonly runtime: ClientRuntime;
   emit(event: ClientEvent): void;
-  /** Subscribes again, because a check failed. */
-  request(request: Request, reason: ResyncReason): void;
+  /** Subscribes a book again, because a check failed. */
+  request(slot: ViewSlot, reason: ResyncReason): void;
   /** Gives the connection up: it brought what no server sends. */
   fail(reason: string): void;
 };
@@ -53,14 +45,12 @@ export type ReaderOptions = {
 /** Reads messages and keeps the books. */
 export class MessageReader {
   readonly #options: ReaderOptions;
-  readonly #store: BookStore;
-  readonly #byName = new Map<string, BookSlot>();
-  readonly #byAlias = new Map<number, BookSlot>();
+  readonly #byAlias = new Map<number, ViewSlot>();
+  readonly #address = new ByteReader();
   #connection = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    this.#store = new BookStore(options.memoryBytes);
   }
 
   /** Acts on one message. */
@@ -80,23 +70,17 @@ export class MessageReader {
   disconnected(): void {
     this.#connection += 1;
     this.#byAlias.clear();
-    for (const slot of this.#byName.values()) {
+    for (const slot of this.#options.store.instruments) {
       slot.nextTrade = undefined;
-      slot.interrupt();
-      if (slot.status.reason !== "disconnected" || slot.status.state !== "connecting") {
-        slot.status = { ...slot.status, state: "connecting", reason: "disconnected" };
-        this.#options.emit({ type: "status", instrument: slot.instrument, ...slot.status });
+      slot.bbo = undefined;
+      for (const view of slot.views) {
+        view.suspend();
+      }
+      const { state, reason } = slot.status;
+      if (slot.isTold && (reason !== "disconnected" || state !== "connecting")) {
+        this.#tellStatus(slot, { ...slot.status, state: "connecting", reason: "disconnected" });
       }
     }
-  }
-
-  /** @returns undefined before there is one */
-  book(instrument: string, depth?: number): ClientBook | undefined {
-    return this.#byName.get(instrument)?.book(depth);
-  }
-
-  statuses(): InstrumentStatus[] {
-    return [...this.#byName.values()].map((slot) => ({ instrument: slot.instrument, ...slot.status }));
   }
 
   #readText(text: string): void {
@@ -110,36 +94,32 @@ export class MessageReader {
   }
 
   #act(message: ServerMessage): void {
-    const { emit, counts } = this.#options;
+    const { emit, store } = this.#options;
     switch (message.type) {
       case "subscribed":
-        if (message.channel !== "stats") {
-          this.#open(message);
-        }
+        this.#open(message);
         return;
       case "status":
-        this.#setStatus(message);
+        this.#setStatus(store.find(message.instrument), message);
         return;
       case "orderbook":
       case "orderbook_delta":
         this.#applyMessage(message);
         return;
       case "trade":
-        this.#trade(message);
+        this.#trade(store.instrument(message.instrument), message);
+        return;
+      case "bbo":
+        this.#bbo(store.instrument(message.instrument), message);
         return;
       case "unsubscribed":
-        if (message.channel === "book" && message.instrument !== undefined) {
-          this.#close(message.instrument);
+        if (message.channel === "book") {
+          this.#close(store.view(message.instrument, message));
         }
         return;
       case "reset":
-        counts.resets += 1;
-        if (message.channel === "book") {
-          this.#byName.get(message.instrument)?.interrupt();
-        }
-        emit(message);
+        this.#reset(message);
         return;
-      case "bbo":
       case "stats":
         emit(message);
         return;
@@ -155,116 +135,140 @@ export class MessageReader {
     }
   }
 
-  /** An acknowledgement: from here on the alias stands for the instrument. */
-  #open(message: { channel: string; instrument: string; alias: number } & SyncStatus): void {
-    const { instrument, alias } = message;
-    const status = statusOf(message);
-    let slot = this.#byName.get(instrument);
-    if (slot === undefined) {
-      slot = new BookSlot(this.#store, { instrument, alias, status });
-      this.#byName.set(instrument, slot);
+  /** An acknowledgement: from here on the alias stands for the view; for other channels than books for the whole book's. */
+  #open(message: SubscribedMessage): void {
+    if (message.channel === "stats") {
+      return;
     }
-    slot.alias = alias;
-    this.#byAlias.set(alias, slot);
+    const { store } = this.#options;
+    const isBook = message.channel === "book";
+    const view = store.view(message.instrument, isBook ? message : { depth: 0, rateMs: 0 });
+    this.#byAlias.set(message.alias, view);
+    if (isBook) {
+      view.isWanted = true;
+      if (message.resumed) {
+        this.#options.counts.resumes += 1;
+        view.resume();
+      } else {
+        view.begin();
+      }
+    }
+    this.#setStatus(view.instrument, message);
+  }
+
+  #close(view: ViewSlot): void {
+    view.isWanted = false;
+    view.clear();
+    view.tell(undefined);
+  }
+
+  #reset(message: ResetMessage): void {
+    const { counts, emit, store } = this.#options;
+    counts.resets += 1;
     if (message.channel === "book") {
-      slot.wantsBook = true;
-      slot.begin();
+      const view = store.view(message.instrument, message);
+      view.interrupt();
+      view.tell(undefined);
     }
-    this.#setStatus(message);
+    emit(message);
   }
 
-  #close(instrument: string): void {
-    const slot = this.#byName.get(instrument);
-    if (slot !== undefined) {
-      slot.wantsBook = false;
-      slot.clear();
-    }
-  }
-
-  #setStatus(message: { instrument: string } & SyncStatus): void {
-    const slot = this.#byName.get(message.instrument);
+  #setStatus(slot: InstrumentSlot | undefined, message: SyncStatus): void {
     if (slot === undefined) {
       return;
     }
     const status = statusOf(message);
-    if (
-      status.priceExponent !== slot.status.priceExponent ||
-      status.quantityExponent !== slot.status.quantityExponent
-    ) {
-      slot.begin();
+    const { priceExponent, quantityExponent } = slot.status;
+    if (priceExponent !== status.priceExponent || quantityExponent !== status.quantityExponent) {
       slot.nextTrade = undefined;
+      for (const view of slot.views) {
+        view.begin();
+      }
     }
-    slot.status = status;
-    this.#options.emit({ type: "status", instrument: slot.instrument, ...status });
+    this.#tellStatus(slot, status);
+  }
+
+  #tellStatus(slot: InstrumentSlot, status: SyncStatus): void {
+    this.#options.emit({ type: "status", ...slot.setStatus(status) });
   }
 
   #readFrame(frame: Uint8Array): void {
-    const alias = readAlias(frame);
-    const slot = alias === undefined ? undefined : this.#byAlias.get(alias);
-    if (slot === undefined) {
+    this.#address.open(frame, 1, frame.length);
+    const alias = this.#address.varint();
+    const view = this.#address.failed ? undefined : this.#byAlias.get(alias as number);
+    if (view === undefined) {
       this.#options.counts.malformed += 1;
       this.#options.fail("a frame that names nothing subscribed");
       return;
     }
-    const address = this.#store.load(frame);
     const kind = (frame[0] ?? 0) & FRAME_KIND_MASK;
-    if (kind === FRAME_DELTAS || kind === FRAME_SNAPSHOT) {
-      if (!slot.wantsBook) {
-        return;
+    if (kind === FRAME_DELTAS || kind === FRAME_SNAPSHOT || kind === FRAME_CONFLATED) {
+      if (view.isWanted) {
+        this.#settle(view, view.applyFrame(frame));
       }
-      this.#settle(slot, slot.applyFrame(address, frame.byteLength));
     } else if (kind === FRAME_TRADES) {
-      this.#tradesFrame(slot, address, frame.byteLength);
+      this.#tradesFrame(view, frame);
     } else if (kind === FRAME_BBO) {
-      this.#bboFrame(slot, address, frame.byteLength);
+      this.#bboFrame(view, frame);
     } else {
-      this.#distrust(slot);
+      this.#distrust(view);
     }
   }
 
   /** A frame that names an instrument cannot be read: it may have been one of its book, whatever kind it says. */
-  #distrust(slot: BookSlot): void {
+  #distrust(view: ViewSlot): void {
     this.#options.counts.malformed += 1;
-    if (slot.wantsBook) {
-      slot.clear();
-      this.#resync(slot, "malformed");
+    if (view.isWanted) {
+      view.clear();
+      this.#resync(view, "malformed");
     }
   }
 
   #applyMessage(message: Extract<ServerMessage, { type: "orderbook" | "orderbook_delta" }>): void {
-    const slot = this.#byName.get(message.instrument);
-    if (slot?.wantsBook === true) {
-      const isSnapshot = message.type === "orderbook";
-      this.#settle(slot, isSnapshot ? slot.applySnapshot(message) : slot.applyDelta(message));
+    const view = this.#options.store.view(message.instrument, message);
+    if (view.isWanted) {
+      this.#settle(view, message.type === "orderbook" ? view.applySnapshot(message) : view.applyDelta(message));
     }
   }
 
-  #settle(slot: BookSlot, outcome: SlotOutcome): void {
+  #settle(view: ViewSlot, outcome: SlotOutcome): void {
     const { counts, emit } = this.#options;
     if (outcome.kind === "failed") {
-      this.#resync(slot, outcome.reason);
+      this.#resync(view, outcome.reason);
     } else if (outcome.kind !== "ignored") {
       counts.framesApplied += 1;
       if (outcome.kind === "applied") {
         const { records, isSnapshot } = outcome;
-        emit({ type: "book", instrument: slot.instrument, version: slot.version, records, isSnapshot });
+        const { instrument, depth, rateMs, book } = view;
+        emit({
+          type: "book",
+          instrument: instrument.name,
+          depth,
+          rateMs,
+          version: book.version.text,
+          records,
+          isSnapshot,
+        });
+        view.tell(outcome);
       }
     }
   }
 
-  #resync(slot: BookSlot, reason: ResyncReason): void {
+  #resync(view: ViewSlot, reason: ResyncReason): void {
     const { counts, runtime, emit, request } = this.#options;
     counts.resyncs += 1;
     const nowMs = runtime.now();
-    slot.failures = failuresLeft(slot.failures, nowMs - slot.failedAtMs);
-    const delayMs = resyncDelayMs(slot.failures, runtime.random());
-    slot.failures += 1;
-    slot.failedAtMs = nowMs;
-    emit({ type: "resync", instrument: slot.instrument, reason });
+    view.failures = failuresLeft(view.failures, nowMs - view.failedAtMs);
+    const delayMs = resyncDelayMs(view.failures, runtime.random());
+    view.failures += 1;
+    view.failedAtMs = nowMs;
+    const { instrument, depth, rateMs } = view;
+    emit({ type: "resync", instrument: instrument.name, depth, rateMs, reason });
+    view.tell(undefined);
     const connection = this.#connection;
     const ask = () => {
-      if (connection === this.#connection && slot.wantsBook) {
-        request({ channels: ["book"], instruments: [slot.instrument] }, reason);
+      if (connection === this.#connection && view.isWanted) {
+        request(view, reason);
       }
     };
     if (delayMs === 0) {
@@ -274,75 +278,52 @@ export class MessageReader {
     }
   }
 
-  #tradesFrame(slot: BookSlot, frame: number, length: number): void {
-    const { kernel, memory, trades } = this.#store;
-    const count = kernel.tradesDecode(frame, length, trades, TRADES_MAX);
-    if (count < 0) {
-      this.#distrust(slot);
+  #tradesFrame(view: ViewSlot, frame: Uint8Array): void {
+    const { name, status } = view.instrument;
+    const trades = readTrades(frame, { ...status, instrument: name });
+    if (trades === undefined) {
+      this.#distrust(view);
       return;
     }
-    const { instrument, status } = slot;
-    for (let index = 0; index < count; index++) {
-      this.#trade(tradeMessage(memory, trades + index * TRADE_BYTES, { ...status, instrument }));
+    for (const trade of trades) {
+      this.#trade(view.instrument, trade);
     }
   }
 
-  #trade(message: TradeMessage): void {
-    const slot = this.#byName.get(message.instrument);
-    if (slot !== undefined) {
-      const version = BigInt(message.version);
-      if (slot.nextTrade !== undefined && version > slot.nextTrade) {
-        this.#options.counts.tradesMissed += Number(version - slot.nextTrade);
-      }
-      slot.nextTrade = version + 1n;
+  #trade(slot: InstrumentSlot, message: TradeMessage): void {
+    const version = BigInt(message.version);
+    if (slot.nextTrade !== undefined && version > slot.nextTrade) {
+      this.#options.counts.tradesMissed += Number(version - slot.nextTrade);
     }
+    slot.nextTrade = version + 1n;
     this.#options.emit(message);
+    for (const watcher of slot.tradeWatchers) {
+      watcher(message);
+    }
   }
 
-  #bboFrame(slot: BookSlot, frame: number, length: number): void {
-    const { kernel, memory, bbo } = this.#store;
-    if (kernel.bboDecode(frame, length, bbo) !== 0) {
-      this.#distrust(slot);
+  #bboFrame(view: ViewSlot, frame: Uint8Array): void {
+    const { name, status } = view.instrument;
+    const message = readBbo(frame, { ...status, instrument: name });
+    if (message === undefined) {
+      this.#distrust(view);
       return;
     }
-    const flags = memory.getUint32(bbo + BBO_FLAGS, true);
-    const { priceExponent, quantityExponent } = slot.status;
-    const level = (flag: number, price: number, quantity: number): JsonLevel | null =>
-      (flags & flag) === 0
-        ? null
-        : [fixedText(memory, bbo + price, priceExponent), fixedText(memory, bbo + quantity, quantityExponent)];
-    const message: BboMessage = {
-      type: "bbo",
-      instrument: slot.instrument,
-      version: u64Text(memory, bbo + BBO_VERSION),
-      synced: (flags & BBO_NOT_SYNCED) === 0,
-      crossed: (flags & CELL_FLAG_CROSSED) !== 0,
-      bid: level(CELL_FLAG_BID, BBO_BID_PRICE, BBO_BID_QUANTITY),
-      ask: level(CELL_FLAG_ASK, BBO_ASK_PRICE, BBO_ASK_QUANTITY),
-      eventAtNs: u64Text(memory, bbo + BBO_EVENT_AT),
-      receivedAtNs: u64Text(memory, bbo + BBO_RECEIVED_AT),
-    };
+    this.#bbo(view.instrument, message);
+  }
+
+  #bbo(slot: InstrumentSlot, message: BboMessage): void {
+    slot.bbo = message;
     this.#options.emit(message);
+    for (const watcher of slot.bboWatchers) {
+      watcher(message);
+    }
   }
 }
 
+const STATUS_FIELDS = Object.keys(UNKNOWN) as (keyof SyncStatus)[];
+
+/** The status in a message that says more. */
 function statusOf(message: SyncStatus): SyncStatus {
-  const { state, assurance, reason, sinceNs, trading, priceExponent, quantityExponent } = message;
-  return { state, assurance, reason, sinceNs, trading, priceExponent, quantityExponent };
-}
-
-/** The alias behind the first byte of a frame; undefined when the frame is too short or the number too long. */
-function readAlias(frame: Uint8Array): number | undefined {
-  let alias = 0;
-  for (let index = 1; index <= 5; index++) {
-    const byte = frame[index];
-    if (byte === undefined) {
-      return undefined;
-    }
-    alias += (byte & 0x7f) * 2 ** (7 * (index - 1));
-    if (byte < 0x80) {
-      return alias;
-    }
-  }
-  return undefined;
+  return Object.fromEntries(STATUS_FIELDS.map((field) => [field, message[field]])) as SyncStatus;
 }

@@ -33,6 +33,25 @@ export type SocketTiming = {
   readonly pingMs: number;
 };
 
+/** The timing unless said otherwise. */
+export const TIMING: SocketTiming = {
+  firstDelayMs: 250,
+  delayMsMax: 10_000,
+  connectMs: 10_000,
+  stableMs: 5000,
+  pingMs: 15_000,
+};
+
+/** The runtime's own clock, timers and randomness. */
+export const SYSTEM_RUNTIME: Omit<ClientRuntime, "WebSocket"> = {
+  now: () => performance.now(),
+  random: () => Math.random(),
+  after(delayMs, call) {
+    const timer = setTimeout(call, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
 /** `waiting`: lost or not reached, another try is due. `closed`: by us, for good. */
 export type SocketState = "connecting" | "open" | "waiting" | "closed";
 

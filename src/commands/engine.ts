@@ -6,10 +6,11 @@ import { dashboardFolder, packageVersion, readAsset } from "../assets.ts";
 import { type Config, selectExchanges } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { collectorRanges, Supervisor } from "../feed/supervisor.ts";
-import { type Gateway, type GatewayLimits, startGateway } from "../gateway/mod.ts";
+import { type Gateway, startGateway } from "../gateway/mod.ts";
 import { loadKernel } from "../kernel/load.ts";
 import { ExportedMap } from "../mapping/mod.ts";
 import { MemoryMap, memoryBytes } from "../segment/memory_map.ts";
+import { gatewayOptions } from "./gateway_options.ts";
 import type { Log } from "./log.ts";
 
 /** A running engine. */
@@ -87,9 +88,7 @@ async function openGateway({
   log: Log;
   kernelModule: WebAssembly.Module | undefined;
 }): Promise<Gateway> {
-  const { arenaBytes, ...rest } = config.gateway;
-  const limits: GatewayLimits = rest;
-  const arena = map.reserve("arena of the gateway", { bytes: arenaBytes });
+  const arena = map.reserve("arena of the gateway", { bytes: config.gateway.arenaBytes });
   const bytes = kernelModule === undefined ? {} : { wasmBytes: kernelModule };
   const kernel = loadKernel({ name: config.kernel, memory: map.memory, ...bytes });
   kernel.arenaInit(arena.address, arena.bytes);
@@ -100,7 +99,7 @@ async function openGateway({
     port: config.port,
     ...pageFolder(log),
     server: `alphapulse/${packageVersion()}`,
-    limits,
+    ...gatewayOptions(config),
     log: {
       info: (text) => log.info(text),
       warn: (text) => log.warn(text),

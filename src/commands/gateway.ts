@@ -5,12 +5,12 @@
  */
 import type { Command } from "commander";
 import { packageVersion } from "../assets.ts";
-import type { Config } from "../config/mod.ts";
 import { type GatewayLimits, startGateway } from "../gateway/mod.ts";
 import { loadKernel } from "../kernel/load.ts";
 import { CommonSleep, loadLibc, SegmentFollower, STALE_MS } from "../mapping/mod.ts";
 import { MEMORY_BYTES_MAX, MemoryMap } from "../segment/memory_map.ts";
 import { compileKernel, pageFolder } from "./engine.ts";
+import { gatewayOptions } from "./gateway_options.ts";
 import { GatewayPlaces } from "./gateway_places.ts";
 import { type Log, openLog } from "./log.ts";
 import { addCommonFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
@@ -34,7 +34,8 @@ async function gateway(flags: SharedFlags): Promise<void> {
   const log = openLog(config.logLevel);
   const libc = await loadLibc();
   const map = new MemoryMap(MEMORY_BYTES_MAX);
-  const { arenaBytes, ...limits } = config.gateway;
+  const { limits, ...options } = gatewayOptions(config);
+  const { arenaBytes } = config.gateway;
   const arena = map.reserve("arena of the gateway", { bytes: arenaBytes });
   const module = compileKernel(config);
   const kernel = loadKernel({
@@ -60,6 +61,7 @@ async function gateway(flags: SharedFlags): Promise<void> {
     port: config.port,
     ...pageFolder(log),
     server: `alphapulse/${packageVersion()}`,
+    ...options,
     limits: patient(limits),
     waitAsync: (word, timeoutMs) => sleep.wait(word, timeoutMs),
     announces: true,
@@ -80,7 +82,7 @@ async function gateway(flags: SharedFlags): Promise<void> {
 }
 
 /** A producer in another process can be killed at any time: its silence is shown within half a second. */
-function patient(limits: Omit<Config["gateway"], "arenaBytes">): GatewayLimits {
+function patient(limits: GatewayLimits): GatewayLimits {
   return { ...limits, heartbeatStaleMs: Math.min(limits.heartbeatStaleMs, STALE_MS) };
 }
 

@@ -40,6 +40,11 @@ function decimal(options: { min: number; max: number; fallback: number }) {
     .default(fallback);
 }
 
+/** An integer in a list. */
+function integerItem({ min, max }: { min: number; max: number }) {
+  return z.preprocess((value) => (isNumeric(value) ? Number(value) : value), z.number().int().min(min).max(max));
+}
+
 /** Lists come as arrays from TOML and separated by commas elsewhere. */
 function list<Item extends z.ZodType>(item: Item, fallback: z.output<Item>[]) {
   const split = (value: unknown) => (typeof value === "string" ? splitList(value) : value);
@@ -151,21 +156,45 @@ const gatewaySection = z
   .strictObject({
     /** Private memory of the gateway's kernel: replicas and scratch. */
     arenaBytes: integer({ min: 16 * MEBIBYTE, max: 1024 * MEBIBYTE, fallback: 256 * MEBIBYTE }),
-    connectionsMax: positive(1024),
+    connectionsMax: positive(8192),
+    connectionsPerAddressMax: positive(4096),
+    attemptsPerAddressPerSecondMax: positive(500),
+    addressesMax: positive(65_536),
     messageBytesMax: positive(65_536),
     messagesPerSecondMax: positive(50),
     subscriptionsMax: positive(2048),
     matchesMax: positive(512),
     protocolErrorsMax: positive(10),
-    backlogBytesMax: positive(1_048_576),
+    backlogBytesMax: positive(131_072),
+    losslessBytesMax: positive(1_048_576),
     backpressureBytesMax: positive(16_777_216),
-    snapshotWindowBytes: positive(262_144),
+    snapshotWindowBytes: positive(65_536),
+    historyEntries: positive(4096).pipe(powerOfTwo()),
+    viewKeepMs: positive(30_000),
+    /** Levels a side that books can be subscribed with, 0 = all. */
+    depths: list(integerItem({ min: 0, max: 10_000 }), [0, 10, 50, 100]),
+    /** Least milliseconds between updates that books can be subscribed with, 0 = every change. */
+    rates: list(integerItem({ min: 0, max: 60_000 }), [0, 100, 250, 1000]),
     idleSeconds: positive(60),
     batchRecords: positive(1024),
     joinsPerTurn: positive(4),
     encodeBytes: positive(131_072),
     encodeBytesMax: positive(8_388_608),
     heartbeatStaleMs: positive(5000),
+  })
+  .prefault({});
+
+const accessSection = z
+  .strictObject({
+    /** Keys that open the stream, `name:key`, keys of at least 16 characters; none = no key is needed. */
+    keys: list(z.string().regex(/^[\w.-]+:\S{16,}$/, "must be name:key, the key of at least 16 characters"), []),
+    /** Origins of pages beyond the gateway's own and those of this machine; * = any, null = local files. */
+    origins: list(z.string().min(1), []),
+    /** Addresses or networks of proxies whose X-Forwarded-For is believed. */
+    proxies: list(z.string().min(1), []),
+    /** Certificate chain and key, PEM; both or none. */
+    tlsCertFile: z.string().default(""),
+    tlsKeyFile: z.string().default(""),
   })
   .prefault({});
 
@@ -203,6 +232,7 @@ export const CONFIG_SCHEMA = z.strictObject({
   segment: segmentSection,
   record: recordSection,
   gateway: gatewaySection,
+  access: accessSection,
   emulator: emulatorSection,
 });
 

@@ -22,10 +22,10 @@ export function mountBestPrices(element: HTMLElement, store: InstrumentStore): P
   const basisPoints = new TextSlot(append(middle, "span", "basis_points"));
   const ask = new BestPrice(append(element, "div", "best ask"), "Ask");
   return (atMs) => {
-    const top = store.top(1);
+    const best = store.best();
     const { priceExponent, quantityExponent } = store.status.get();
-    const [bestBid, bestAsk] = [top?.bids[0], top?.asks[0]];
-    identity.paint({ bid: bestBid?.[0] ?? "", ask: bestAsk?.[0] ?? "", version: top?.version ?? "" });
+    const [bestBid, bestAsk] = [best?.bid, best?.ask];
+    identity.paint({ bid: bestBid?.[0] ?? "", ask: bestAsk?.[0] ?? "", version: best?.version ?? "" });
     bid.paint(bestBid, { atMs, priceExponent, quantityExponent });
     ask.paint(bestAsk, { atMs, priceExponent, quantityExponent });
     if (bestBid === undefined || bestAsk === undefined) {
@@ -39,13 +39,14 @@ export function mountBestPrices(element: HTMLElement, store: InstrumentStore): P
 }
 
 /** The attributes by which a test or a script reads what is shown. */
-class Identity {
+export class Identity {
   readonly #bid: AttributeSlot;
   readonly #ask: AttributeSlot;
   readonly #version: AttributeSlot;
   readonly #state: AttributeSlot;
   readonly #store: InstrumentStore;
 
+  /** @param element which carries them */
   constructor(element: HTMLElement, store: InstrumentStore) {
     this.#store = store;
     this.#bid = new AttributeSlot(element, "data-best-bid");
@@ -55,11 +56,13 @@ class Identity {
     element.setAttribute("data-instrument", store.instrument);
   }
 
+  /** Writes all of them at once. */
   paint(shown: { bid: string; ask: string; version: string }): void {
     this.#bid.set(shown.bid);
     this.#ask.set(shown.ask);
     this.#version.set(shown.version);
-    this.#state.set(this.#store.status.get().state);
+    const { state } = this.#store.status.get();
+    this.#state.set(state === "synced" && !this.#store.isLive ? "checking" : state);
   }
 }
 

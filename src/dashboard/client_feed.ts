@@ -1,11 +1,20 @@
 /**
- * The page's feed from a gateway: the stream client, translated into what the page shows. The instruments are asked for
- * again every LIST_EVERY_MS, so that those that appear later come onto the page by themselves.
+ * The page's feed from a gateway: the stream client, translated into what the page shows; the only file of the page that
+ * talks to it. Best prices and trades come of every instrument, whole books of those that are followed. The instruments
+ * are asked for again every LIST_EVERY_MS, so that those that appear later come onto the page by themselves.
  * Bad case: the gateway is not reachable: the client tries again and again, and each try is told.
  */
 import { type ClientEvent, type ConnectionEvent, connect, type StreamClient } from "../client/mod.ts";
-import type { SyncStatus, TradeMessage } from "../wire/protocol.ts";
-import type { BookTop, Connection, FeedListener, InstrumentStatus, MarketFeed, Trade } from "./market_feed.ts";
+import type { BboMessage, SyncStatus, TradeMessage } from "../wire/protocol.ts";
+import type {
+  BestPrices,
+  BookTop,
+  Connection,
+  FeedListener,
+  InstrumentStatus,
+  MarketFeed,
+  Trade,
+} from "./market_feed.ts";
 
 /** Time between two questions for the list of instruments, milliseconds. */
 const LIST_EVERY_MS = 5_000;
@@ -22,8 +31,11 @@ export type FeedTime = {
 export class ClientFeed implements MarketFeed {
   readonly #url: string;
   readonly #time: FeedTime;
-  readonly #subscribed = new Set<string>();
+  readonly #listed = new Set<string>();
+  #wanted: ReadonlySet<string> = new Set();
+  #followed: ReadonlySet<string> = new Set();
   #client: StreamClient | undefined;
+  #listener: FeedListener | undefined;
   #connection: Connection;
 
   /** @param url of the stream, `ws://HOST:PORT/ws` */
@@ -36,13 +48,21 @@ export class ClientFeed implements MarketFeed {
   start(listener: FeedListener): void {
     const client = connect(this.#url);
     this.#client = client;
+    this.#listener = listener;
     client.on((event) => this.#tell(client, listener, event));
     client.subscribe({ channels: ["stats"], instruments: [] });
     this.#time.every(LIST_EVERY_MS, () => client.listInstruments());
   }
 
+  follow(instruments: readonly string[]): void {
+    this.#wanted = new Set(instruments);
+    if (this.#client !== undefined) {
+      this.#followBooks(this.#client);
+    }
+  }
+
   top(instrument: string, depth: number): BookTop | undefined {
-    const book = this.#client?.book(instrument, depth);
+    const book = this.#followed.has(instrument) ? this.#client?.peek(instrument, depth) : undefined;
     return book === undefined
       ? undefined
       : { ...book, eventAtMs: milliseconds(book.eventAtNs), receivedAtMs: milliseconds(book.receivedAtNs) };
@@ -70,6 +90,8 @@ export class ClientFeed implements MarketFeed {
       listener.bookChanged(event.instrument, event.records > 0 || event.isSnapshot ? 1 : 0);
     } else if (event.type === "resync" || (event.type === "reset" && event.channel === "book")) {
       listener.copyDoubted(event.instrument, true);
+    } else if (event.type === "bbo") {
+      listener.bestChanged(event.instrument, bestOf(event));
     } else if (event.type === "trade") {
       listener.traded(event.instrument, tradeOf(event));
     } else if (event.type === "stats") {
@@ -79,7 +101,7 @@ export class ClientFeed implements MarketFeed {
         client,
         event.instruments.map((listing) => listing.instrument),
       );
-      listener.instrumentsListed(event.instruments.map(statusOf));
+      listener.instrumentsListed(event.instruments.map((listing) => ({ ...statusOf(listing), depth: listing.depth })));
     } else if (event.type === "status" && client.state === "open") {
       listener.statusChanged(statusOf(event));
     }
@@ -87,19 +109,36 @@ export class ClientFeed implements MarketFeed {
 
   /** Subscribes what is listed for the first time, ends what is no longer listed. */
   #subscribe(client: StreamClient, listed: readonly string[]): void {
-    const added = listed.filter((instrument) => !this.#subscribed.has(instrument));
-    const gone = [...this.#subscribed].filter((instrument) => !listed.includes(instrument));
+    const { added, gone } = difference(this.#listed, new Set(listed));
     if (added.length > 0) {
-      client.subscribe({ channels: ["book", "trades"], instruments: added });
+      client.subscribe({ channels: ["bbo", "trades"], instruments: added });
     }
     if (gone.length > 0) {
-      client.unsubscribe({ channels: ["book", "trades"], instruments: gone });
+      client.unsubscribe({ channels: ["bbo", "trades"], instruments: gone });
     }
     for (const instrument of added) {
-      this.#subscribed.add(instrument);
+      this.#listed.add(instrument);
     }
     for (const instrument of gone) {
-      this.#subscribed.delete(instrument);
+      this.#listed.delete(instrument);
+    }
+    this.#followBooks(client);
+  }
+
+  /** A book can be followed when it is wanted and listed. */
+  #followBooks(client: StreamClient): void {
+    const next = new Set([...this.#wanted].filter((instrument) => this.#listed.has(instrument)));
+    const { added, gone } = difference(this.#followed, next);
+    this.#followed = next;
+    if (added.length > 0) {
+      client.subscribe({ channels: ["book"], instruments: added });
+    }
+    if (gone.length > 0) {
+      client.unsubscribe({ channels: ["book"], instruments: gone });
+    }
+    // A copy that is no longer followed is no longer doubted either.
+    for (const instrument of gone) {
+      this.#listener?.copyDoubted(instrument, false);
     }
   }
 
@@ -115,6 +154,17 @@ export class ClientFeed implements MarketFeed {
     const sinceMs = before.state === "reconnecting" ? before.sinceMs : this.#time.nowMs();
     return { state: "reconnecting", attempt, reason: reason === "" ? before.reason : reason, sinceMs };
   }
+}
+
+function difference(before: ReadonlySet<string>, after: ReadonlySet<string>): { added: string[]; gone: string[] } {
+  return {
+    added: [...after].filter((instrument) => !before.has(instrument)),
+    gone: [...before].filter((instrument) => !after.has(instrument)),
+  };
+}
+
+function bestOf({ bid, ask, version, synced, crossed }: BboMessage): BestPrices {
+  return { bid: bid ?? undefined, ask: ask ?? undefined, version, isSynced: synced, isCrossed: crossed };
 }
 
 function statusOf(status: SyncStatus & { instrument: string }): InstrumentStatus {

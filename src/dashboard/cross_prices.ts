@@ -14,10 +14,11 @@ type Offer = { price: string; exchange: string };
 /** Builds the comparison. @returns what paints it, at most once a frame however many of the instruments changed */
 export function mountCrossPrices(element: HTMLElement, stores: readonly InstrumentStore[]): Painter {
   let paintedAtMs = Number.NEGATIVE_INFINITY;
-  const bidPrice = new TextSlot(append(element, "span", "price bid"));
-  const bidExchange = new TextSlot(append(element, "span", "exchange"));
-  const askPrice = new TextSlot(append(element, "span", "price ask"));
-  const askExchange = new TextSlot(append(element, "span", "exchange"));
+  const [bids, asks] = [append(element, "span", "offer"), append(element, "span", "offer")];
+  const bidPrice = new TextSlot(append(bids, "span", "price bid"));
+  const bidExchange = new TextSlot(append(bids, "span", "exchange"));
+  const askPrice = new TextSlot(append(asks, "span", "price ask"));
+  const askExchange = new TextSlot(append(asks, "span", "exchange"));
   const gap = append(element, "span", "gap");
   const gapText = new TextSlot(gap);
   const sign = new AttributeSlot(gap, "data-sign");
@@ -37,20 +38,24 @@ export function mountCrossPrices(element: HTMLElement, stores: readonly Instrume
     }
     const between = subtractDecimals(offers.ask.price, offers.bid.price);
     const basisPoints = spreadBasisPoints(offers.bid.price, offers.ask.price, 2) ?? "–";
-    gapText.set(`${formatDecimal(between)} (${basisPoints} bps)`);
-    sign.set(between.units < 0n ? "negative" : "positive");
+    const word = offers.isCrossed ? "crossed by" : "apart";
+    gapText.set(`${word} ${formatDecimal(between).replace("-", "")} (${basisPoints.replace("-", "")} bps)`);
+    sign.set(offers.isCrossed ? "negative" : "positive");
   };
 }
 
+/** The best prices among several exchanges. */
+export type BestOffers = { readonly bid: Offer; readonly ask: Offer; readonly isCrossed: boolean };
+
 /** The highest bid and lowest ask among synced books; undefined when fewer than two are synced with both sides. */
-export function bestOffers(stores: readonly InstrumentStore[]): { bid: Offer; ask: Offer } | undefined {
+export function bestOffers(stores: readonly InstrumentStore[]): BestOffers | undefined {
   let bid: Offer | undefined;
   let ask: Offer | undefined;
   let compared = 0;
   for (const store of stores) {
-    const top = store.status.get().state === "synced" ? store.top(1) : undefined;
-    const [bidPrice, askPrice] = [top?.bids[0]?.[0], top?.asks[0]?.[0]];
-    if (top?.isSynced !== true || bidPrice === undefined || askPrice === undefined) {
+    const best = store.isLive ? store.best() : undefined;
+    const [bidPrice, askPrice] = [best?.bid?.[0], best?.ask?.[0]];
+    if (bidPrice === undefined || askPrice === undefined) {
       continue;
     }
     compared += 1;
@@ -61,5 +66,8 @@ export function bestOffers(stores: readonly InstrumentStore[]): { bid: Offer; as
       ask = { price: askPrice, exchange: store.exchange };
     }
   }
-  return compared < 2 || bid === undefined || ask === undefined ? undefined : { bid, ask };
+  if (compared < 2 || bid === undefined || ask === undefined) {
+    return undefined;
+  }
+  return { bid, ask, isCrossed: compareDecimals(bid.price, ask.price) > 0 };
 }

@@ -25,6 +25,14 @@ export function byteRate(bytes: number): string {
   return `${shortened(bytes / (isMega ? 1_000_000 : 1_000))} ${isMega ? "MB/s" : "kB/s"}`;
 }
 
+/** An amount of bytes, e.g. `12.3 kB`. */
+export function byteText(bytes: number): string {
+  if (bytes < 999_500_000) {
+    return byteRate(bytes).replace("/s", "");
+  }
+  return `${shortened(bytes / 1_000_000_000)} GB`;
+}
+
 /** A count, shortened from 10,000 on: `9,876`, `12.3k`, `4.56M`. */
 export function countText(count: number): string {
   if (count < 10_000) {
@@ -40,7 +48,7 @@ export function wholeText(count: number): string {
     .replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** A span of time: `4 s`, `2 min 5 s`, `3 h 12 min`. @param seconds negative counts as 0 */
+/** A span of time: `4 s`, `2 min 5 s`, `3 h 12 min`, `5 days`. @param seconds negative counts as 0 */
 export function ageText(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 60) {
@@ -49,7 +57,10 @@ export function ageText(seconds: number): string {
   if (whole < 3_600) {
     return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   }
-  return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`;
+  if (whole < 172_800) {
+    return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`;
+  }
+  return `${wholeText(Math.floor(whole / 86_400))} days`;
 }
 
 /** Local clock time with milliseconds, `14:03:07.125`. @param atMs wall clock; 0 = unknown, shown as `–` */

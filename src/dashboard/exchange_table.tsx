@@ -2,15 +2,19 @@
  * What each exchange sent and what went wrong with it, as the gateway counts. Rates are over the last second, the other
  * columns are sums since its collector started. Bad case: no statistics yet: the table is left out.
  */
-import type { ExchangeStats } from "../wire/protocol.ts";
+import type { ExchangeStats, StatsMessage } from "../wire/protocol.ts";
 import { useCell } from "./cell.ts";
 import { byteRate, countText, exchangeName, wholeText } from "./display_text.ts";
 import type { MarketStore } from "./market_store.ts";
+import { bytesOf, bytesRatio } from "./traffic_series.ts";
+
+/** What a cell may look at beside its row. */
+type Context = { statistics: StatsMessage; store: MarketStore };
 
 type Column = {
   head: string;
   title: string;
-  text: (row: ExchangeStats) => string;
+  text: (row: ExchangeStats, context: Context) => string;
   isFault?: (row: ExchangeStats) => boolean;
 };
 
@@ -38,6 +42,12 @@ const COLUMNS: readonly Column[] = [
     isFault: (row) => row.synced < row.instruments,
   },
   { head: "In", title: "Bytes received per second", text: (row) => byteRate(row.bytesInPerSecond) },
+  { head: "Stream", title: "Bytes of the same books and trades on the stream, encoded once", text: streamRate },
+  {
+    head: "Bytes",
+    title: "How many times fewer bytes that are; known while all its books are followed",
+    text: ratioText,
+  },
   { head: "Frames/s", title: "Messages received per second", text: (row) => wholeText(row.framesPerSecond) },
   { head: "Records/s", title: "Delta records written per second", text: (row) => wholeText(row.recordsPerSecond) },
   total("Frames", "Messages received", (totals) => totals.frames),
@@ -59,7 +69,8 @@ export function ExchangeTable({ store }: { store: MarketStore }) {
     return null;
   }
   return (
-    <section className="panel exchanges" aria-label="Exchanges">
+    <section className="panel tabular exchanges" aria-label="Exchanges">
+      <h3>Exchanges: rates of the last second, sums since the collector started</h3>
       <table>
         <thead>
           <tr>
@@ -80,7 +91,7 @@ export function ExchangeTable({ store }: { store: MarketStore }) {
               </th>
               {COLUMNS.map((column) => (
                 <td key={column.head} data-head={column.head} data-fault={column.isFault?.(row) === true}>
-                  {column.text(row)}
+                  {column.text(row, { statistics, store })}
                 </td>
               ))}
             </tr>
@@ -89,4 +100,13 @@ export function ExchangeTable({ store }: { store: MarketStore }) {
       </table>
     </section>
   );
+}
+
+function streamRate(row: ExchangeStats, { statistics }: Context): string {
+  return byteRate(bytesOf(statistics, row.exchange).wireBytes);
+}
+
+function ratioText(row: ExchangeStats, { statistics, store }: Context): string {
+  const ratio = bytesRatio(statistics, (name) => store.isFollowed(name), row.exchange);
+  return ratio === undefined ? "–" : `${ratio.toFixed(1)}×`;
 }

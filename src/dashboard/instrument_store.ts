@@ -1,13 +1,14 @@
 /**
- * All that the page holds of one instrument: status, recent trades, the price series, the update rate. Messages mark it;
- * its painters run once per frame. The book itself stays in the feed and is pulled when it is painted.
+ * All that the page holds of one instrument: status, best prices, recent trades, the price series, and the depth history
+ * while it is recorded. Messages mark it; its painters run once per frame. The book stays in the feed and is pulled.
  * Bad case: a fast market with a hidden tab: trades and series are bounded, and marking is one set entry. A book that
  * changes without a mark would be shown as it was: the feed must tell each change.
  */
 import type { InstrumentStats } from "../wire/protocol.ts";
 import { Cell } from "./cell.ts";
+import { DEPTH_LEVELS, DepthHistory } from "./depth_history.ts";
 import type { FrameLoop, Painter } from "./frame_loop.ts";
-import type { BookTop, InstrumentStatus, MarketFeed, Trade } from "./market_feed.ts";
+import type { BestPrices, BookTop, InstrumentStatus, MarketFeed, Trade } from "./market_feed.ts";
 import { PriceSeries } from "./price_series.ts";
 
 /** Trades kept per instrument. */
@@ -23,6 +24,8 @@ export class InstrumentStore {
   readonly exchange: string;
   /** Canonical pair, e.g. `BTC-USD`. */
   readonly pair: string;
+  /** Levels per side that the exchange sends; 0 = all. */
+  readonly levelsMax: number;
   readonly status: Cell<InstrumentStatus>;
   /** The copy of the book here failed a check, or the gateway's did, and is fetched again. */
   readonly isDoubted = new Cell(false);
@@ -30,17 +33,21 @@ export class InstrumentStore {
   readonly updatesPerSecond = new Cell(0);
   /** Recent best prices. */
   readonly series = new PriceSeries();
+  /** Recent books, while this instrument is recorded. */
+  readonly depth = new DepthHistory();
   readonly #feed: MarketFeed;
   readonly #frames: FrameLoop;
   readonly #painters = new Set<Painter>();
   readonly #paint: Painter;
   readonly #tops = new Map<number, BookTop>();
+  #best: BestPrices | undefined;
   #statistics: InstrumentStats | undefined;
   readonly #trades: Trade[] = [];
   #tradeCount = 0;
   #events = 0;
 
-  constructor(status: InstrumentStatus, options: { feed: MarketFeed; frames: FrameLoop }) {
+  constructor(status: InstrumentStatus, options: { feed: MarketFeed; frames: FrameLoop; levelsMax: number }) {
+    this.levelsMax = options.levelsMax;
     this.instrument = status.instrument;
     const colon = status.instrument.indexOf(":");
     this.exchange = status.instrument.slice(0, Math.max(colon, 0));
@@ -83,6 +90,17 @@ export class InstrumentStore {
     return top;
   }
 
+  /** The best prices: of the book when it is followed, else as told by themselves; undefined before either came. */
+  best(): BestPrices | undefined {
+    const top = this.top(1);
+    return top === undefined ? this.#best : bestOfTop(top);
+  }
+
+  /** The exchange's rule, the gateway's proof and this page's proof all say that what is shown is right. */
+  get isLive(): boolean {
+    return this.status.get().state === "synced" && !this.isDoubted.get() && this.best()?.isSynced === true;
+  }
+
   /**
    * Runs `painter` in the next frame and in each later frame before which this instrument changed.
    * @returns a function that ends it
@@ -99,6 +117,13 @@ export class InstrumentStore {
   mark(): void {
     this.#tops.clear();
     this.#frames.request(this.#paint);
+  }
+
+  /** Takes best prices that were told by themselves and asks for a repaint. */
+  takeBest(best: BestPrices): void {
+    this.#best = best;
+    this.#events += this.top(1) === undefined ? 1 : 0;
+    this.mark();
   }
 
   /** Counts book events and asks for a repaint. */
@@ -131,12 +156,20 @@ export class InstrumentStore {
 
   /** Adds the best prices of now to the series. @param atMs wall clock, milliseconds */
   sample(atMs: number): void {
-    const top = this.top(1);
-    const bid = top?.bids[0]?.[0];
-    const ask = top?.asks[0]?.[0];
-    const isSynced = this.status.get().state === "synced" && top?.isSynced === true;
-    const isKnown = isSynced && bid !== undefined && ask !== undefined;
+    const best = this.best();
+    const bid = best?.bid?.[0];
+    const ask = best?.ask?.[0];
+    const isKnown = this.isLive && bid !== undefined && ask !== undefined;
     if (this.series.sample(atMs, isKnown ? { bid, ask } : undefined)) {
+      this.mark();
+    }
+  }
+
+  /** Adds the book of now to the depth history; a book that is not known to be right adds a hole. @param atMs wall clock, milliseconds */
+  record(atMs: number): void {
+    const top = this.isLive ? this.top(DEPTH_LEVELS) : undefined;
+    const { priceExponent: price, quantityExponent: quantity } = this.status.get();
+    if (this.depth.record(atMs, top, { price, quantity, levelsMax: this.levelsMax })) {
       this.mark();
     }
   }
@@ -146,4 +179,8 @@ export class InstrumentStore {
     this.updatesPerSecond.set(Math.round(this.#events / seconds));
     this.#events = 0;
   }
+}
+
+function bestOfTop({ bids, asks, version, isSynced, isCrossed }: BookTop): BestPrices {
+  return { bid: bids[0], ask: asks[0], version, isSynced, isCrossed };
 }

@@ -28,6 +28,12 @@ export type InstrumentStatus = Omit<SyncStatus, "sinceNs"> & {
   sinceMs: number;
 };
 
+/** An instrument as listed. */
+export type ListedInstrument = InstrumentStatus & {
+  /** Levels per side that the exchange sends; 0 = all. */
+  depth: number;
+};
+
 /** A price level: exact price and quantity. */
 export type Level = readonly [price: string, quantity: string];
 
@@ -50,6 +56,16 @@ export type BookTop = {
   receivedAtMs: number;
 };
 
+/** The best price of each side. */
+export type BestPrices = {
+  bid: Level | undefined;
+  ask: Level | undefined;
+  version: string;
+  /** Whether the exchange's rule says that the book behind it is right. */
+  isSynced: boolean;
+  isCrossed: boolean;
+};
+
 /** A trade as shown. */
 export type Trade = {
   id: string;
@@ -66,10 +82,12 @@ export type Trade = {
 export type FeedListener = {
   connectionChanged(connection: Connection): void;
   /** All instruments that there are; replaces what was told before. */
-  instrumentsListed(statuses: readonly InstrumentStatus[]): void;
+  instrumentsListed(listed: readonly ListedInstrument[]): void;
   statusChanged(status: InstrumentStatus): void;
-  /** One or more events were applied. */
+  /** One or more events were applied to a book that is followed. */
   bookChanged(instrument: string, events: number): void;
+  /** The best prices of an instrument changed; told of all instruments, followed or not. */
+  bestChanged(instrument: string, best: BestPrices): void;
   /** This page's copy of a book failed a check, or the gateway's did, and is fetched again (true), or it holds again (false). */
   copyDoubted(instrument: string, isDoubted: boolean): void;
   traded(instrument: string, trade: Trade): void;
@@ -81,7 +99,9 @@ export type FeedListener = {
 export type MarketFeed = {
   /** Starts telling; to be called once. */
   start(listener: FeedListener): void;
-  /** The best levels; undefined when there is no book. Cost: O(depth). */
+  /** Names the instruments whose whole books are wanted from now on; of the others best prices and trades come. */
+  follow(instruments: readonly string[]): void;
+  /** The best levels; undefined when the book is not followed or not there yet. Cost: O(depth). */
   top(instrument: string, depth: number): BookTop | undefined;
   /** Bytes received on the stream so far. */
   bytesIn(): number;

@@ -1,113 +1,184 @@
 /**
- * All instruments at a glance: a group per canonical pair, a card per exchange, so that the same pair on several
- * exchanges stands side by side; the group's head compares the best prices across them.
- * Bad case: prices of books that are not synced are left out of the comparison.
+ * All instruments in one table: how each can be trusted and since when, best prices, spread, rates. Problems stand first;
+ * a column's head sorts by it, words filter. What moves is written at frame rate by overview_row.ts.
+ * Bad case: hundreds of instruments: rows beyond the screen are not painted, and the order is looked at once a second.
  */
-import { useEffect, useRef } from "react";
-import { mountBestPrices } from "./best_prices.ts";
-import { useCell } from "./cell.ts";
-import { mountCrossPrices } from "./cross_prices.ts";
+import { memo, type ReactNode, useMemo, useSyncExternalStore } from "react";
+import { type Cell, useCell } from "./cell.ts";
 import { exchangeName } from "./display_text.ts";
 import type { InstrumentStore } from "./instrument_store.ts";
-import { mountCompactLadder } from "./ladder.ts";
-import type { MarketStore, PairGroup } from "./market_store.ts";
+import { moveAmongRows, useFilter } from "./keyboard.ts";
+import type { MarketStore } from "./market_store.ts";
+import { type Order, orderedRows, type SortKey, severity } from "./overview_order.ts";
+import { mountRow, spreadOf } from "./overview_row.ts";
 import { usePainter } from "./painting.ts";
-import { Sparkline } from "./price_chart.tsx";
 import { instrumentHref } from "./route.ts";
-import { StateBadge, Trouble } from "./state_badge.tsx";
-import { mountTape } from "./tape.ts";
+import { Since, StateBadge, troubleText } from "./state_badge.tsx";
+import { overviewFilter, overviewOrder, priceRoom } from "./view_state.ts";
 
-const CARD_LEVELS = 8;
-const CARD_TRADES = 3;
+const HEADS: readonly { name: string; label: string; title: string; sort?: SortKey }[] = [
+  { name: "instrument", label: "Instrument", title: "Pair and exchange", sort: "instrument" },
+  { name: "state", label: "State", title: "Problems first: how far the book can be trusted, and why", sort: "health" },
+  { name: "since", label: "Since", title: "How long it has been in this state", sort: "since" },
+  { name: "bid", label: "Bid", title: "Best bid" },
+  { name: "ask", label: "Ask", title: "Best ask" },
+  { name: "spread", label: "Spread", title: "Best ask less best bid" },
+  { name: "basis", label: "bps", title: "Spread in basis points of the midpoint", sort: "spread" },
+  { name: "updates", label: "Updates/s", title: "Book events in the last second", sort: "updates" },
+  { name: "trades", label: "Trades/s", title: "Trades in the last second", sort: "trades" },
+  { name: "wire", label: "Stream", title: "Bytes of its book and trades on the stream, encoded once for all clients" },
+  { name: "trend", label: "Mid, 5 min", title: "Midpoint of the last five minutes" },
+];
 
-/** The grid of cards. */
+/** The table. */
 export function Overview({ store }: { store: MarketStore }) {
   const groups = useCell(store.groups);
-  if (groups.length === 0) {
+  const order = useCell(overviewOrder);
+  const filter = useCell(overviewFilter);
+  const names = useRows(store, order, filter);
+  const rows = names.map((name) => store.instrument(name)).filter((row) => row !== undefined);
+  const total = groups.reduce((sum, group) => sum + group.instruments.length, 0);
+  if (total === 0) {
     return <p className="nothing">Waiting for the list of instruments…</p>;
   }
   return (
-    <div className="groups">
-      {groups.map((group) => (
-        <Group key={group.pair} group={group} store={store} />
-      ))}
-    </div>
-  );
-}
-
-function Group({ group, store }: { group: PairGroup; store: MarketStore }) {
-  const count = group.instruments.length;
-  return (
-    <section className="group" style={{ flexGrow: count, flexBasis: `${count * 21}rem` }} aria-label={group.pair}>
-      <header className="group_head">
-        <h2>{group.pair}</h2>
-        {count > 1 ? <CrossPrices group={group} /> : null}
-      </header>
-      <div className="cards">
-        {group.instruments.map((instrument) => (
-          <Card key={instrument.instrument} instrument={instrument} store={store} />
-        ))}
-      </div>
+    <section className="panel overview" aria-label="Instruments">
+      <Filter shown={rows.length} total={total} />
+      <table className="rows">
+        <thead>
+          <tr>
+            {HEADS.map((head) => (
+              <Head key={head.name} head={head} order={order} />
+            ))}
+          </tr>
+        </thead>
+        <tbody onKeyDown={moveAmongRows}>
+          {rows.map((instrument) => (
+            <Row key={instrument.instrument} instrument={instrument} nowSeconds={store.nowSeconds} />
+          ))}
+        </tbody>
+      </table>
+      {rows.length === 0 ? (
+        <p className="nothing">No instrument matches “{filter}”. Escape clears the filter.</p>
+      ) : null}
     </section>
   );
 }
 
-function CrossPrices({ group }: { group: PairGroup }) {
-  const ref = useRef<HTMLParagraphElement>(null);
-  const { instruments } = group;
-  useEffect(() => {
-    const element = ref.current;
-    if (element === null) {
-      return;
-    }
-    const paint = mountCrossPrices(element, instruments);
-    const stops = instruments.map((instrument) => instrument.onFrame(paint));
+/** The names in order, looked at once a second and whenever order or filter change; the same array while it is the same. */
+function useRows(store: MarketStore, order: Order, filter: string): readonly string[] {
+  const reader = useMemo(() => {
+    let held: readonly string[] = [];
     return () => {
-      for (const stop of stops) {
-        stop();
-      }
-      element.replaceChildren();
+      const instruments = store.groups.get().flatMap((group) => group.instruments);
+      const facts = instruments.map((instrument) => ({
+        status: instrument.status.get(),
+        isLive: instrument.isLive,
+        spread: spreadOf(instrument.best()),
+        updatesPerSecond: instrument.statistics?.updatesPerSecond ?? 0,
+        tradesPerSecond: instrument.statistics?.tradesPerSecond ?? 0,
+      }));
+      priceRoom.set(Math.max(0, ...facts.map((row) => row.status.priceExponent)));
+      const names = orderedRows(facts, order, filter).map((row) => row.status.instrument);
+      held = names.join() === held.join() ? held : names;
+      return held;
     };
-  }, [instruments]);
-  return <p className="cross_prices" ref={ref} title="Best bid and best ask across these exchanges" />;
+  }, [store, order, filter]);
+  useCell(store.groups);
+  return useSyncExternalStore(store.nowSeconds.subscribe, reader);
 }
 
-function Card({ instrument, store }: { instrument: InstrumentStore; store: MarketStore }) {
-  const best = usePainter<HTMLDivElement>(instrument, mountBestPrices);
-  const ladder = usePainter<HTMLDivElement>(instrument, mountCompactLadder, CARD_LEVELS);
-  const tape = usePainter<HTMLOListElement>(instrument, mountTape, CARD_TRADES);
-  const { state } = useCell(instrument.status);
-  const isDoubted = useCell(instrument.isDoubted);
+function Filter({ shown, total }: { shown: number; total: number }) {
+  const filter = useCell(overviewFilter);
+  const ref = useFilter();
   return (
-    <article className="card" data-card={instrument.instrument} data-live={state === "synced" && !isDoubted}>
-      <header className="card_head">
-        <h3>
-          <a href={instrumentHref(instrument.instrument)}>
-            {exchangeName(instrument.exchange)}
-            <span className="hidden"> {instrument.pair}, details</span>
-          </a>
-        </h3>
-        <UpdateRate instrument={instrument} />
-        <StateBadge instrument={instrument} />
-      </header>
-      <div className="best_prices" ref={best} />
-      <div className="book">
-        <div className="ladder compact" ref={ladder} />
-        <Trouble instrument={instrument} nowSeconds={store.nowSeconds} />
-      </div>
-      <Sparkline store={instrument} />
-      <ol className="tape" ref={tape} aria-label="Last trades, newest first" />
-    </article>
+    <div className="filter">
+      <input
+        ref={ref}
+        type="search"
+        value={filter}
+        placeholder="Filter ( / ): kraken btc, problems, checksum…"
+        aria-label="Filter instruments"
+        onChange={(event) => overviewFilter.set(event.target.value)}
+      />
+      <button
+        type="button"
+        aria-pressed={filter === "problems"}
+        onClick={() => overviewFilter.set(filter === "problems" ? "" : "problems")}
+      >
+        Problems only
+      </button>
+      <span className="count" role="status">
+        {shown === total ? `${total} instruments` : `${shown} of ${total}`}
+      </span>
+    </div>
   );
 }
 
-/** Book events per second. */
-export function UpdateRate({ instrument }: { instrument: InstrumentStore }) {
-  const rate = useCell(instrument.updatesPerSecond);
+function Head({ head, order }: { head: (typeof HEADS)[number]; order: Order }) {
+  const { name, label, title, sort } = head;
+  if (sort === undefined) {
+    return (
+      <th scope="col" className={name} title={title}>
+        {label}
+      </th>
+    );
+  }
+  const isChosen = order.key === sort;
+  const direction = order.isDescending ? "descending" : "ascending";
+  const turn = () => {
+    const isFirst = order.key !== sort;
+    overviewOrder.set(
+      isFirst ? { key: sort, isDescending: sort !== "instrument" } : { ...order, isDescending: !order.isDescending },
+    );
+  };
   return (
-    <span className="rate" title="Book events in the last second">
-      {rate}
-      <small>/s</small>
-    </span>
+    <th scope="col" className={name} title={title} aria-sort={isChosen ? direction : "none"}>
+      <button type="button" onClick={turn}>
+        {label}
+        <i aria-hidden="true">{isChosen ? (order.isDescending ? "▼" : "▲") : ""}</i>
+      </button>
+    </th>
+  );
+}
+
+const Row = memo(function Row({ instrument, nowSeconds }: { instrument: InstrumentStore; nowSeconds: Cell<number> }) {
+  const status = useCell(instrument.status);
+  const isDoubted = useCell(instrument.isDoubted);
+  const isWell = severity({ status, isLive: !isDoubted }) === 0;
+  const why = troubleText(status, isDoubted);
+  return (
+    <MovingRow instrument={instrument} isWell={isWell}>
+      <th scope="row" className="instrument">
+        <a href={instrumentHref(instrument.instrument)}>
+          {instrument.pair} <small>{exchangeName(instrument.exchange)}</small>
+        </a>
+      </th>
+      <td className="state">
+        <StateBadge instrument={instrument} />
+        {why === "" ? null : <span className="why">{why}</span>}
+      </td>
+      <td className="since">
+        <Since sinceMs={status.sinceMs} nowSeconds={nowSeconds} />
+      </td>
+    </MovingRow>
+  );
+});
+
+/** React owns the first cells, the painter appends the others behind them and takes them away again. */
+function MovingRow({
+  instrument,
+  isWell,
+  children,
+}: {
+  instrument: InstrumentStore;
+  isWell: boolean;
+  children: ReactNode;
+}) {
+  const ref = usePainter<HTMLTableRowElement>(instrument, mountRow);
+  return (
+    <tr ref={ref} data-row={instrument.instrument} data-well={isWell}>
+      {children}
+    </tr>
   );
 }

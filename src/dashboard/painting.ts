@@ -15,7 +15,7 @@ export type Mount<E extends HTMLElement> = (element: E, store: InstrumentStore, 
  * Attaches a painter to an element for as long as the component stands.
  * @param mount a function of a module (not made in the component), so that it stays the same
  * @param rows passed on: how many rows to build
- * @returns the ref for the element, which must have no React children
+ * @returns the ref for the element; React children of it must stand from the beginning and stay, the painter's come behind them
  */
 export function usePainter<E extends HTMLElement>(
   store: InstrumentStore,
@@ -28,13 +28,38 @@ export function usePainter<E extends HTMLElement>(
     if (element === null) {
       return;
     }
-    const stop = store.onFrame(mount(element, store, rows));
+    const own = element.childNodes.length;
+    const stop = paintWhileVisible(element, store, mount(element, store, rows));
     return () => {
       stop();
-      element.replaceChildren();
+      while (element.childNodes.length > own) {
+        element.lastChild?.remove();
+      }
     };
   }, [store, mount, rows]);
   return ref;
+}
+
+/** Runs a painter on the frames of an instrument while an element is on the screen or close to it. @returns ends it */
+export function paintWhileVisible(element: HTMLElement, store: InstrumentStore, paint: Painter): () => void {
+  let stop = store.onFrame(paint);
+  let isPainting = true;
+  const observer = new IntersectionObserver(
+    (entries) => {
+      const isVisible = entries.at(-1)?.isIntersecting === true;
+      if (isVisible !== isPainting) {
+        isPainting = isVisible;
+        stop();
+        stop = isVisible ? store.onFrame(paint) : () => undefined;
+      }
+    },
+    { rootMargin: "80px" },
+  );
+  observer.observe(element);
+  return () => {
+    observer.disconnect();
+    stop();
+  };
 }
 
 /** Appends an element. @param className also names its role for the tests */
@@ -71,6 +96,7 @@ export class NumberSlot {
   readonly #filling: TextSlot;
   #text = "";
   #decimals = -1;
+  #room = 0;
 
   constructor(element: HTMLElement) {
     this.#significant = new TextSlot(element);
@@ -80,20 +106,30 @@ export class NumberSlot {
   /**
    * @param text a plain decimal, or a dash or nothing
    * @param decimals to fill up to; below 0 = as it is
+   * @param room decimals for which room is left, so that the points of a column stand below each other
    * @returns whether it differed
    */
-  set(text: string, decimals: number): boolean {
-    if (text === this.#text && decimals === this.#decimals) {
+  set(text: string, decimals: number, room = 0): boolean {
+    if (text === this.#text && decimals === this.#decimals && room === this.#room) {
       return false;
     }
     this.#text = text;
     this.#decimals = decimals;
+    this.#room = room;
     const isNumber = /\d/.test(text);
     const { significant, filling } = isNumber ? padDecimals(text, decimals) : { significant: text, filling: "" };
     this.#significant.set(significant);
-    this.#filling.set(filling);
+    this.#filling.set(isNumber ? filling + spaceAfter(significant + filling, room) : filling);
     return true;
   }
+}
+
+/** Spaces as wide as the digits and the point that a number has fewer than others of its column. */
+function spaceAfter(text: string, room: number): string {
+  const point = text.indexOf(".");
+  const decimals = point < 0 ? 0 : text.length - point - 1;
+  const missing = Math.max(room - decimals, 0);
+  return `${point < 0 && missing > 0 ? "\u2008" : ""}${"\u2007".repeat(missing)}`;
 }
 
 /** Writes one attribute, only when it differs. */

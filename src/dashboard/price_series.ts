@@ -3,7 +3,7 @@
  * The exact texts stay beside the doubles, for the chart draws with doubles and its reading shows the texts.
  * Bad case: a book that is not synced adds a hole instead of a line across a time nobody knows.
  */
-import { formatDecimal, midpoint, pixelValue, spreadBasisPoints } from "./decimal_text.ts";
+import { formatDecimal, midpoint, pixelValue, spreadBasisPoints, subtractDecimals } from "./decimal_text.ts";
 
 /** Least time between two points, milliseconds. */
 export const SAMPLE_MS = 200;
@@ -13,14 +13,20 @@ export const SAMPLES_MAX = 1_200;
 const SAMPLES_SLACK = 120;
 
 /** Columns for a chart: seconds, then doubles for positions; `null` is a hole. */
-export type ChartColumns = [seconds: number[], bid: (number | null)[], ask: (number | null)[], mid: (number | null)[]];
+export type ChartColumns = [
+  seconds: number[],
+  bid: (number | null)[],
+  ask: (number | null)[],
+  mid: (number | null)[],
+  spread: (number | null)[],
+];
 
 /** One exact point. */
 export type PricePoint = { bid: string; ask: string };
 
 /** A bounded series of best bid and ask over time. */
 export class PriceSeries {
-  readonly #columns: ChartColumns = [[], [], [], []];
+  readonly #columns: ChartColumns = [[], [], [], [], []];
   readonly #points: (PricePoint | undefined)[] = [];
   #sampledAtMs = Number.NEGATIVE_INFINITY;
   #count = 0;
@@ -47,11 +53,12 @@ export class PriceSeries {
     }
     this.#sampledAtMs = atMs;
     this.#count += 1;
-    const [seconds, bids, asks, mids] = this.#columns;
+    const [seconds, bids, asks, mids, spreads] = this.#columns;
     seconds.push(atMs / 1000);
     bids.push(point === undefined ? null : pixelValue(point.bid));
     asks.push(point === undefined ? null : pixelValue(point.ask));
     mids.push(point === undefined ? null : midValue(point));
+    spreads.push(point === undefined ? null : pixelValue(formatDecimal(subtractDecimals(point.ask, point.bid))));
     this.#points.push(point);
     if (this.#points.length > SAMPLES_MAX + SAMPLES_SLACK) {
       for (const column of [...this.#columns, this.#points]) {

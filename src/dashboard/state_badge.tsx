@@ -3,10 +3,12 @@
  * how long. A book that failed a check behind the exchange, in the gateway or in this page, is not called synced either.
  * Bad case: a state that this build does not know is shown by its own word, in the colour of trouble.
  */
+import { useSyncExternalStore } from "react";
 import type { ReasonWord } from "../model/states.ts";
 import { type Cell, useCell } from "./cell.ts";
 import { ageText, words } from "./display_text.ts";
 import type { InstrumentStore } from "./instrument_store.ts";
+import type { InstrumentStatus } from "./market_feed.ts";
 
 const ASSURANCES: Readonly<Record<string, string>> = {
   sequence: "every lost message shows in the exchange's sequence numbers",
@@ -54,19 +56,38 @@ export function StateBadge({ instrument }: { instrument: InstrumentStore }) {
 
 /** A line that says why a book is not synced and since when; nothing when it is. */
 export function Trouble({ instrument, nowSeconds }: { instrument: InstrumentStore; nowSeconds: Cell<number> }) {
-  const { state, reason, sinceMs } = useCell(instrument.status);
+  const status = useCell(instrument.status);
   const isDoubted = useCell(instrument.isDoubted);
   const now = useCell(nowSeconds);
-  if (state === "synced") {
-    return isDoubted ? <p className="trouble_line">Not synced: this copy of the book is fetched again</p> : null;
+  const why = troubleText(status, isDoubted);
+  if (why === "") {
+    return null;
   }
-  const why = reason === "unknown" || reason === "none" ? words(state) : REASONS[reason];
+  const { state, sinceMs } = status;
   return (
     <p className="trouble_line">
       Not synced: {why}
-      {sinceMs > 0 ? `, for ${ageText(now - sinceMs / 1000)}` : ""}
+      {sinceMs > 0 && state !== "synced" ? `, for ${ageText(now - sinceMs / 1000)}` : ""}
     </p>
   );
+}
+
+/** Why a book is not to be trusted at this moment; empty when it is synced. */
+export function troubleText({ state, reason }: InstrumentStatus, isDoubted: boolean): string {
+  if (state === "synced") {
+    return isDoubted ? "this copy of the book is fetched again" : "";
+  }
+  return reason === "unknown" || reason === "none" ? words(state) : REASONS[reason];
+}
+
+/** How long a state has lasted; a dash when that is unknown. */
+export function Since({ sinceMs, nowSeconds }: { sinceMs: number; nowSeconds: Cell<number> }) {
+  const text = useSyncExternalStore(nowSeconds.subscribe, () => sinceText(sinceMs, nowSeconds.get()));
+  return <span title={sinceMs > 0 ? new Date(sinceMs).toLocaleString() : ""}>{text}</span>;
+}
+
+function sinceText(sinceMs: number, nowSeconds: number): string {
+  return sinceMs > 0 ? ageText(nowSeconds - sinceMs / 1000) : "–";
 }
 
 /** What the assurance of an instrument means, in a sentence. */

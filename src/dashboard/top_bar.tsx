@@ -6,6 +6,9 @@ import { useCell } from "./cell.ts";
 import { ageText, byteRate, countText } from "./display_text.ts";
 import type { Connection } from "./market_feed.ts";
 import type { MarketStore } from "./market_store.ts";
+import { pairHref, type View } from "./route.ts";
+import { palette, toggleTheme } from "./theme.ts";
+import { isHelpOpen } from "./view_state.ts";
 
 const CONNECTION_WORDS = {
   connecting: "Connecting",
@@ -14,8 +17,14 @@ const CONNECTION_WORDS = {
   closed: "Closed",
 } as const satisfies Record<Connection["state"], string>;
 
-/** Brand, connection and figures. */
-export function TopBar({ store }: { store: MarketStore }) {
+const VIEWS = [
+  { label: "Instruments", kinds: ["overview", "instrument"], href: "#/" },
+  { label: "Pairs", kinds: ["pair"], href: pairHref() },
+  { label: "System", kinds: ["system"], href: "#/system" },
+] as const satisfies readonly { label: string; kinds: readonly View["kind"][]; href: string }[];
+
+/** Brand, views, connection and figures. */
+export function TopBar({ store, view }: { store: MarketStore; view: View }) {
   const connection = useCell(store.connection);
   return (
     <header className="top_bar">
@@ -27,11 +36,45 @@ export function TopBar({ store }: { store: MarketStore }) {
           Alpha<b>Pulse</b>
         </h1>
       </a>
+      <nav className="views" aria-label="Views">
+        {VIEWS.map(({ label, kinds, href }) => {
+          const isHere = (kinds as readonly string[]).includes(view.kind);
+          return (
+            <a key={label} href={href} aria-current={isHere ? "page" : undefined}>
+              {label}
+            </a>
+          );
+        })}
+      </nav>
       <span className="connection" data-connection-badge={connection.state}>
         {CONNECTION_WORDS[connection.state]}
       </span>
       <Figures store={store} />
+      <div className="tools">
+        <ThemeButton />
+        <button type="button" title="Keys (?)" aria-label="Keys" onClick={() => isHelpOpen.set(true)}>
+          ?
+        </button>
+      </div>
     </header>
+  );
+}
+
+function ThemeButton() {
+  const { name } = useCell(palette);
+  const other = name === "dark" ? "light" : "dark";
+  return (
+    <button
+      type="button"
+      title={`Use the ${other} colours (t)`}
+      aria-label={`Use the ${other} colours`}
+      onClick={toggleTheme}
+    >
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <circle cx="8" cy="8" r="6" />
+        <path d="M8 2a6 6 0 0 1 0 12z" />
+      </svg>
+    </button>
   );
 }
 

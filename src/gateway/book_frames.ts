@@ -6,7 +6,6 @@
  * Bad case: an event beyond the largest buffer; `makeRoom` says so and the caller joins the book anew.
  */
 import {
-  REPLICA_BUFFER_ADDRESS,
   REPLICA_BUFFER_BYTES,
   REPLICA_BUFFER_USED,
   REPLICA_EVENTS,
@@ -92,23 +91,11 @@ export class BookFrames {
     return nowMs - this.#checkedAtMs >= (this.#isUnchecked ? CHECK_EVERY_MS : QUIET_CHECK_MS);
   }
 
-  /**
-   * Lets the buffer grow for an open event.
-   * @returns false when it has its largest size
-   * @throws RangeError when the arena is exhausted
-   */
+  /** Lets the buffer grow for an open event. @returns false when it has its largest size or the arena is exhausted */
   makeRoom(): boolean {
     const { address } = this.#book;
-    const bytes = this.#workspace.u32(address + REPLICA_BUFFER_BYTES);
-    if (bytes * 2 > this.#bytesMax) {
-      return false;
-    }
-    const larger = this.#workspace.allocate(bytes * 2);
-    const old = this.#workspace.u32(address + REPLICA_BUFFER_ADDRESS);
-    this.#workspace.bytes.copyWithin(larger, old, old + bytes);
-    this.#workspace.setU32(address + REPLICA_BUFFER_ADDRESS, larger);
-    this.#workspace.setU32(address + REPLICA_BUFFER_BYTES, bytes * 2);
-    return true;
+    const bytes = this.#workspace.u32(address + REPLICA_BUFFER_BYTES) * 2;
+    return bytes <= this.#bytesMax && this.#workspace.kernel.frameBufferCreate(address, bytes) === 0;
   }
 
   #wantsCheck(nowMs: number): boolean {

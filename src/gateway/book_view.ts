@@ -15,20 +15,18 @@ import {
   REPLICA_RESET,
   REPLICA_STALE,
 } from "../../assembly/layout.ts";
-import { bboMessage, orderBookDeltaMessage, recordChanges } from "../wire/json_form.ts";
+import { bboMessage, recordChanges } from "../wire/json_form.ts";
 import { readCount } from "../wire/numbers.ts";
 import type { JsonChange } from "../wire/protocol.ts";
-import { BookFrames } from "./book_frames.ts";
-import { BookSnapshots } from "./book_snapshots.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Form, Outlet } from "./outlet.ts";
-import { ReplicaBook } from "./replica_book.ts";
+import type { ReplicaBook } from "./replica_book.ts";
+import type { StreamView } from "./stream_view.ts";
 import { marketTopic } from "./topics.ts";
 import type { Payload } from "./transport.ts";
+import { ViewOutput } from "./view_output.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Units of event times that the stream knows, ns, coarsest first. */
-const TIME_UNITS = [1_000_000, 1000, 1] as const;
 const NO_CHANGES: readonly JsonChange[] = [];
 
 /** Why a book lost its way, and how often. */
@@ -45,27 +43,21 @@ export type BookFailures = {
 /** What applying a record asks of the caller. `reset`: the producer started the book anew; `lost`: a check failed. */
 export type BookOutcome = "applied" | "skipped" | "reset" | "lost";
 
-/** The book of one instrument. */
-export class BookView {
-  readonly instrument: string;
-  readonly alias: number;
+/** The book of one instrument: the view of all levels at every change. */
+export class BookView implements StreamView {
+  readonly output: ViewOutput;
   readonly replica: ReplicaBook;
   readonly failures: BookFailures = { chain: 0, hash: 0, inconsistent: 0, image: 0, limits: 0 };
   /** Events applied since start. */
   events = 0;
-  /** Encoded bytes since start, each frame counted once. */
-  wireBytes = 0;
+  readonly #instrument: string;
   readonly #workspace: Workspace;
   readonly #outlet: Outlet;
-  readonly #frames: BookFrames;
-  readonly #snapshots: BookSnapshots;
-  readonly #topics: Record<"bookBinary" | "bookJson" | "bboBinary" | "bboJson", string>;
-  readonly #now: () => number;
+  readonly #topics: Record<"bboBinary" | "bboJson", string>;
   #changes: readonly JsonChange[] = NO_CHANGES;
   #eventVersion = 0;
-  /** The coarsest unit that every event time seen so far divides by: an exchange with milliseconds costs fewer bytes. */
-  #timeUnit: number = TIME_UNITS[0];
   #lastBbo = "";
+  #origin = 0;
   /** A record chained to it, or the producer's cell names its version: an image's version has no proof of its own. */
   #isConfirmed = true;
 
@@ -74,25 +66,14 @@ export class BookView {
     workspace: Workspace,
     options: { instrument: string; alias: number; outlet: Outlet; limits: GatewayLimits; now: () => number },
   ) {
-    const { instrument, alias, limits } = options;
-    this.instrument = instrument;
-    this.alias = alias;
+    const { instrument, alias, outlet, limits, now } = options;
+    this.#instrument = instrument;
     this.#workspace = workspace;
-    this.#outlet = options.outlet;
-    this.#now = options.now;
-    this.replica = new ReplicaBook(workspace, alias);
-    this.#frames = new BookFrames(workspace, {
-      book: this.replica,
-      bytes: limits.encodeBytes,
-      bytesMax: limits.encodeBytesMax,
-    });
-    this.#snapshots = new BookSnapshots(workspace, this.replica, { instrument });
-    this.#topics = {
-      bookBinary: marketTopic(alias, "book", "binary"),
-      bookJson: marketTopic(alias, "book", "json"),
-      bboBinary: marketTopic(alias, "bbo", "binary"),
-      bboJson: marketTopic(alias, "bbo", "json"),
-    };
+    this.#outlet = outlet;
+    const label = { instrument, depth: 0, rateMs: 0 };
+    this.output = new ViewOutput(workspace, { label, alias, outlet, limits, encodeBytes: limits.encodeBytes, now });
+    this.replica = this.output.replica;
+    this.#topics = { bboBinary: marketTopic(alias, "bbo", "binary"), bboJson: marketTopic(alias, "bbo", "json") };
   }
 
   /** A client can be given the book now: it follows, is between two events, and has a version that was confirmed. */
@@ -109,29 +90,21 @@ export class BookView {
     this.#isConfirmed = isConfirmed;
   }
 
-  /** Messages that give a client the book as it is now; only when ready and flushed. */
-  snapshot(form: Form): readonly Payload[] {
-    if (this.#outlet.listeners(this.#topics.bookBinary) === 0 && this.replica.timeUnit !== this.#timeUnit) {
-      this.replica.timeUnit = this.#timeUnit;
-      this.#snapshots.forget();
-    }
-    return this.#snapshots.parts(form);
+  /** Another producer, or none, makes the versions from here on. @param origin a number that stands for it */
+  begin(origin: number): void {
+    this.#origin = origin;
+    this.restart();
   }
 
   /** The book was loaded anew or emptied: what was encoded for its clients leads nowhere. */
   restart(): void {
-    this.#frames.discard();
-    this.#frames.restart();
-    this.#snapshots.forget();
-    this.#noteTime();
-    this.replica.timeUnit = this.#timeUnit;
+    this.output.restart(this.#origin);
     this.#changes = NO_CHANGES;
     this.#lastBbo = "";
   }
 
   /** Applies one delta record. @param record address of DELTA_BYTES */
   apply(record: number): BookOutcome {
-    this.#snapshots.forget();
     if (this.replica.isWhole) {
       this.#eventVersion = this.replica.version;
       this.#changes = NO_CHANGES;
@@ -168,15 +141,14 @@ export class BookView {
     if (!this.replica.isFollowing || !this.replica.isWhole) {
       return;
     }
-    this.#flushFrame();
+    this.output.flush();
     this.#flushBbo();
   }
 
   /** Sends the hash alone when nothing else carried it for a while. */
   proveQuiet(): void {
-    const isWanted = this.#outlet.listeners(this.#topics.bookBinary) > 0;
-    if (isWanted && this.isReady && this.#frames.isCheckDue(this.#now())) {
-      this.#publishFrame();
+    if (this.isReady) {
+      this.output.proveQuiet();
     }
   }
 
@@ -186,7 +158,7 @@ export class BookView {
       return undefined;
     }
     if (form === "json") {
-      const options = { instrument: this.instrument, ...this.replica.best() };
+      const options = { instrument: this.#instrument, ...this.replica.best() };
       return JSON.stringify(bboMessage(this.#workspace.memory, this.replica.address, options));
     }
     const { kernel, frame } = this.#workspace;
@@ -208,16 +180,16 @@ export class BookView {
       if (code !== REPLICA_BUFFER_FULL) {
         return code;
       }
-      if (this.#frames.hasEvents) {
-        this.#flushFrame();
-      } else if (!this.#frames.makeRoom()) {
+      if (this.output.frames.hasEvents) {
+        this.output.flush();
+      } else if (!this.output.frames.makeRoom()) {
         return REPLICA_BUFFER_FULL;
       }
     }
   }
 
   #afterRecord(record: number): void {
-    const wantsJson = this.#outlet.listeners(this.#topics.bookJson) > 0;
+    const wantsJson = this.output.hasListeners("json");
     if (wantsJson) {
       const changes = recordChanges(this.#workspace.memory, record, this.replica.exponents);
       this.#changes = this.#changes.concat(changes);
@@ -226,46 +198,12 @@ export class BookView {
       return;
     }
     this.events += 1;
-    this.#noteTime();
+    this.output.noteEvent();
     if (wantsJson) {
-      this.#publishChanges();
+      this.output.publishChanges(this.#eventVersion, this.#changes);
     }
-    if (this.#frames.isFull) {
-      this.#flushFrame();
-    }
-  }
-
-  #noteTime(): void {
-    if (this.#timeUnit > 1 && !this.replica.isTimeWhole(this.#timeUnit)) {
-      this.#timeUnit = TIME_UNITS.find((unit) => this.replica.isTimeWhole(unit)) ?? 1;
-    }
-  }
-
-  #publishChanges(): void {
-    const message = orderBookDeltaMessage(this.#workspace.memory, this.replica.address, {
-      instrument: this.instrument,
-      previousVersion: String(this.#eventVersion),
-      changes: this.#changes,
-    });
-    this.#outlet.publish(this.#topics.bookJson, JSON.stringify(message));
-  }
-
-  #flushFrame(): void {
-    if (!this.#frames.hasEvents) {
-      return;
-    }
-    if (this.#outlet.listeners(this.#topics.bookBinary) === 0) {
-      this.#frames.discard();
-      return;
-    }
-    this.#publishFrame();
-  }
-
-  #publishFrame(): void {
-    const frame = this.#frames.take(this.#now());
-    if (frame !== undefined) {
-      this.wireBytes += frame.byteLength;
-      this.#outlet.publish(this.#topics.bookBinary, frame);
+    if (this.output.frames.isFull) {
+      this.output.flush();
     }
   }
 

@@ -8,9 +8,12 @@ import { SIDE_ASK, SIDE_BID } from "../../assembly/layout.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { readSegmentHeader } from "../segment/header.ts";
 import type { JsonLevel, StatsMessage } from "../wire/protocol.ts";
+import { Access, type AccessRules, accessRules } from "./access.ts";
+import { ClientLog } from "./client_log.ts";
+import { mixEpoch } from "./epochs.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import { Instruments } from "./instruments.ts";
-import type { GatewayLimits } from "./limits.ts";
+import { type GatewayLimits, VIEW_SETS, type ViewSets } from "./limits.ts";
 import type { GatewayLog } from "./log.ts";
 import { Outlet } from "./outlet.ts";
 import { answerPage } from "./pages.ts";
@@ -23,6 +26,7 @@ import type { StaticFiles } from "./static_files.ts";
 import { Statistics } from "./statistics.ts";
 import { STATS_TOPIC } from "./topics.ts";
 import type { TransportHandlers, TransportServer } from "./transport.ts";
+import { ViewRegistry } from "./view_registry.ts";
 import { Workspace } from "./workspace.ts";
 
 const HOUSEKEEPING_MS = 100;
@@ -35,6 +39,9 @@ export type GatewayBook = {
   readonly synced: boolean;
   readonly version: string;
   readonly hash: number;
+  /** Exchange clock and our clock at the socket of the last event, Unix ns, decimal; "0" = unknown. */
+  readonly eventAtNs: string;
+  readonly receivedAtNs: string;
   readonly bidLevels: number;
   readonly askLevels: number;
   readonly bids: JsonLevel[];
@@ -46,6 +53,10 @@ export type CoreOptions = {
   readonly kernel: Kernel;
   readonly segments: () => readonly { readonly address: number }[];
   readonly limits: GatewayLimits;
+  /** Default VIEW_SETS. */
+  readonly views?: ViewSets;
+  /** Default: whoever comes from the gateway's own pages or without a page. */
+  readonly access?: AccessRules;
   readonly now: () => number;
   readonly log: GatewayLog;
   readonly server: string;
@@ -68,6 +79,7 @@ export class GatewayCore {
   readonly #workspace: Workspace;
   readonly #outlet = new Outlet();
   readonly #instruments: Instruments;
+  readonly #views: ViewRegistry;
   readonly #statistics: Statistics;
   readonly #pump: Pump;
   readonly #dirty = new Set<ServedInstrument>();
@@ -76,6 +88,9 @@ export class GatewayCore {
   readonly #scheduler: Scheduler;
   readonly #startedAtMs: number;
   #cancelTick: () => void = () => undefined;
+  #cancelRated: () => void = () => undefined;
+  /** When the turn for views that wait for their rate is set; infinite = none is. */
+  #ratedAtMs = Number.POSITIVE_INFINITY;
   #keptAtMs = 0;
   #statsAtMs: number;
 
@@ -89,11 +104,24 @@ export class GatewayCore {
     const startedAtMs = now();
     this.#startedAtMs = startedAtMs;
     this.#statsAtMs = startedAtMs;
-    this.sessions = new Sessions({
-      instruments: this.#instruments,
+    const epoch = Math.round(startedAtMs * 1000);
+    this.#views = new ViewRegistry(this.#workspace, {
       outlet: this.#outlet,
       limits,
-      greeting: { server: options.server, epoch: String(Math.round(startedAtMs * 1000)) },
+      sets: options.views ?? VIEW_SETS,
+      now,
+      seed: mixEpoch([epoch % 2 ** 32, Math.floor(epoch / 2 ** 32)]),
+      takeAlias: () => this.#instruments.takeAlias(),
+      interrupted: (instrument, view, form) => this.sessions.interruptView(instrument, view, form),
+    });
+    this.sessions = new Sessions({
+      instruments: this.#instruments,
+      views: this.#views,
+      outlet: this.#outlet,
+      limits,
+      access: new Access(options.access ?? accessRules(), { limits, now }),
+      greeting: { server: options.server, epoch: String(epoch) },
+      log: new ClientLog({ log: options.log, now }),
       now,
       wake: () => this.#pump.wake(),
     });
@@ -103,9 +131,14 @@ export class GatewayCore {
       startedAtMs,
       ...this.pageParts(),
       totals: () => this.#totals(),
+      slow: () => ({ count: this.sessions.slowCount, worst: this.sessions.worst() }),
     });
     this.#pump = new Pump(this.#workspace.words, {
-      parts: { sources: () => this.#sources, afterRead: () => this.#afterRead() },
+      parts: {
+        sources: () => this.#sources,
+        afterSource: () => this.#flush(),
+        afterRead: () => this.#afterRead(),
+      },
       waitAsync: options.waitAsync,
       scheduler: this.#scheduler,
       announces: options.announces ?? false,
@@ -147,6 +180,7 @@ export class GatewayCore {
   /** Nothing is read or published after this. */
   stop(): void {
     this.#cancelTick();
+    this.#cancelRated();
     this.#pump.stop();
   }
 
@@ -171,6 +205,7 @@ export class GatewayCore {
       synced: instrument.isSynced,
       version: String(replica.version),
       hash: replica.hash,
+      ...replica.times,
       bidLevels: replica.count(SIDE_BID),
       askLevels: replica.count(SIDE_ASK),
       bids: replica.levels(SIDE_BID, depth),
@@ -191,7 +226,10 @@ export class GatewayCore {
       log: this.#options.log,
       events: {
         changed: (instrument) => this.#dirty.add(instrument),
-        interrupted: (instrument, reason) => this.sessions.interruptBook(instrument, reason),
+        interrupted: (instrument, reason) => {
+          this.#views.restart(instrument);
+          this.sessions.interruptBook(instrument, reason);
+        },
         tradesInterrupted: (instrument, reason) => this.sessions.interruptTrades(instrument, reason),
       },
     });
@@ -203,18 +241,39 @@ export class GatewayCore {
     for (const source of this.#sources) {
       hasMore = source.join(nowMs) || hasMore;
     }
-    for (const instrument of this.#dirty) {
-      instrument.book.flush();
-    }
-    this.#dirty.clear();
+    this.#flush();
+    this.#followRated(nowMs);
     const isTime = nowMs - this.#keptAtMs >= HOUSEKEEPING_MS || nowMs < this.#keptAtMs;
     if (isTime) {
       this.#keptAtMs = nowMs;
       this.#keepHouse(nowMs);
     }
-    this.sessions.advance();
+    hasMore = this.sessions.advance() || hasMore;
     this.sessions.checkBacklogs(isTime);
     return hasMore;
+  }
+
+  /** Sends what changed; a turn that has much to send looks for slow clients while it does. */
+  #flush(): void {
+    const nowMs = this.#options.now();
+    for (const instrument of this.#dirty) {
+      this.#views.flush(instrument, nowMs);
+      this.sessions.checkBurst();
+    }
+    this.#dirty.clear();
+  }
+
+  /** Views that may change by now do, and a turn is set for the next one. */
+  #followRated(nowMs: number): void {
+    const dueAtMs = this.#views.flushDue(nowMs);
+    if (dueAtMs !== undefined && dueAtMs < this.#ratedAtMs) {
+      this.#cancelRated();
+      this.#ratedAtMs = dueAtMs;
+      this.#cancelRated = this.#scheduler.after(dueAtMs - nowMs, () => {
+        this.#ratedAtMs = Number.POSITIVE_INFINITY;
+        this.#pump.wake();
+      });
+    }
   }
 
   #keepHouse(nowMs: number): void {
@@ -227,7 +286,9 @@ export class GatewayCore {
     for (const instrument of this.#instruments.all()) {
       instrument.publishStatus();
       instrument.book.proveQuiet();
+      instrument.book.output.snapshots.forgetIdle(nowMs);
     }
+    this.#views.keepHouse(nowMs);
     if (nowMs - this.#statsAtMs >= STATS_MS || nowMs < this.#statsAtMs) {
       this.#statsAtMs = nowMs;
       const text = JSON.stringify(this.#statistics.take(nowMs));
@@ -275,7 +336,6 @@ export class GatewayCore {
 
   #totals() {
     const { bytesOut, framesOut, wireFrames } = this.#outlet.totals;
-    const { bytesIn, dropped, protocolErrors } = this.sessions.totals;
-    return { bytesIn, bytesOut, framesOut, wireFrames, dropped, protocolErrors, resets: this.sessions.resets() };
+    return { ...this.sessions.totals, bytesOut, framesOut, wireFrames };
   }
 }

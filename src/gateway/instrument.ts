@@ -18,8 +18,9 @@ import {
 import { ASSURANCE_WORDS, REASON_WORDS, STATE_WORDS, TRADING_WORDS, wordOf } from "../model/states.ts";
 import type { SegmentView } from "../segment/view.ts";
 import type { Exponents } from "../wire/json_form.ts";
-import type { InstrumentListing, ResyncReason, SyncStatus } from "../wire/protocol.ts";
+import type { InstrumentListing, ResyncReason, StatusMessage, SyncStatus } from "../wire/protocol.ts";
 import { BookView } from "./book_view.ts";
+import { mixEpoch } from "./epochs.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Outlet } from "./outlet.ts";
 import { statusTopic } from "./topics.ts";
@@ -73,6 +74,8 @@ export class ServedInstrument {
     malformed: 0,
     exponents: 0,
   };
+  /** Grows with every status that was told. */
+  statusSerial = 0;
   readonly #workspace: Workspace;
   readonly #outlet: Outlet;
   #binding: Binding | undefined;
@@ -103,7 +106,7 @@ export class ServedInstrument {
     this.#binding = binding;
     this.book.replica.bind(binding?.id ?? 0);
     this.loadExponents();
-    this.book.restart();
+    this.book.begin(binding === undefined ? 0 : originOf(binding));
   }
 
   /**
@@ -165,7 +168,11 @@ export class ServedInstrument {
 
   /** The status as a message. */
   statusText(): string {
-    return JSON.stringify({ type: "status", instrument: this.name.instrument, alias: this.alias, ...this.status() });
+    return JSON.stringify({
+      type: "status",
+      instrument: this.name.instrument,
+      ...this.status(),
+    } satisfies StatusMessage);
   }
 
   /** The instrument as listed. */
@@ -181,7 +188,14 @@ export class ServedInstrument {
       return false;
     }
     this.#shown = text;
+    this.statusSerial += 1;
     this.#outlet.publish(statusTopic(this.alias), text);
     return true;
   }
+}
+
+/** Stands for the versions of a table entry, the same in every gateway: the entry begins at 0 and never goes back. */
+function originOf({ segment, id }: Binding): number {
+  const { epoch } = segment.header;
+  return mixEpoch([Number(epoch & 0xffffffffn), Number(epoch >> 32n), id]);
 }

@@ -17,6 +17,7 @@ export class Instruments {
   readonly #limits: GatewayLimits;
   readonly #now: () => number;
   readonly #byName = new Map<string, ServedInstrument>();
+  #lastAlias = 0;
   /** Hears of every instrument that appears. */
   onAppearance: (instrument: ServedInstrument) => void = () => undefined;
 
@@ -42,6 +43,12 @@ export class Instruments {
     return this.#byName.get(name);
   }
 
+  /** The next alias that stands for nothing yet: instruments and views take them from one row. */
+  takeAlias(): number {
+    this.#lastAlias += 1;
+    return this.#lastAlias;
+  }
+
   /** The instrument of that name, created when it is seen first. @throws RangeError when the arena is exhausted */
   obtain(exchange: string, symbol: string): ServedInstrument {
     const name: InstrumentName = { instrument: `${exchange}:${symbol}`, exchange, symbol };
@@ -51,7 +58,7 @@ export class Instruments {
     }
     const instrument = new ServedInstrument(this.#workspace, {
       name,
-      alias: this.#byName.size + 1,
+      alias: this.takeAlias(),
       outlet: this.#outlet,
       limits: this.#limits,
       now: this.#now,

@@ -17,9 +17,11 @@ export type GatewayLimits = {
   readonly matchesMax: number;
   /** Protocol errors of one connection before it is closed with 1008. */
   readonly protocolErrorsMax: number;
-  /** Bytes waiting for one client; above, it is taken off its topics until it has read them. */
+  /** Bytes waiting for one client; above, what is conflated leaves its topics until it has read them. */
   readonly backlogBytesMax: number;
-  /** Bytes that the transport keeps for one client before it drops; must be well above backlogBytesMax. */
+  /** Bytes waiting for one client up to which lossless subscriptions stay; above, they are reset. */
+  readonly losslessBytesMax: number;
+  /** Bytes that the transport keeps for one client before it drops; must be well above losslessBytesMax. */
   readonly backpressureBytesMax: number;
   /** Bytes waiting for a client below which the next snapshot is begun. */
   readonly snapshotWindowBytes: number;
@@ -35,25 +37,52 @@ export type GatewayLimits = {
   readonly encodeBytesMax: number;
   /** A producer whose heartbeat is older counts as stale. */
   readonly heartbeatStaleMs: number;
+  /** Changes that a view remembers for conflated updates and resumes; a power of two. */
+  readonly historyEntries: number;
+  /** A view that nobody subscribes any more is kept for those who come back. */
+  readonly viewKeepMs: number;
+  /** Connections at the same time from one address. */
+  readonly connectionsPerAddressMax: number;
+  /** Attempts to connect from one address per second, averaged over ten seconds. */
+  readonly attemptsPerAddressPerSecondMax: number;
+  /** Addresses that are remembered for that; the oldest idle ones go first. */
+  readonly addressesMax: number;
 };
+
+/** What the stream can be subscribed with. */
+export type ViewSets = {
+  /** Levels a side, 0 = all. */
+  readonly depths: readonly number[];
+  /** Milliseconds between updates at least, 0 = every change. */
+  readonly rates: readonly number[];
+};
+
+/** The default sets. */
+export const VIEW_SETS: ViewSets = { depths: [0, 10, 50, 100], rates: [0, 100, 250, 1000] };
 
 /** The defaults. */
 export const GATEWAY_LIMITS: GatewayLimits = {
-  connectionsMax: 1024,
+  connectionsMax: 8192,
   messageBytesMax: 65_536,
   messagesPerSecondMax: 50,
   subscriptionsMax: 2048,
   matchesMax: 512,
   protocolErrorsMax: 10,
-  backlogBytesMax: 1_048_576,
+  backlogBytesMax: 131_072,
+  losslessBytesMax: 1_048_576,
   backpressureBytesMax: 16_777_216,
-  snapshotWindowBytes: 262_144,
+  snapshotWindowBytes: 65_536,
   idleSeconds: 60,
   batchRecords: 1024,
   joinsPerTurn: 4,
   encodeBytes: 131_072,
   encodeBytesMax: 8_388_608,
   heartbeatStaleMs: 2000,
+  historyEntries: 4096,
+  viewKeepMs: 30_000,
+  connectionsPerAddressMax: 4096,
+  attemptsPerAddressPerSecondMax: 500,
+  addressesMax: 65_536,
 };
 
 /**
@@ -67,10 +96,20 @@ export function completeLimits(given: Partial<GatewayLimits> = {}): GatewayLimit
       throw new RangeError(`Cannot start the gateway: ${name} must be a positive number, was ${value}`);
     }
   }
-  if (limits.backpressureBytesMax < 2 * limits.backlogBytesMax) {
-    const { backpressureBytesMax: transport, backlogBytesMax: ours } = limits;
+  const { backpressureBytesMax: transport, losslessBytesMax, backlogBytesMax } = limits;
+  if (transport < 2 * losslessBytesMax) {
     throw new RangeError(
-      `Cannot start the gateway: backpressureBytesMax must be at least twice backlogBytesMax (${ours}), was ${transport}`,
+      `Cannot start the gateway: backpressureBytesMax must be at least twice losslessBytesMax (${losslessBytesMax}), was ${transport}`,
+    );
+  }
+  if (losslessBytesMax < backlogBytesMax) {
+    throw new RangeError(
+      `Cannot start the gateway: losslessBytesMax must be at least backlogBytesMax (${backlogBytesMax}), was ${losslessBytesMax}`,
+    );
+  }
+  if (!Number.isInteger(Math.log2(limits.historyEntries))) {
+    throw new RangeError(
+      `Cannot start the gateway: historyEntries must be a power of two, was ${limits.historyEntries}`,
     );
   }
   return limits;

@@ -6,9 +6,10 @@
  */
 import type { Kernel } from "../kernel/kernel.ts";
 import { STREAM_PATHS, type StatsMessage } from "../wire/protocol.ts";
+import { type AccessRules, accessRules } from "./access.ts";
 import { chooseTransport } from "./choose_transport.ts";
 import { type GatewayBook, GatewayCore } from "./core.ts";
-import { completeLimits, type GatewayLimits } from "./limits.ts";
+import { completeLimits, type GatewayLimits, VIEW_SETS, type ViewSets } from "./limits.ts";
 import { type GatewayLog, SILENT_LOG } from "./log.ts";
 import type { SegmentPosition } from "./position.ts";
 import { nativeWaitAsync, type WaitAsync } from "./pump.ts";
@@ -16,8 +17,9 @@ import type { Scheduler } from "./scheduler.ts";
 import { StaticFiles } from "./static_files.ts";
 import type { Transport } from "./transport.ts";
 
+export type { AccessRules } from "./access.ts";
 export type { GatewayBook } from "./core.ts";
-export { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
+export { GATEWAY_LIMITS, type GatewayLimits, type ViewSets } from "./limits.ts";
 export type { GatewayLog } from "./log.ts";
 export type { Scheduler } from "./scheduler.ts";
 export type { Transport } from "./transport.ts";
@@ -42,6 +44,10 @@ export type GatewayOptions = {
   /** Shown in the welcome and health, e.g. `alphapulse/0.1.0`. */
   readonly server?: string;
   readonly limits?: Partial<GatewayLimits>;
+  /** Depths and rates that books can be subscribed with. */
+  readonly views?: ViewSets;
+  /** Who may connect. Default: anybody, from pages of the same origin or of this machine. */
+  readonly access?: Partial<AccessRules>;
   /** Default: uWebSockets.js, or `ws` with a warning where the addon cannot load. */
   readonly transport?: Transport;
   /** Unix milliseconds. */
@@ -81,6 +87,7 @@ export interface Gateway {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host = "127.0.0.1", port, server = "alphapulse", log = SILENT_LOG } = options;
   const limits = completeLimits(options.limits);
+  const access = accessRules(options.access);
   const now = options.now ?? (() => performance.timeOrigin + performance.now());
   const transport = options.transport ?? (await chooseTransport(log));
   const { segments } = options;
@@ -88,6 +95,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     kernel: options.kernel,
     segments: typeof segments === "function" ? segments : () => segments,
     limits,
+    views: options.views ?? VIEW_SETS,
+    access,
     now,
     log,
     server,
@@ -104,11 +113,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     messageBytesMax: limits.messageBytesMax,
     backpressureBytesMax: limits.backpressureBytesMax,
     idleSeconds: limits.idleSeconds,
+    ...(access.tls === undefined ? {} : { tls: access.tls }),
     handlers: core.handlers(),
   });
   core.start(listening);
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${listening.port}`,
+    url: `${access.tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${listening.port}`,
     port: listening.port,
     transport: transport.name,
     stats: () => core.stats(),

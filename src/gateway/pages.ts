@@ -1,8 +1,9 @@
 /**
  * Plain HTTP: `/health` (the process is alive, and how every segment and instrument stands), `/ready` (200 only when
- * everything is live and synced), and the page's files. Other paths are 404, other methods 405.
+ * everything is live and synced), the stream's AsyncAPI document, and the page's files. Other paths are 404, other methods 405.
  * Bad case: a balancer that asks `/health` whether to send traffic here; `/ready` is for that.
  */
+import { ASYNCAPI_PATH, asyncApiText } from "../wire/asyncapi.ts";
 import { STREAM_PATHS } from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import type { SegmentSource } from "./segment_source.ts";
@@ -33,6 +34,9 @@ export function answerPage(parts: PagesParts, request: HttpRequest): HttpAnswer 
   if (request.path === "/ready") {
     const reasons = notReady(parts);
     return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+  }
+  if (request.path === ASYNCAPI_PATH) {
+    return { ...json(200, {}), body: asyncApiText() };
   }
   if ((STREAM_PATHS as readonly string[]).includes(request.path)) {
     return text(426, "Cannot answer: this is a WebSocket, connect with ws://\n");

@@ -17,6 +17,8 @@ const POLL_MS_MAX = 16;
 export type TurnParts = {
   /** The segments being consumed; may change from turn to turn. */
   sources(): readonly SegmentSource[];
+  /** After the rings of one segment were read: what that changed is sent before the next one is read. */
+  afterSource(): void;
   /** After the rings were read: joins, flushes, clients. @returns true when it has more to do at once */
   afterRead(): boolean;
 };
@@ -91,6 +93,7 @@ export class Pump {
     let hasMore = false;
     for (const source of this.#parts.sources()) {
       hasMore = source.poll() || hasMore;
+      this.#parts.afterSource();
     }
     hasMore = this.#parts.afterRead() || hasMore;
     if (hasMore) {

@@ -7,13 +7,17 @@ import {
   FLAG_NOT_SYNCED,
   REPLICA_ALIAS,
   REPLICA_BOOK,
+  REPLICA_EPOCH,
   REPLICA_EVENT_AT,
   REPLICA_EVENT_OPEN,
+  REPLICA_EVENT_VERSION,
   REPLICA_FLAGS,
   REPLICA_HASH,
+  REPLICA_HISTORY_FROM,
   REPLICA_INSTRUMENT_ID,
   REPLICA_PRICE_EXPONENT,
   REPLICA_QUANTITY_EXPONENT,
+  REPLICA_RECEIVED_AT,
   REPLICA_STATE,
   REPLICA_STATE_FOLLOWING,
   REPLICA_TIME_UNIT,
@@ -22,7 +26,7 @@ import {
   SIDE_BID,
 } from "../../assembly/layout.ts";
 import { type Exponents, levelPairs } from "../wire/json_form.ts";
-import { readCount } from "../wire/numbers.ts";
+import { readCount, u64Text } from "../wire/numbers.ts";
 import type { JsonLevel } from "../wire/protocol.ts";
 import { LEVELS_CHUNK, type Workspace } from "./workspace.ts";
 
@@ -44,6 +48,24 @@ export class ReplicaBook {
       );
     }
     workspace.setU32(this.address + REPLICA_ALIAS, alias);
+  }
+
+  /**
+   * Keeps the last changes from now on.
+   * @param entries how many, a power of two
+   * @throws RangeError when the arena is exhausted
+   */
+  remember(entries: number): void {
+    const { kernel } = this.#workspace;
+    if (kernel.historyCreate(this.address, entries) !== 0) {
+      const used = kernel.arenaUsed();
+      throw new RangeError(`Cannot keep a history: the gateway's arena is exhausted, was ${used} bytes used`);
+    }
+  }
+
+  /** Gives all of its memory back; it is not to be used again. */
+  release(): void {
+    this.#workspace.kernel.replicaRelease(this.address);
   }
 
   /** Forgets the book and expects another instrument id. */
@@ -69,6 +91,26 @@ export class ReplicaBook {
 
   get version(): number {
     return readCount(this.#workspace.memory, this.address + REPLICA_VERSION);
+  }
+
+  /** The version at the end of the last whole event. */
+  get eventVersion(): number {
+    return readCount(this.#workspace.memory, this.address + REPLICA_EVENT_VERSION);
+  }
+
+  /** The history leads from a version to the present one. */
+  reaches(version: number): boolean {
+    this.#workspace.kernel.historyReach(this.address);
+    return version >= readCount(this.#workspace.memory, this.address + REPLICA_HISTORY_FROM) && version <= this.version;
+  }
+
+  /** Where the versions come from; snapshots say it. */
+  get epoch(): number {
+    return this.#workspace.u32(this.address + REPLICA_EPOCH);
+  }
+
+  set epoch(epoch: number) {
+    this.#workspace.setU32(this.address + REPLICA_EPOCH, epoch);
   }
 
   get hash(): number {
@@ -113,6 +155,15 @@ export class ReplicaBook {
     const low = this.#workspace.u32(this.address + REPLICA_EVENT_AT);
     const high = this.#workspace.u32(this.address + REPLICA_EVENT_AT + 4);
     return (high * (TWO_32 % unit) + low) % unit === 0;
+  }
+
+  /** When the last event was, by the exchange's clock and by ours: Unix ns, decimal; "0" = unknown. */
+  get times(): { eventAtNs: string; receivedAtNs: string } {
+    const { memory } = this.#workspace;
+    return {
+      eventAtNs: u64Text(memory, this.address + REPLICA_EVENT_AT),
+      receivedAtNs: u64Text(memory, this.address + REPLICA_RECEIVED_AT),
+    };
   }
 
   /** Levels of a side. @param side SIDE_* */

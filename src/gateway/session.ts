@@ -1,71 +1,79 @@
 /**
- * One client: what it subscribed, what it has been given, and how far behind it reads. Every subscription is either live
- * (on its topic) or pending: it waits for its beginning (a snapshot for a book) until the client has room and the book is
- * ready. A client that reads too slowly is taken off everything and begins anew when it has read what it was sent.
- * Bad case: a client that goes on asking while it reads nothing; when its answers fill the limit once more, it is closed.
+ * One client: what it subscribed and what it has been given. Beginnings go out while the client has room; one that reads
+ * too slowly is taken off what can be merged, and goes on with one update per book when it has read what it was sent.
+ * Bad case: a message that the transport dropped; everything of that client begins anew, because nobody knows what it has.
  */
 import {
   CLOSE_CODES,
-  type MarketChannel,
+  type ClientStateWord,
   RESET_REASONS,
   type ResetReason,
   type ServerMessage,
 } from "../wire/protocol.ts";
+import { Backlog, type BacklogVerdict } from "./backlog.ts";
+import { nextPiece } from "./beginning.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import type { GatewayLimits } from "./limits.ts";
+import { MessageCredit } from "./message_credit.ts";
 import type { Form, Outlet } from "./outlet.ts";
-import { marketTopic, STATS_TOPIC, statusTopic } from "./topics.ts";
-import type { Connection } from "./transport.ts";
+import { noCounts, type SessionCounts } from "./session_counts.ts";
+import { StatusWatch } from "./status_watch.ts";
+import type { StreamView } from "./stream_view.ts";
+import {
+  createSubscription,
+  forgetProgress,
+  type Standpoint,
+  type Subscription,
+  shapeOf,
+  subscriptionKey,
+  type Wish,
+} from "./subscription.ts";
+import { STATS_TOPIC } from "./topics.ts";
+import type { Connection, Payload } from "./transport.ts";
 
-/** One channel of one instrument for one client. */
-export type Subscription = {
-  readonly session: Session;
-  readonly instrument: ServedInstrument;
-  readonly channel: MarketChannel;
-  readonly topic: string;
-  /** On its topic. */
-  isLive: boolean;
-  /** To be told before it begins again. */
-  reset: ResetReason | undefined;
+/** Bytes that beginnings may still cost in this turn. */
+export type Budget = { left: number };
+
+/** What a session is made from. */
+export type SessionOptions = {
+  readonly form: Form;
+  readonly outlet: Outlet;
+  readonly limits: GatewayLimits;
+  readonly now: () => number;
+  /** Counted up in place, with the session's own. */
+  readonly totals: SessionCounts;
+  /** Hears of every change of state. */
+  readonly changed: (session: Session, state: ClientStateWord) => void;
 };
-
-/** What became of one client, for statistics. */
-export type SessionCounts = { resets: number; dropped: number; protocolErrors: number };
 
 /** A connected client. */
 export class Session {
   readonly connection: Connection;
   readonly form: Form;
-  readonly counts: SessionCounts = { resets: 0, dropped: 0, protocolErrors: 0 };
-  /** Messages that the client may still send; refilled over time by its keeper. */
-  messageCredit: number;
-  creditAtMs: number;
+  readonly backlog: Backlog;
+  readonly counts: SessionCounts = noCounts();
+  readonly credit: MessageCredit;
   wantsStats = false;
-  /** Patterns that were subscribed, for instruments yet to come: pattern → channels. */
-  readonly standing = new Map<string, Set<MarketChannel>>();
-  /** It is being closed by us. */
-  isClosing = false;
-  readonly #outlet: Outlet;
-  readonly #limits: GatewayLimits;
+  /** Patterns that were subscribed, for instruments yet to come: pattern → what was asked for, by its key. */
+  readonly standing = new Map<string, Map<string, Wish>>();
+  readonly #options: SessionOptions;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #pending = new Set<Subscription>();
-  readonly #channelCounts = new Map<ServedInstrument, number>();
-  #isSuspended = false;
+  readonly #statuses: StatusWatch;
+  #losslessLive = 0;
   #isOpen = true;
-  /** Bytes of snapshots that are allowed beyond the limit until they have been read. */
-  #allowance = 0;
-  #bufferedAtSuspension = 0;
 
-  constructor(connection: Connection, options: { form: Form; outlet: Outlet; limits: GatewayLimits; nowMs: number }) {
+  constructor(connection: Connection, options: SessionOptions) {
     this.connection = connection;
     this.form = options.form;
-    this.#outlet = options.outlet;
-    this.#limits = options.limits;
-    this.messageCredit = options.limits.messagesPerSecondMax * 10;
-    this.creditAtMs = options.nowMs;
+    this.#options = options;
+    const [limits, nowMs] = [options.limits, options.now()];
+    this.credit = new MessageCredit({ perSecond: limits.messagesPerSecondMax, nowMs });
+    this.backlog = new Backlog(limits, nowMs);
+    this.#statuses = new StatusWatch(connection, options.outlet);
   }
 
-  /** Channel and instrument pairs. */
+  /** Subscriptions. */
   get size(): number {
     return this.#subscriptions.size;
   }
@@ -75,52 +83,82 @@ export class Session {
     return this.#pending.size > 0;
   }
 
-  /** Taken off everything until it has read what it was sent. */
-  get isSuspended(): boolean {
-    return this.#isSuspended;
+  /** Nothing is sent to it, and nothing waits for it. */
+  get isQuiet(): boolean {
+    return this.size === 0 && !this.wantsStats && this.connection.bufferedBytes() === 0;
+  }
+
+  /** It is being closed by us. */
+  get isClosing(): boolean {
+    return this.backlog.state === "closing";
   }
 
   /** Sends a message of the protocol as text. */
   reply(message: ServerMessage): void {
-    this.#outlet.send(this.connection, JSON.stringify(message));
+    this.#options.outlet.send(this.connection, JSON.stringify(message));
+  }
+
+  /** Counts something, here and in the totals. */
+  count(what: keyof SessionCounts): void {
+    this.counts[what] += 1;
+    this.#options.totals[what] += 1;
   }
 
   /** @returns undefined when there is none */
-  find(instrument: ServedInstrument, channel: MarketChannel): Subscription | undefined {
-    return this.#subscriptions.get(key(instrument, channel));
+  find(instrument: ServedInstrument, wish: Omit<Wish, "policy">): Subscription | undefined {
+    return this.#subscriptions.get(subscriptionKey(instrument, wish));
   }
 
-  /** Subscribes, or begins anew what was subscribed: the acknowledgement, then what the channel begins with. */
-  subscribe(instrument: ServedInstrument, channel: MarketChannel, id: number): Subscription {
-    const known = this.find(instrument, channel);
-    const subscription = known ?? this.#add(instrument, channel);
+  /**
+   * Subscribes, or begins anew what was subscribed: the acknowledgement, then what the channel begins with.
+   * @param options.from where the client stands that comes back
+   */
+  subscribe(
+    instrument: ServedInstrument,
+    options: { wish: Wish; view: StreamView; id: number; from: Standpoint | undefined },
+  ): Subscription {
+    const { wish, view, id, from } = options;
+    const known = this.find(instrument, wish);
+    const subscription = known ?? this.#add(instrument, { wish, view });
     this.#takeOff(subscription);
+    subscription.policy = wish.policy;
     subscription.reset = undefined;
+    forgetProgress(subscription);
+    const resumed = from !== undefined && view.isReady && view.output.resumes(from);
+    if (resumed) {
+      subscription.held = from.version;
+      subscription.owesUpdate = true;
+      this.count("resumes");
+    }
     this.#pending.add(subscription);
-    const { alias, name } = instrument;
-    this.reply({ type: "subscribed", id, channel, instrument: name.instrument, alias, ...instrument.status() });
+    const { channel, policy } = wish;
+    const { alias } = channel === "book" ? view.output : instrument;
+    const about = { channel, instrument: instrument.name.instrument, alias, ...shapeOf(subscription), policy, resumed };
+    this.reply({ type: "subscribed", id, ...about, ...instrument.status() });
     if (known === undefined) {
-      this.#watch(instrument);
+      this.#statuses.add(instrument, this.backlog.isLive);
     }
     return subscription;
   }
 
   /** @returns the subscription that ended, undefined when there was none */
-  unsubscribe(instrument: ServedInstrument, channel: MarketChannel): Subscription | undefined {
-    const subscription = this.find(instrument, channel);
+  unsubscribe(instrument: ServedInstrument, wish: Omit<Wish, "policy">): Subscription | undefined {
+    const key = subscriptionKey(instrument, wish);
+    const subscription = this.#subscriptions.get(key);
     if (subscription !== undefined) {
       this.#takeOff(subscription);
       this.#pending.delete(subscription);
-      this.#subscriptions.delete(key(instrument, channel));
-      this.#unwatch(instrument);
+      this.#subscriptions.delete(key);
+      this.#letGo(subscription);
+      this.#statuses.remove(instrument, this.backlog.isLive);
     }
     return subscription;
   }
 
   /** Puts the client on the statistics, or takes it off. */
   setStats(wanted: boolean): void {
-    if (wanted !== this.wantsStats && !this.#isSuspended) {
-      this.#switchTopic(STATS_TOPIC, wanted);
+    if (wanted !== this.wantsStats && this.backlog.isLive) {
+      this.#options.outlet[wanted ? "join" : "leave"](this.connection, STATS_TOPIC);
     }
     this.wantsStats = wanted;
   }
@@ -130,8 +168,10 @@ export class Session {
    * unless it does not read; then it is told when it begins again.
    */
   interrupt(subscription: Subscription, reason: ResetReason | undefined): void {
-    const tellsNow = reason !== undefined && subscription.isLive && !this.#isSuspended;
+    const hasSome = subscription.isLive || subscription.under !== undefined;
+    const tellsNow = reason !== undefined && hasSome && (this.backlog.isLive || subscription.isLive);
     this.#takeOff(subscription);
+    forgetProgress(subscription);
     subscription.reset = reason ?? subscription.reset;
     this.#pending.add(subscription);
     if (tellsNow) {
@@ -139,169 +179,218 @@ export class Session {
     }
   }
 
-  /** Begins pending subscriptions while the client has room. */
-  advance(): void {
-    if (this.#isSuspended) {
+  /** Sends beginnings while the client has room and the turn has budget. */
+  advance(budget: Budget): void {
+    if (!this.backlog.isLive) {
       return;
     }
     for (const subscription of this.#pending) {
-      if (this.connection.bufferedBytes() > this.#limits.snapshotWindowBytes) {
-        return;
-      }
-      if (this.#begin(subscription)) {
-        this.#pending.delete(subscription);
+      while (this.#pending.has(subscription)) {
+        if (budget.left <= 0 || this.connection.bufferedBytes() > this.#options.limits.snapshotWindowBytes) {
+          return;
+        }
+        if (!this.#step(subscription, budget)) {
+          break;
+        }
       }
     }
   }
 
   /** Looks at how far behind the client reads. @returns true while it deserves another look soon */
   checkBacklog(): boolean {
-    const { backlogBytesMax, snapshotWindowBytes } = this.#limits;
-    const buffered = this.connection.bufferedBytes();
-    if (buffered <= snapshotWindowBytes) {
-      this.#allowance = 0;
+    const bytes = this.connection.bufferedBytes();
+    const look = () => this.backlog.look(bytes, { nowMs: this.#options.now(), hasLossless: this.#losslessLive > 0 });
+    for (let verdict = look(); verdict !== "nothing"; verdict = look()) {
+      this.#obey(verdict);
     }
-    if (!this.#isSuspended) {
-      if (buffered > backlogBytesMax + this.#allowance) {
-        this.suspend(RESET_REASONS.slowClient);
-      }
-    } else if (buffered > this.#bufferedAtSuspension + backlogBytesMax) {
-      this.expel("answers are not read");
-    } else if (buffered <= backlogBytesMax / 4) {
-      this.#resume();
-    }
-    return this.#isSuspended || buffered > backlogBytesMax / 2;
+    return this.backlog.isSuspicious(bytes);
   }
 
-  /** Closes the connection for what the client did; what it still says is not read. */
-  expel(reason: string): void {
-    this.isClosing = true;
-    this.connection.close(CLOSE_CODES.policyViolation, reason);
+  /** Closes the connection for what the client did; what it still says is not read, and it is sent nothing more. */
+  expel(code: number, reason: string): void {
+    this.#leaveAll();
+    this.#enter("closing");
+    this.connection.close(code, reason);
   }
 
-  /** Takes the client off everything until it has read what it was sent. */
-  suspend(reason: ResetReason): void {
-    this.counts.resets += 1;
-    const wasSuspended = this.#isSuspended;
-    this.#isSuspended = true;
+  /** The transport dropped something: all begins anew when the client has read what it was sent. */
+  resetAll(reason: ResetReason): void {
+    if (this.backlog.isLive) {
+      this.#leaveShared();
+    }
+    this.#enter("reset");
     for (const subscription of this.#subscriptions.values()) {
-      this.interrupt(subscription, reason);
-    }
-    if (!wasSuspended) {
-      this.#bufferedAtSuspension = this.connection.bufferedBytes();
-      this.#switchAll(false);
+      this.count("resets");
+      this.#takeOff(subscription);
+      forgetProgress(subscription);
+      subscription.reset = reason;
+      this.#pending.add(subscription);
     }
   }
 
   /** The connection is gone. @returns the subscriptions that it had */
   end(): Subscription[] {
     this.#isOpen = false;
+    this.#leaveAll();
     const subscriptions = [...this.#subscriptions.values()];
     for (const subscription of subscriptions) {
-      this.#takeOff(subscription);
+      this.#letGo(subscription);
     }
-    if (!this.#isSuspended) {
-      this.#switchAll(false);
-    }
-    this.#pending.clear();
     this.#subscriptions.clear();
     return subscriptions;
   }
 
-  #resume(): void {
-    this.#isSuspended = false;
-    for (const instrument of this.#channelCounts.keys()) {
-      this.#outlet.send(this.connection, instrument.statusText());
-    }
-    this.#switchAll(true);
-    this.advance();
+  #enter(state: ClientStateWord): void {
+    this.backlog.enter(state, { bytes: this.connection.bufferedBytes(), nowMs: this.#options.now() });
+    this.#options.changed(this, state);
   }
 
-  /** @returns false when the book is not ready yet */
-  #begin(subscription: Subscription): boolean {
-    const { instrument, channel, topic } = subscription;
-    if (channel === "book" && !instrument.book.isReady) {
-      return false;
+  #obey(verdict: BacklogVerdict): void {
+    if (verdict === "expel") {
+      this.expel(CLOSE_CODES.policyViolation, "answers are not read");
+      return;
     }
-    instrument.loadExponents();
-    this.#tellReset(subscription);
-    if (channel === "book") {
-      instrument.book.flush();
-      for (const part of instrument.book.snapshot(this.form)) {
-        this.#allowance += part.length;
-        this.#outlet.send(this.connection, part);
+    this.#options.changed(this, this.backlog.state);
+    if (verdict === "conflate") {
+      this.#conflate();
+    } else if (verdict === "reset") {
+      this.#resetLive(RESET_REASONS.slowClient);
+    } else {
+      this.#goOn();
+    }
+  }
+
+  /** Too slow: off everything that can be merged; or closed, when it asked for that. */
+  #conflate(): void {
+    this.count("slowTimes");
+    this.#leaveShared();
+    if ([...this.#subscriptions.values()].some(({ policy }) => policy === "disconnect")) {
+      this.expel(CLOSE_CODES.slowClient, "slow_client");
+      return;
+    }
+    for (const subscription of this.#subscriptions.values()) {
+      if (subscription.isLive && subscription.policy === "conflate") {
+        this.#takeOff(subscription);
+        subscription.held = subscription.view.output.heldBy(this.form);
+        this.#pending.add(subscription);
       }
-    } else if (channel === "bbo") {
-      const bbo = instrument.book.bbo(this.form);
+    }
+  }
+
+  #resetLive(reason: ResetReason): void {
+    for (const subscription of this.#subscriptions.values()) {
+      if (subscription.isLive) {
+        this.count("resets");
+        this.#takeOff(subscription);
+        subscription.reset = reason;
+        this.#pending.add(subscription);
+      }
+    }
+  }
+
+  /** It has read what it was sent: whatever it follows goes on. */
+  #goOn(): void {
+    this.#statuses.rejoin();
+    if (this.wantsStats) {
+      this.#options.outlet.join(this.connection, STATS_TOPIC);
+    }
+  }
+
+  /** Sends the next piece of a beginning. @returns false when it cannot go on now */
+  #step(subscription: Subscription, budget: Budget): boolean {
+    const { instrument, channel, under } = subscription;
+    if (under === undefined && (channel !== "book" || subscription.view.isReady)) {
+      instrument.loadExponents();
+      this.#tellReset(subscription);
+    }
+    if (channel !== "book") {
+      const bbo = channel === "bbo" ? instrument.book.bbo(this.form) : undefined;
       if (bbo !== undefined) {
-        this.#outlet.send(this.connection, bbo);
+        this.#send(bbo, budget);
       }
+      this.#goLive(subscription);
+      return true;
     }
-    this.#outlet.join(this.connection, topic);
+    const piece = nextPiece(subscription);
+    if (piece.kind === "begun") {
+      this.#goLive(subscription);
+    } else if (piece.kind !== "wait") {
+      this.#send(piece.payload, budget);
+    }
+    if (piece.kind === "update") {
+      this.count("conflatedUpdates");
+      this.#goLive(subscription);
+    }
+    return piece.kind !== "wait";
+  }
+
+  #send(payload: Payload, budget: Budget): void {
+    budget.left -= payload.length;
+    if (typeof payload === "string") {
+      this.backlog.allow(payload.length);
+    }
+    this.#options.outlet.send(this.connection, payload);
+  }
+
+  #goLive(subscription: Subscription): void {
+    this.#pending.delete(subscription);
+    forgetProgress(subscription);
     subscription.isLive = true;
-    return true;
+    if (subscription.topic !== undefined) {
+      this.#options.outlet.join(this.connection, subscription.topic);
+      this.#losslessLive += subscription.policy === "lossless" ? 1 : 0;
+    }
   }
 
   #tellReset(subscription: Subscription): void {
     const { instrument, channel, reset } = subscription;
     if (reset !== undefined) {
       subscription.reset = undefined;
-      this.reply({ type: "reset", instrument: instrument.name.instrument, channel, reason: reset });
+      const shape = shapeOf(subscription);
+      this.reply({ type: "reset", instrument: instrument.name.instrument, channel, ...shape, reason: reset });
     }
   }
 
   #takeOff(subscription: Subscription): void {
     if (subscription.isLive) {
       subscription.isLive = false;
-      this.#outlet.leave(this.connection, subscription.topic, this.#isOpen);
+      if (subscription.topic !== undefined) {
+        this.#options.outlet.leave(this.connection, subscription.topic, this.#isOpen);
+        this.#losslessLive -= subscription.policy === "lossless" ? 1 : 0;
+      }
     }
   }
 
-  #add(instrument: ServedInstrument, channel: MarketChannel): Subscription {
-    const topic = marketTopic(instrument.alias, channel, this.form);
-    const subscription = { session: this, instrument, channel, topic, isLive: false, reset: undefined };
-    this.#subscriptions.set(key(instrument, channel), subscription);
+  #add(instrument: ServedInstrument, { wish, view }: { wish: Wish; view: StreamView }): Subscription {
+    const subscription = createSubscription(this, { instrument, view, wish });
+    this.#subscriptions.set(subscriptionKey(instrument, wish), subscription);
+    if (wish.channel === "book") {
+      view.output.attach(this.form);
+    }
     return subscription;
   }
 
-  #watch(instrument: ServedInstrument): void {
-    const count = this.#channelCounts.get(instrument) ?? 0;
-    this.#channelCounts.set(instrument, count + 1);
-    if (count === 0 && !this.#isSuspended) {
-      this.#switchTopic(statusTopic(instrument.alias), true);
+  #letGo({ channel, view }: Subscription): void {
+    if (channel === "book") {
+      view.output.detach(this.form);
     }
   }
 
-  #unwatch(instrument: ServedInstrument): void {
-    const count = (this.#channelCounts.get(instrument) ?? 1) - 1;
-    if (count > 0) {
-      this.#channelCounts.set(instrument, count);
-      return;
+  #leaveAll(): void {
+    for (const subscription of this.#subscriptions.values()) {
+      this.#takeOff(subscription);
     }
-    this.#channelCounts.delete(instrument);
-    if (!this.#isSuspended) {
-      this.#switchTopic(statusTopic(instrument.alias), false);
+    if (this.backlog.isLive) {
+      this.#leaveShared();
     }
+    this.#pending.clear();
   }
 
-  #switchAll(on: boolean): void {
-    for (const instrument of this.#channelCounts.keys()) {
-      this.#switchTopic(statusTopic(instrument.alias), on);
-    }
+  /** Off statuses and statistics. */
+  #leaveShared(): void {
+    this.#statuses.leave(this.#isOpen);
     if (this.wantsStats) {
-      this.#switchTopic(STATS_TOPIC, on);
+      this.#options.outlet.leave(this.connection, STATS_TOPIC, this.#isOpen);
     }
   }
-
-  #switchTopic(topic: string, on: boolean): void {
-    if (on) {
-      this.#outlet.join(this.connection, topic);
-    } else {
-      this.#outlet.leave(this.connection, topic, this.#isOpen);
-    }
-  }
-}
-
-function key(instrument: ServedInstrument, channel: MarketChannel): string {
-  return `${channel}.${instrument.alias}`;
 }

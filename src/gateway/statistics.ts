@@ -20,7 +20,7 @@ import {
   SEGMENT_STATE_INITIALISING,
   SEGMENT_STATE_SUPERSEDED,
 } from "../../assembly/layout.ts";
-import type { ConnectionWord, ExchangeStats, InstrumentStats, StatsMessage } from "../wire/protocol.ts";
+import type { ClientStats, ConnectionWord, ExchangeStats, InstrumentStats, StatsMessage } from "../wire/protocol.ts";
 import { failureCount } from "./book_view.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import type { SegmentSource } from "./segment_source.ts";
@@ -37,6 +37,8 @@ export type StatisticsParts = {
   instruments(): Iterable<ServedInstrument>;
   clients(): number;
   totals(): GatewayTotals;
+  /** Clients that do not read as fast as they are sent, and the ones that fare worst. */
+  slow(): { readonly count: number; readonly worst: ClientStats[] };
 };
 
 type Sample = Record<string, number>;
@@ -74,17 +76,22 @@ export class Statistics {
       const entries = Object.entries(sample).map(([name, value]) => [name, (value - (before?.[name] ?? 0)) / seconds]);
       return Object.fromEntries(entries) as Sample;
     };
+    const { count, worst } = this.#parts.slow();
     const message: StatsMessage = {
       type: "stats",
       atMs: Math.round(nowMs),
-      gateway: this.#gateway(nowMs, rates),
+      gateway: { ...this.#gateway(nowMs, rates), slowClients: count },
+      clients: worst,
       exchanges: this.#parts.sources().map((source) => exchangeStats(source, { nowMs, rates })),
       instruments: [...this.#parts.instruments()].map((instrument) => instrumentStats(instrument, rates)),
     };
     return { message, samples };
   }
 
-  #gateway(nowMs: number, rates: (owner: object, sample: Sample) => Sample): StatsMessage["gateway"] {
+  #gateway(
+    nowMs: number,
+    rates: (owner: object, sample: Sample) => Sample,
+  ): Omit<StatsMessage["gateway"], "slowClients"> {
     const { wireFrames, ...totals } = this.#parts.totals();
     const { bytesIn, bytesOut, framesOut } = totals;
     const rate = rates(this, { bytesIn, bytesOut, framesOut, wireFrames });
@@ -170,7 +177,7 @@ function instrumentStats(
   rates: (owner: object, sample: Sample) => Sample,
 ): InstrumentStats {
   const { book, trades, name } = instrument;
-  const sample = { events: book.events, trades: trades.count, bytes: book.wireBytes + trades.wireBytes };
+  const sample = { events: book.events, trades: trades.count, bytes: book.output.wireBytes + trades.wireBytes };
   const rate = rates(instrument, sample);
   return {
     instrument: name.instrument,

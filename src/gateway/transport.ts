@@ -15,7 +15,7 @@ export interface Connection {
   readonly id: number;
   /** The chosen subprotocol, empty when the client asked for none. */
   readonly protocol: string;
-  /** For logs. */
+  /** Address of the client, as `upgrade` answered. */
   readonly remote: string;
   /** Sends one message, binary when it is bytes. */
   send(payload: Payload): void;
@@ -30,13 +30,30 @@ export interface Connection {
 /** A request to open a WebSocket. */
 export type UpgradeRequest = {
   readonly path: string;
+  /** As sent, without the question mark. */
+  readonly query: string;
+  /** Of the peer: the client, or a proxy. */
+  readonly address: string;
+  /** The `host` header. */
+  readonly host: string;
   /** As the browser sent it, empty when there is none. */
   readonly origin: string;
+  /** The `x-forwarded-for` header, empty when there is none. */
+  readonly forwardedFor: string;
+  /** The `authorization` header, empty when there is none. */
+  readonly authorization: string;
+  /** The `x-api-key` header, empty when there is none. */
+  readonly apiKey: string;
   /** Subprotocols that the client offers, in its order. */
   readonly protocols: readonly string[];
 };
-/** Accept with a subprotocol (empty = none), or refuse with an HTTP status. */
-export type UpgradeAnswer = { readonly protocol: string } | { readonly status: number; readonly body: string };
+/** Accept with a subprotocol (empty = none) and the client's own address, or refuse with an HTTP status. */
+export type UpgradeAnswer =
+  | { readonly protocol: string; readonly remote: string }
+  | { readonly status: number; readonly body: string };
+
+/** Where the certificate chain and its key stand, PEM. */
+export type TlsFiles = { readonly certFile: string; readonly keyFile: string };
 
 /** A plain HTTP request. Bodies are not read. */
 export type HttpRequest = {
@@ -82,6 +99,8 @@ export type ListenOptions = {
   readonly backpressureBytesMax: number;
   /** A connection without any traffic is pinged and then closed. */
   readonly idleSeconds: number;
+  /** Absent = plain. */
+  readonly tls?: TlsFiles;
   readonly handlers: TransportHandlers;
 };
 
@@ -101,6 +120,7 @@ export interface Transport {
   readonly name: string;
   /**
    * @throws ConnectionError when the port is taken or the host cannot be bound
+   * @throws ConfigError when certificate or key cannot be used
    */
   listen(options: ListenOptions): Promise<TransportServer>;
 }

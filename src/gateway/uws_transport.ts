@@ -4,6 +4,7 @@
  * and each would get half of the clients. Bad case: a closed socket throws on every call; each connection remembers that
  * it is closed. The addon does not load everywhere: it is imported when the transport is made, and that may reject.
  */
+
 import type {
   HttpRequest as NativeRequest,
   HttpResponse as NativeResponse,
@@ -12,13 +13,16 @@ import type {
   us_listen_socket,
   WebSocketBehavior,
 } from "uWebSockets.js";
-import { ConnectionError } from "../errors.ts";
+import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+import { ConfigError, ConnectionError } from "../errors.ts";
 import { statusText } from "./http_status.ts";
 import type {
   Connection,
   HttpAnswer,
   ListenOptions,
   Payload,
+  TlsFiles,
   Transport,
   TransportHandlers,
   TransportServer,
@@ -46,8 +50,8 @@ export async function createUwsTransport(): Promise<Transport> {
   return { name: "uwebsockets", listen: (options) => listen(native, options) };
 }
 
-function listen(native: Native, options: ListenOptions): Promise<TransportServer> {
-  const app = native.App();
+async function listen(native: Native, options: ListenOptions): Promise<TransportServer> {
+  const app = createApp(native, options.tls);
   const connections = new Set<UwsConnection>();
   const behavior = socketBehavior(native, options, connections);
   for (const path of options.webSocketPaths) {
@@ -58,7 +62,7 @@ function listen(native: Native, options: ListenOptions): Promise<TransportServer
     response.onAborted(() => undefined);
     answer(response, readRequest(request, options.handlers));
   });
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     (app as unknown as NativeListen).listen(
       options.host,
       options.port,
@@ -73,6 +77,25 @@ function listen(native: Native, options: ListenOptions): Promise<TransportServer
       },
     );
   });
+}
+
+/** @throws ConfigError when certificate or key cannot be used */
+function createApp(native: Native, tls: TlsFiles | undefined): TemplatedApp {
+  if (tls === undefined) {
+    return native.App();
+  }
+  checkCertificate(tls);
+  return native.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+}
+
+/** The addon ends the process when it cannot use a file: whatever is wrong is found here before. */
+function checkCertificate({ certFile, keyFile }: TlsFiles): void {
+  try {
+    createSecureContext({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`Cannot use the certificate: ${reason}, was ${certFile} with ${keyFile}`, { cause });
+  }
 }
 
 function server(
@@ -156,7 +179,13 @@ function upgrade(parts: {
   const offered = request.getHeader("sec-websocket-protocol");
   const accepted = handlers.upgrade({
     path: request.getUrl(),
+    query: request.getQuery(),
+    address: new TextDecoder().decode(response.getRemoteAddressAsText()),
+    host: request.getHeader("host"),
     origin: request.getHeader("origin"),
+    forwardedFor: request.getHeader("x-forwarded-for"),
+    authorization: request.getHeader("authorization"),
+    apiKey: request.getHeader("x-api-key"),
     protocols: offered
       .split(",")
       .map((name) => name.trim())
@@ -166,8 +195,7 @@ function upgrade(parts: {
     answer(response, { status: accepted.status, headers: { "content-type": "text/plain" }, body: accepted.body });
     return;
   }
-  const remote = new TextDecoder().decode(response.getRemoteAddressAsText());
-  const state: SocketState = { protocol: accepted.protocol, remote };
+  const state: SocketState = { protocol: accepted.protocol, remote: accepted.remote };
   const key = request.getHeader("sec-websocket-key");
   response.upgrade(state, key, accepted.protocol, request.getHeader("sec-websocket-extensions"), context);
 }

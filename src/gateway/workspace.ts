@@ -3,11 +3,20 @@
  * read, trades being grouped, levels being walked, frames being written. One thread, never nested, so sharing is safe.
  * Bad case: an arena that is too small; creation throws RangeError naming what did not fit.
  */
-import { BBO_BYTES, DELTA_BYTES, FRAME_BYTES_MAX, LEVEL_BYTES, TRADE_BYTES } from "../../assembly/layout.ts";
+import {
+  BBO_BYTES,
+  CHANGE_BYTES,
+  DELTA_BYTES,
+  FRAME_BYTES_MAX,
+  LEVEL_BYTES,
+  TRADE_BYTES,
+} from "../../assembly/layout.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
 /** Levels walked at once. */
 export const LEVELS_CHUNK = 4096;
+/** Changes of a history that are read at once. */
+const CHANGES_MAX = 4096;
 
 /** Kernel, views and scratch addresses of one gateway. */
 export class Workspace {
@@ -30,6 +39,9 @@ export class Workspace {
   readonly levels: number;
   /** FRAME_BYTES_MAX bytes for a frame. */
   readonly frame: number;
+  /** `changesBytes` bytes for changes of a history. */
+  readonly changes: number;
+  readonly changesBytes: number;
   readonly batchRecords: number;
 
   /**
@@ -49,6 +61,8 @@ export class Workspace {
     this.groupedTrades = this.allocate(batchRecords * TRADE_BYTES);
     this.levels = this.allocate(LEVELS_CHUNK * LEVEL_BYTES);
     this.frame = this.allocate(FRAME_BYTES_MAX + BBO_BYTES);
+    this.changesBytes = CHANGES_MAX * CHANGE_BYTES;
+    this.changes = this.allocate(this.changesBytes);
   }
 
   /**

@@ -4,14 +4,18 @@
  * Bad case: `ws` never drops; messages beyond the limit are dropped here, so that memory stays bounded, and `dropped`
  * tells. A socket's `drain` comes from the TCP socket below it.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
-import { ConnectionError } from "../errors.ts";
+import { ConfigError, ConnectionError } from "../errors.ts";
 import { statusText } from "./http_status.ts";
-import type { Connection, ListenOptions, Payload, Transport, TransportServer } from "./transport.ts";
+import type { Connection, ListenOptions, Payload, TlsFiles, Transport, TransportServer } from "./transport.ts";
 
+/** A request must be complete within this time, as it must be with the other transport. */
+const REQUEST_MS = 10_000;
 const CLOSE_GRACE_MS = 300;
 const GOING_AWAY = 1001;
 
@@ -20,11 +24,11 @@ export function createWsTransport(): Transport {
   return { name: "ws", listen };
 }
 
-function listen(options: ListenOptions): Promise<TransportServer> {
-  const http = createServer((request, response) => answer(request, response, options));
+async function listen(options: ListenOptions): Promise<TransportServer> {
+  const http = openServer(options.tls, (request, response) => answer(request, response, options));
   const hub = new Hub(options);
   http.on("upgrade", (request, socket, head) => hub.upgrade(request, socket, head));
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     http.once("error", (cause: NodeJS.ErrnoException) => {
       const where = `${options.host}:${options.port}`;
       const reason = cause.code === "EADDRINUSE" ? "the port is taken" : cause.message;
@@ -43,6 +47,21 @@ function listen(options: ListenOptions): Promise<TransportServer> {
       });
     });
   });
+}
+
+/** @throws ConfigError when certificate or key cannot be used */
+function openServer(tls: TlsFiles | undefined, listener: RequestListener): Server {
+  const timing = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1000 };
+  if (tls === undefined) {
+    return createServer(timing, listener);
+  }
+  try {
+    const secrets = { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+    return createSecureServer({ ...timing, ...secrets }, listener);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`Cannot use the certificate: ${reason}, was ${tls.certFile} with ${tls.keyFile}`, { cause });
+  }
 }
 
 class Hub {
@@ -67,7 +86,7 @@ class Hub {
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const [path = ""] = (request.url ?? "").split("?");
+    const [path = "", query = ""] = (request.url ?? "").split("?");
     if (!this.#options.webSocketPaths.includes(path)) {
       refuse(socket, 404, "no stream here");
       return;
@@ -75,7 +94,13 @@ class Hub {
     const offered = request.headers["sec-websocket-protocol"] ?? "";
     const accepted = this.#options.handlers.upgrade({
       path,
+      query,
+      address: request.socket.remoteAddress ?? "",
+      host: request.headers.host ?? "",
       origin: request.headers.origin ?? "",
+      forwardedFor: String(request.headers["x-forwarded-for"] ?? ""),
+      authorization: request.headers.authorization ?? "",
+      apiKey: String(request.headers["x-api-key"] ?? ""),
       protocols: offered
         .split(",")
         .map((name) => name.trim())
@@ -86,7 +111,9 @@ class Hub {
       return;
     }
     chosenProtocols.set(request, accepted.protocol === "" ? false : accepted.protocol);
-    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, request));
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
+      this.#open(webSocket, { request, remote: accepted.remote }),
+    );
   }
 
   publish(topic: string, payload: Payload): void {
@@ -115,11 +142,11 @@ class Hub {
     http.closeAllConnections();
   }
 
-  #open(webSocket: WebSocket, request: IncomingMessage): void {
+  #open(webSocket: WebSocket, { request, remote }: { request: IncomingMessage; remote: string }): void {
     const { handlers } = this.#options;
     const connection = new WsConnection(webSocket, {
       id: ++this.#lastId,
-      remote: request.socket.remoteAddress ?? "",
+      remote,
       hub: this,
       limit: this.#options.backpressureBytesMax,
       dropped: () => handlers.dropped(connection),

@@ -121,8 +121,10 @@ export interface KernelReader {
   readerCreate(segment: number, ring: number): number;
   /** Copies up to `limit` records to `out`. @returns how many, or POLL_LAPPED */
   readerPoll(reader: number, out: number, limit: number): number;
-  /** @returns REPLICA_BYTES block, EMPTY; the host sets id, exponents, alias, time unit */
+  /** @returns REPLICA_BYTES block, EMPTY; the host sets id, exponents, alias, time unit, epoch; 0 when the arena is exhausted */
   replicaCreate(): number;
+  /** Gives back a replica with its book, encode buffer and history; later replicas use that memory. The block is not to be touched again. */
+  replicaRelease(replica: number): void;
   /** Forgets the book: EMPTY, version 0. */
   replicaClear(replica: number): void;
   /** Expects the instrument's first record next (version 1): FOLLOWING an empty book at version 0. */
@@ -141,9 +143,47 @@ export interface KernelReader {
   imageLoad(replica: number, segment: number, entry: number): number;
 }
 
-/** The stream's frames. Encoders run in the gateway, decoders in every client. Snapshot parts, trades and best prices end with a CRC-32. */
+/** What changed in a replica's book of late, so that a client which missed some of it catches up in one step. */
+export interface KernelHistory {
+  /**
+   * Keeps the last changes of a replica from now on, at every apply, whoever listens. A history it had is given back.
+   * @param entries changes kept, a power of two, 2 … HISTORY_ENTRIES_MAX @returns 0, or 1 when exhausted or no such number
+   */
+  historyCreate(replica: number, entries: number): number;
+  /** Gives the memory of a history back. */
+  historyRelease(replica: number): void;
+  /** Writes the oldest version that a conflated update can begin at into REPLICA_HISTORY_FROM; without history that is the version held. */
+  historyReach(replica: number): void;
+  /**
+   * Writes every level that changed since a version as it is now, CHANGE_BYTES each: bids by rising price, then asks.
+   * @param limit bytes at `out`
+   * @returns how many; −1 when the history does not reach, an event is under way or `limit` is too small
+   */
+  historyChanges(replica: number, fromLow: number, fromHigh: number, out: number, limit: number): number;
+  /**
+   * Encodes what changed since a version as one FRAME_CONFLATED frame. A level that came and went since is left out.
+   * @param limit bytes at `out`
+   * @returns bytes; 0 when the history does not reach, an event is under way or the frame would be larger than `limit`
+   */
+  conflatedEncode(replica: number, fromLow: number, fromHigh: number, out: number, limit: number): number;
+  /**
+   * Makes a view equal to the best `depth` levels of each side of a base (0 = all), as one event of one record that is coded
+   * into its buffer, with the base's times, sequence and status; crossed is judged by the view's own best prices.
+   * An EMPTY view takes the levels, id, exponents and time unit of the base without coding them: its clients need a snapshot.
+   * Cost: O(depth), or O(changes) when depth is 0 and the base has a history that reaches.
+   * @returns changes, at least 1 when there is an event (also for a status alone); 0 when nothing changed or the base is in
+   *   the middle of an event; REPLICA_INCONSISTENT when the base does not follow (nothing was done); REPLICA_BUFFER_FULL when
+   *   the buffer is too small or missing (nothing was done: take the frame or grow the buffer); REPLICA_NO_MEMORY (the view is EMPTY now)
+   */
+  viewFollow(view: number, base: number, depth: number): number;
+}
+
+/** The stream's frames. Encoders run in the gateway, decoders in every client. All but deltas end with a CRC-32. */
 export interface KernelFrame {
-  /** Gives a replica an encode buffer; from now on replicaApply encodes each event. @returns 0, or 1 when exhausted */
+  /**
+   * Gives a replica an encode buffer; from now on replicaApply encodes each event. A buffer it had is given back, what was
+   * coded in it moves over. @returns 0, or 1 when exhausted or too small
+   */
   frameBufferCreate(replica: number, bytes: number): number;
   /** Closes the frame of the events encoded since the last call (address at REPLICA_FRAME_ADDRESS). @param check 1 = carry the hash @returns bytes, 0 when there is no whole event and no check wanted */
   frameTake(replica: number, check: number): number;
@@ -153,7 +193,7 @@ export interface KernelFrame {
   tradesEncode(alias: number, trades: number, count: number, out: number, limit: number): number;
   /** Encodes the replica's best bid and offer. @returns bytes */
   bboEncode(replica: number, out: number): number;
-  /** Applies a FRAME_DELTAS or FRAME_SNAPSHOT frame to a client's replica. @returns REPLICA_* */
+  /** Applies a FRAME_DELTAS, FRAME_SNAPSHOT or FRAME_CONFLATED frame to a client's replica. @returns REPLICA_* */
   frameApply(replica: number, frame: number, length: number): number;
   /** Decodes a FRAME_TRADES frame into TRADE_BYTES records. @returns count, or -1 when the frame is malformed or holds more than `limit` */
   tradesDecode(frame: number, length: number, out: number, limit: number): number;
@@ -169,6 +209,7 @@ export interface Kernel
     KernelProducer,
     KernelAudit,
     KernelReader,
+    KernelHistory,
     KernelFrame {
   readonly name: KernelName;
   /** The linear memory: a SharedArrayBuffer between threads, a plain ArrayBuffer in clients. */

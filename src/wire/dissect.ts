@@ -1,10 +1,11 @@
 /**
- * Takes one binary deltas or snapshot frame apart and says which bytes carry which field, without applying anything:
+ * Takes one binary deltas, snapshot or conflated frame apart and says which bytes carry which field, without applying anything:
  * for tests that damage a frame on purpose, and for people who look at one. The grammar is drawn in PROTOCOL.md; this
  * walker was written from it and not from the encoder, so that it also checks that the two agree.
  * Bad case: a frame that does not follow the grammar; the answer is undefined, never an exception.
  */
 import {
+  FRAME_CONFLATED,
   FRAME_DELTAS,
   FRAME_FLAG_CHECK,
   FRAME_FLAG_FINAL,
@@ -29,6 +30,10 @@ export type FrameFieldName =
   | "hash"
   | "chain"
   | "version"
+  | "epoch"
+  | "from"
+  | "span"
+  | "changes"
   | "exponents"
   | "timeUnit"
   | "bidCount"
@@ -60,7 +65,7 @@ const SEQUENCE_PRESENT = 4;
 const CHANGE_COUNT_SHIFT = 8;
 
 /**
- * The fields of a deltas or snapshot frame, in order and without gaps: together they are the whole frame.
+ * The fields of a deltas, snapshot or conflated frame, in order and without gaps: together they are the whole frame.
  * @param frame one WebSocket message of the binary form
  * @returns undefined when the frame is of another kind or does not follow the grammar
  */
@@ -73,6 +78,8 @@ export function dissectFrame(frame: Uint8Array): FrameField[] | undefined {
     walkDeltas(walker, (head & FRAME_FLAG_CHECK) !== 0 ? CHECK_BYTES : 0);
   } else if ((head & FRAME_KIND_MASK) === FRAME_SNAPSHOT) {
     walkSnapshot(walker, head);
+  } else if (head === FRAME_CONFLATED) {
+    walkConflated(walker);
   } else {
     return undefined;
   }
@@ -80,7 +87,7 @@ export function dissectFrame(frame: Uint8Array): FrameField[] | undefined {
 }
 
 /**
- * The bits of a frame that its checks reach, for damaging one of them: of a snapshot part all, of deltas all but kind and alias.
+ * The bits of a frame that its checks reach, for damaging one of them: of sealed frames all, of deltas all but kind and alias.
  * @returns bit positions in the frame, ascending; bit b of byte n is 8n + b; empty when the frame is of another kind or malformed
  */
 export function provedBits(frame: Uint8Array): number[] {
@@ -115,6 +122,22 @@ function walkDeltas(walker: Walker, checkBytes: number): void {
   }
 }
 
+function walkConflated(walker: Walker): void {
+  walker.varint("from");
+  walker.varint("span");
+  walker.bytes("hash", 4);
+  walker.bytes("chain", 4);
+  walker.byte("snapshotStatus");
+  walker.bytes("eventAt", 8);
+  walker.bytes("receivedAt", 8);
+  walker.varint("sequence");
+  const changes = walker.varint("changes");
+  for (let index = 0; index < changes && !walker.failed; index++) {
+    walkChange(walker);
+  }
+  walker.bytes("checksum", SEAL_BYTES);
+}
+
 function walkChange(walker: Walker): void {
   const first = walker.mark("price");
   if ((first & 0x80) !== 0) {
@@ -135,6 +158,7 @@ function walkQuantity(walker: Walker): void {
 function walkSnapshot(walker: Walker, head: number): void {
   if ((head & FRAME_FLAG_FIRST) !== 0) {
     walker.varint("version");
+    walker.bytes("epoch", 4);
     walker.bytes("hash", 4);
     walker.bytes("chain", 4);
     walker.byte("snapshotStatus");

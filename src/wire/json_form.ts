@@ -17,6 +17,7 @@ import {
   LEVEL_BYTES,
   LEVEL_PRICE,
   LEVEL_QUANTITY,
+  REPLICA_EPOCH,
   REPLICA_EVENT_AT,
   REPLICA_FLAGS,
   REPLICA_HASH,
@@ -47,10 +48,14 @@ import type {
   OrderBookDeltaMessage,
   OrderBookMessage,
   TradeMessage,
+  ViewName,
 } from "./protocol.ts";
 
 /** The exponents that turn ticks and lots into text, 0 … 18. */
 export type Exponents = { readonly priceExponent: number; readonly quantityExponent: number };
+
+/** Which view a message is of. */
+export type ViewLabel = Readonly<ViewName> & { readonly instrument: string };
 
 /**
  * The changes of one delta record, in array order.
@@ -96,11 +101,12 @@ export function replicaExponents(memory: DataView, replica: number): Exponents {
 export function orderBookMessage(
   memory: DataView,
   replica: number,
-  options: { instrument: string; bids: JsonLevel[]; asks: JsonLevel[] },
+  options: ViewLabel & { bids: JsonLevel[]; asks: JsonLevel[] },
 ): OrderBookMessage {
   return {
     type: "orderbook",
-    ...bookHead(memory, replica, options.instrument),
+    ...bookHead(memory, replica, options),
+    epoch: memory.getUint32(replica + REPLICA_EPOCH, true),
     ...replicaExponents(memory, replica),
     bids: options.bids,
     asks: options.asks,
@@ -108,18 +114,18 @@ export function orderBookMessage(
 }
 
 /**
- * One whole event, after it was applied to the replica.
- * @param options.previousVersion the replica's version before the event
+ * What changed since a version, after it was applied to the replica: one whole event, or several conflated.
+ * @param options.previousVersion the version from which the changes lead to the replica's
  */
 export function orderBookDeltaMessage(
   memory: DataView,
   replica: number,
-  options: { instrument: string; previousVersion: string; changes: readonly JsonChange[] },
+  options: ViewLabel & { previousVersion: string; changes: readonly JsonChange[] },
 ): OrderBookDeltaMessage {
   return {
     type: "orderbook_delta",
     previousVersion: options.previousVersion,
-    ...bookHead(memory, replica, options.instrument),
+    ...bookHead(memory, replica, options),
     changes: options.changes,
   };
 }
@@ -130,12 +136,8 @@ export function bboMessage(
   replica: number,
   options: { instrument: string; bid: JsonLevel | undefined; ask: JsonLevel | undefined },
 ): BboMessage {
-  const { instrument, version, synced, crossed, eventAtNs, receivedAtNs } = bookHead(
-    memory,
-    replica,
-    options.instrument,
-  );
-  const { bid = null, ask = null } = options;
+  const { version, synced, crossed, eventAtNs, receivedAtNs } = bookState(memory, replica);
+  const { instrument, bid = null, ask = null } = options;
   return { type: "bbo", instrument, version, synced, crossed, bid, ask, eventAtNs, receivedAtNs };
 }
 
@@ -169,10 +171,13 @@ export function tradeId(memory: DataView, record: number): string {
   return bytes.every((byte) => byte < 128) ? String.fromCharCode(...bytes) : new TextDecoder().decode(bytes);
 }
 
-function bookHead(memory: DataView, replica: number, instrument: string) {
+function bookHead(memory: DataView, replica: number, { instrument, depth, rateMs }: ViewLabel) {
+  return { instrument, depth, rateMs, ...bookState(memory, replica) };
+}
+
+function bookState(memory: DataView, replica: number) {
   const flags = memory.getUint32(replica + REPLICA_FLAGS, true);
   return {
-    instrument,
     version: u64Text(memory, replica + REPLICA_VERSION),
     hash: memory.getUint32(replica + REPLICA_HASH, true),
     synced: (flags & FLAG_NOT_SYNCED) === 0,

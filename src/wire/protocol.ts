@@ -5,7 +5,19 @@
  * Bad case: a field added here and not there; PROTOCOL.md is what other people's clients are written from.
  */
 import type { AssuranceWord, ReasonWord, StateWord, TradingWord } from "../model/states.ts";
+import type { StatsMessage } from "./statistics.ts";
 
+export type {
+  ClientStateWord,
+  ClientStats,
+  ConnectionWord,
+  ExchangeStats,
+  InstrumentStats,
+  StatsMessage,
+} from "./statistics.ts";
+
+/** Version of this protocol: major as in the subprotocols; minor grows with what older clients may ignore. */
+export const PROTOCOL_VERSION = "1.0.0";
 /** Market messages are binary frames, control messages JSON text. */
 export const SUBPROTOCOL_BINARY = "alphapulse.v1.bin";
 /** Everything is JSON text; also what a client gets that asks for no subprotocol. */
@@ -14,11 +26,30 @@ export const SUBPROTOCOL_JSON = "alphapulse.v1.json";
 export const STREAM_PATHS = ["/ws", "/api/v1/stream/deltas"] as const;
 
 /** What can be subscribed. `stats` belongs to the server, the others to an instrument. */
-export const CHANNELS = ["book", "trades", "bbo", "stats"] as const;
+export const CHANNELS = ["book", "trades", "bbo", "status", "stats"] as const;
 /** A channel. */
 export type Channel = (typeof CHANNELS)[number];
 /** A channel of an instrument. */
 export type MarketChannel = Exclude<Channel, "stats">;
+
+/** What becomes of a client that reads too slowly. */
+export const POLICIES = {
+  /** What it missed comes as one update when it reads again: last quantity per price, last best prices. */
+  conflate: "conflate",
+  /** Nothing is merged; a bounded number of bytes waits for it, then the channel is reset. */
+  lossless: "lossless",
+  /** The connection is closed with `slowClient`. */
+  disconnect: "disconnect",
+} as const;
+/** A policy. */
+export type Policy = (typeof POLICIES)[keyof typeof POLICIES];
+/** The policies that a channel takes; the first one is its default. */
+export const CHANNEL_POLICIES: Readonly<Record<MarketChannel, readonly [Policy, ...Policy[]]>> = {
+  book: ["conflate", "lossless", "disconnect"],
+  trades: ["lossless", "disconnect"],
+  bbo: ["conflate", "disconnect"],
+  status: ["conflate", "disconnect"],
+};
 
 /** Why a client message was refused. Those in `COUNTED_ERRORS` count towards the limit that closes the connection. */
 export const ERROR_CODES = {
@@ -32,24 +63,28 @@ export const ERROR_CODES = {
   tooManyMessages: "too_many_messages",
   /** No instrument matches; the nearest names are in the message. */
   unknownInstrument: "unknown_instrument",
+  /** The server does not serve books of that depth or rate; the sets that it has are in the message. */
+  unsupportedView: "unsupported_view",
   /** Unsubscribed from what was not subscribed. */
   notSubscribed: "not_subscribed",
   /** The client would have more subscriptions than the server keeps for one; nothing was subscribed. */
   tooManySubscriptions: "too_many_subscriptions",
+  /** The server has no memory for another view at this moment; that item was not subscribed. */
+  noRoom: "no_room",
   /** The patterns match more instruments than one message may; nothing was subscribed. */
   tooManyMatches: "too_many_matches",
 } as const;
 /** An error code. */
 export type ErrorCode = (typeof ERROR_CODES)[keyof typeof ERROR_CODES];
 
-/** Errors that only a broken or hostile client makes. */
-export const COUNTED_ERRORS: ReadonlySet<ErrorCode> = new Set([
-  ERROR_CODES.badJson,
-  ERROR_CODES.badMessage,
-  ERROR_CODES.binaryMessage,
-  ERROR_CODES.tooManyMessages,
-  ERROR_CODES.tooManySubscriptions,
-  ERROR_CODES.tooManyMatches,
+/** Errors that only a broken or hostile client makes. Spelt out, so that bundles that do not need them leave them out. */
+export const COUNTED_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "bad_json",
+  "bad_message",
+  "binary_message",
+  "too_many_messages",
+  "too_many_subscriptions",
+  "too_many_matches",
 ]);
 
 /** WebSocket close codes that the server uses. */
@@ -58,8 +93,10 @@ export const CLOSE_CODES = {
   goingAway: 1001,
   /** Too many protocol errors, or control messages that are never read. */
   policyViolation: 1008,
-  /** The server has as many connections as it takes. */
+  /** The server has no room at this moment. */
   tryAgainLater: 1013,
+  /** The client read too slowly for its policy `disconnect`. */
+  slowClient: 4001,
 } as const;
 
 /** Why a client gets a snapshot instead of the changes. */
@@ -118,16 +155,49 @@ export type InstrumentListing = SyncStatus & {
 /** Answer to `instruments`. */
 export type InstrumentsMessage = { type: "instruments"; id: number; instruments: InstrumentListing[] };
 
-/** Acknowledges one channel of one instrument. */
+/** Which book of an instrument: a view has versions and a hash of its own. Both are 0 for other channels than `book`. */
+export type ViewName = {
+  /** Levels a side; 0 = all. */
+  depth: number;
+  /** Least milliseconds between updates; 0 = every change. */
+  rateMs: number;
+};
+/** Where a client's book stands, for going on from there after a reconnect. */
+export type ResumePoint = {
+  /** Of the snapshot that the book began with. */
+  epoch: number;
+  /** The version held, decimal. */
+  version: string;
+};
+
+/** Acknowledges one channel of one instrument; sent before its first market message. */
 export type SubscribedMessage =
-  | ({ type: "subscribed"; id: number; channel: MarketChannel; instrument: string; alias: number } & SyncStatus)
+  | ({
+      type: "subscribed";
+      id: number;
+      channel: MarketChannel;
+      instrument: string;
+      /** What binary frames of this view are addressed to; belongs to this connection. */
+      alias: number;
+      policy: Policy;
+      /** True: a conflated update from the version that the client named follows instead of a snapshot. */
+      resumed: boolean;
+    } & ViewName &
+      SyncStatus)
   | { type: "subscribed"; id: number; channel: "stats" };
 /** Acknowledges the end of a subscription. */
-export type UnsubscribedMessage = { type: "unsubscribed"; id: number; channel: Channel; instrument?: string };
+export type UnsubscribedMessage =
+  | ({ type: "unsubscribed"; id: number; channel: MarketChannel; instrument: string } & ViewName)
+  | { type: "unsubscribed"; id: number; channel: "stats" };
 /** Sent at every change to every subscriber of the instrument. */
-export type StatusMessage = { type: "status"; instrument: string; alias: number } & SyncStatus;
+export type StatusMessage = { type: "status"; instrument: string } & SyncStatus;
 /** What was sent before on this channel does not lead to what follows; for `book` a snapshot follows. */
-export type ResetMessage = { type: "reset"; instrument: string; channel: MarketChannel; reason: ResetReason };
+export type ResetMessage = {
+  type: "reset";
+  instrument: string;
+  channel: MarketChannel;
+  reason: ResetReason;
+} & ViewName;
 /** Answer to `ping`. */
 export type PongMessage = { type: "pong"; id: number };
 /** A client message was refused. `id` is that of the message, or null when it could not be read. */
@@ -138,11 +208,11 @@ export type JsonLevel = [price: string, quantity: string];
 /** Side, price and the level's quantity from now on; quantity "0" removes the level. */
 export type JsonChange = [side: "bid" | "ask", price: string, quantity: string];
 
-type JsonBookHead = {
+type JsonBookHead = ViewName & {
   instrument: string;
-  /** The book's version after this message, decimal. */
+  /** The view's version after this message, decimal. */
   version: string;
-  /** Book hash after this message. */
+  /** Hash of the view's book after this message. */
   hash: number;
   /** False: the book is not known to be right. */
   synced: boolean;
@@ -157,12 +227,14 @@ type JsonBookHead = {
 };
 /** The whole book; replaces whatever was held. */
 export type OrderBookMessage = { type: "orderbook" } & JsonBookHead & {
+    /** Versions of one epoch lead on from each other; named when resuming. */
+    epoch: number;
     priceExponent: number;
     quantityExponent: number;
     bids: JsonLevel[];
     asks: JsonLevel[];
   };
-/** One whole event; applies when `previousVersion` is the version held. */
+/** What changed between two versions, one whole event or several conflated; applies when `previousVersion` is the version held. */
 export type OrderBookDeltaMessage = { type: "orderbook_delta"; previousVersion: string } & JsonBookHead & {
     changes: readonly JsonChange[];
   };
@@ -194,91 +266,6 @@ export type BboMessage = {
   ask: JsonLevel | null;
   eventAtNs: string;
   receivedAtNs: string;
-};
-
-/** How a collector's connection stands, as far as its segment tells. */
-export type ConnectionWord =
-  | "initialising"
-  | "connecting"
-  | "connected"
-  | "disconnected"
-  | "stale"
-  | "superseded"
-  | "closed";
-/** Rates of one exchange (one segment). */
-export type ExchangeStats = {
-  exchange: string;
-  /** Shard of the exchange, 0 when there is one only. */
-  shard: number;
-  connection: ConnectionWord;
-  /** Exchange frames per second. */
-  framesPerSecond: number;
-  /** Bytes per second of those frames. */
-  bytesInPerSecond: number;
-  /** Delta records per second. */
-  recordsPerSecond: number;
-  instruments: number;
-  synced: number;
-  /** Since the segment was created. */
-  totals: {
-    frames: number;
-    bytesIn: number;
-    records: number;
-    bookUpdates: number;
-    trades: number;
-    checksumOk: number;
-    checksumBad: number;
-    gaps: number;
-    resyncs: number;
-    reconnects: number;
-    decodeErrors: number;
-    /** Delta and trade records that this gateway lost by being too slow. */
-    lost: number;
-    /** Checks that failed in this gateway's books, and in those of its clients by what they said, since the gateway started. */
-    replicaFailures: number;
-    clientFailures: number;
-  };
-};
-/** Rates of one instrument. */
-export type InstrumentStats = {
-  instrument: string;
-  /** Book events per second. */
-  updatesPerSecond: number;
-  tradesPerSecond: number;
-  /** Encoded bytes per second of the binary form, counted once whatever the number of clients. */
-  wireBytesPerSecond: number;
-  /** Times that this gateway's book failed version chain, hash or consistency since start. */
-  replicaFailures: number;
-  /** Times that clients said that theirs did. */
-  clientFailures: number;
-};
-/** Once a second to every subscriber of `stats`. Rates are over the last second, payload bytes without headers. */
-export type StatsMessage = {
-  type: "stats";
-  /** Unix ms. */
-  atMs: number;
-  gateway: {
-    uptimeMs: number;
-    kernel: string;
-    transport: string;
-    clients: number;
-    bytesInPerSecond: number;
-    bytesOutPerSecond: number;
-    /** Frames delivered per second: once per receiving client. */
-    framesOutPerSecond: number;
-    /** Frames encoded per second: once per event batch. */
-    wireFramesPerSecond: number;
-    totals: {
-      bytesIn: number;
-      bytesOut: number;
-      framesOut: number;
-      resets: number;
-      dropped: number;
-      protocolErrors: number;
-    };
-  };
-  exchanges: ExchangeStats[];
-  instruments: InstrumentStats[];
 };
 
 /** Messages that are JSON text in both forms. */

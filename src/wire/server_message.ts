@@ -8,7 +8,7 @@ import type { ServerMessage } from "./protocol.ts";
 type Fields = Readonly<Record<string, unknown>>;
 
 const EXPONENT_MAX = 18;
-const HASH_MAX = 0xffffffff;
+const U32_MAX = 0xffffffff;
 
 /**
  * Reads one text message.
@@ -30,11 +30,19 @@ export function readServerMessage(text: string): ServerMessage | undefined {
 }
 
 const CHECKS: Readonly<Record<string, (fields: Fields) => boolean>> = {
-  subscribed: (fields) => fields.channel === "stats" || (isText(fields.channel) && isAddressed(fields)),
-  status: isAddressed,
-  reset: (fields) => isText(fields.instrument) && isText(fields.channel) && isText(fields.reason),
+  subscribed: (fields) =>
+    fields.channel === "stats" ||
+    (isText(fields.channel) &&
+      Number.isSafeInteger(fields.alias) &&
+      isText(fields.policy) &&
+      typeof fields.resumed === "boolean" &&
+      isView(fields) &&
+      isStatus(fields)),
+  status: isStatus,
+  reset: (fields) => isText(fields.channel) && isText(fields.reason) && isView(fields),
   orderbook: (fields) =>
     isBook(fields) &&
+    isU32(fields.epoch) &&
     isExponent(fields.priceExponent, 0) &&
     isExponent(fields.quantityExponent, 0) &&
     isListOf(fields.bids, 2) &&
@@ -46,27 +54,21 @@ const CHECKS: Readonly<Record<string, (fields: Fields) => boolean>> = {
   stats: (fields) => Array.isArray(fields.exchanges) && Array.isArray(fields.instruments),
 };
 
-function isAddressed(fields: Fields): boolean {
+function isStatus(fields: Fields): boolean {
   return (
     isText(fields.instrument) &&
-    Number.isSafeInteger(fields.alias) &&
     isText(fields.state) &&
     isExponent(fields.priceExponent, -1) &&
     isExponent(fields.quantityExponent, -1)
   );
 }
 
+function isView(fields: Fields): boolean {
+  return isText(fields.instrument) && isU32(fields.depth) && isU32(fields.rateMs);
+}
+
 function isBook(fields: Fields): boolean {
-  const { hash } = fields;
-  return (
-    isText(fields.instrument) &&
-    isCount(fields.version) &&
-    typeof fields.synced === "boolean" &&
-    typeof hash === "number" &&
-    Number.isInteger(hash) &&
-    hash >= 0 &&
-    hash <= HASH_MAX
-  );
+  return isView(fields) && isCount(fields.version) && typeof fields.synced === "boolean" && isU32(fields.hash);
 }
 
 function isFields(value: unknown): value is Fields {
@@ -75,6 +77,10 @@ function isFields(value: unknown): value is Fields {
 
 function isText(value: unknown): value is string {
   return typeof value === "string";
+}
+
+function isU32(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= U32_MAX;
 }
 
 /** A u64 as decimal text. */

@@ -1,37 +1,30 @@
 /**
  * The page in a real Chromium against the real demo: moving books of three exchanges whose best prices equal the
- * gateway's replicas, recovery from a cut connection, a phone's width, no errors and nothing fetched from elsewhere.
- * With ALPHAPULSE_SCREENSHOT naming a PNG the page's pictures for the README are written beside it.
+ * gateway's replicas, recovery from a cut connection, every view reached by keys alone, both colour schemes, a phone's
+ * width, no errors and nothing fetched from elsewhere.
  */
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHROMIUM_FLAGS, chromiumPath } from "../support/chromium.ts";
-import { optionalPart } from "../support/require.ts";
 import { BestOfferLog } from "./best_offer_log.ts";
 import { CutProxy } from "./cut_proxy.ts";
+import {
+  hasChromium,
+  NARROW,
+  openPage,
+  PATIENCE_MS,
+  type PageOptions,
+  PHONE,
+  type Shown,
+  shownPrices,
+  startBrowser,
+  waitForCount,
+  waitForSynced,
+  waitUntil,
+  widthBeyond,
+} from "./dashboard_rig.ts";
 import { DemoProcess } from "./demo_process.ts";
 
-const FLAGS = [
-  ...CHROMIUM_FLAGS,
-  "--headless",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-const DESKTOP = { width: 1440, height: 900 };
-const PHONE = { width: 390, height: 844 };
-const NARROW = { width: 360, height: 740 };
-const PATIENCE_MS = 20_000;
-
-/** What one element of best prices shows. */
-type Shown = { instrument: string; bid: string; ask: string; version: string; state: string };
-
-const path = chromiumPath();
-const screenshot = process.env.ALPHAPULSE_SCREENSHOT;
-
-describe.skipIf(!optionalPart("Chromium", path !== undefined))("Page", () => {
+describe.skipIf(!hasChromium())("Page", () => {
   let demo: DemoProcess;
   let proxy: CutProxy;
   let offers: BestOfferLog;
@@ -41,7 +34,7 @@ describe.skipIf(!optionalPart("Chromium", path !== undefined))("Page", () => {
     demo = await DemoProcess.start();
     proxy = await CutProxy.start(demo.port);
     offers = await BestOfferLog.start(demo.port);
-    browser = await chromium.launch({ executablePath: path ?? "", args: FLAGS });
+    browser = await startBrowser();
   });
 
   afterAll(async () => {
@@ -51,28 +44,12 @@ describe.skipIf(!optionalPart("Chromium", path !== undefined))("Page", () => {
     await demo?.stop();
   });
 
-  async function open(viewport: { width: number; height: number }, hash = "") {
-    const scale = viewport.width < 500 ? 2 : 1;
-    const page = await browser.newPage({ viewport, deviceScaleFactor: scale });
-    const troubles: string[] = [];
-    page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) {
-        troubles.push(message.text());
-      }
-    });
-    page.on("pageerror", (error) => troubles.push(error.message));
-    page.on("request", (request) => {
-      if (new URL(request.url()).port !== String(proxy.port)) {
-        troubles.push(`fetched ${request.url()}`);
-      }
-    });
-    await page.goto(`http://127.0.0.1:${proxy.port}/${hash}`);
-    return { page, troubles };
-  }
+  const open = (hash = "", options: PageOptions = {}) =>
+    openPage(browser, `http://127.0.0.1:${proxy.port}/${hash}`, options);
 
-  test("shows moving books of three exchanges whose best prices equal the gateway's at the same version", async () => {
-    const { page, troubles } = await open(DESKTOP);
-    await waitForSynced(page);
+  test("shows moving prices of three exchanges that equal the gateway's at the same version", async () => {
+    const { page, troubles } = await open();
+    await waitForSynced(page, 3);
     const compared = await compareBestPrices(page, offers);
     expect(compared.different).toEqual([]);
     expect(compared.equal).toBeGreaterThan(compared.read / 2);
@@ -81,115 +58,116 @@ describe.skipIf(!optionalPart("Chromium", path !== undefined))("Page", () => {
       expect(compared.prices.get(exchange)?.size, `${exchange}: best prices seen`).toBeGreaterThan(1);
     }
     expect(await page.getAttribute("meta[http-equiv]", "content")).not.toContain("unsafe");
-    await waitForCount(page, ".exchanges tbody tr", 3);
-    await waitForCount(page, ".trade[data-aggressor='buy']", 1);
-    await takePicture(page, "");
     expect(troubles).toEqual([]);
     await page.close();
   });
 
   test("says that the connection is lost and recovers when it was cut", async () => {
-    const { page } = await open(DESKTOP);
-    await waitForSynced(page);
+    const { page } = await open();
+    await waitForSynced(page, 3);
     proxy.cut();
     await page.waitForSelector("[data-connection='reconnecting'] .banner");
-    const frozen = await shown(page);
+    const frozen = await shownPrices(page);
     expect(frozen.map((entry) => entry.state)).not.toContain("synced");
     expect(await page.innerText(".banner")).toContain("Reconnecting");
+    await waitForCount(page, "tr[data-live='false'][data-well='false']", frozen.length);
     await expect.poll(() => proxy.refused, { timeout: PATIENCE_MS }).toBeGreaterThan(0);
     proxy.mend();
     await page.waitForSelector("[data-connection='open']", { timeout: PATIENCE_MS });
     expect(await page.locator(".banner").count()).toBe(0);
-    await waitForSynced(page);
+    await waitForSynced(page, 3);
     const compared = await compareBestPrices(page, offers);
     expect(compared.different).toEqual([]);
     expect(compared.equal).toBeGreaterThan(compared.read / 2);
     await page.close();
   });
 
-  test("shows a deep ladder, the chart and a way back when a card is chosen", async () => {
-    const { page, troubles } = await open(DESKTOP);
-    await waitForSynced(page);
-    const [first] = await shown(page);
-    await page.click(`[data-card="${first?.instrument}"] a`);
-    await waitForCount(page, ".deep .level", 20);
-    const [detail] = await shown(page);
-    expect(detail?.instrument).toBe(first?.instrument);
-    const [bids, asks] = await page.evaluate(() =>
-      [".deep .bids", ".deep .asks"].map((side) =>
-        [...document.querySelectorAll(`${side} .price`)].map((price) => Number(price.textContent)),
-      ),
+  test("filters, opens, compares and comes back when only keys are pressed", async () => {
+    const { page, troubles } = await open();
+    await waitForSynced(page, 3);
+    await page.keyboard.press("/");
+    await page.keyboard.type("kraken");
+    await waitUntil("rows of Kraken only", async () =>
+      (await rowNames(page)).every((name) => name.startsWith("kraken:")),
     );
-    expect(bids).toHaveLength(18);
-    expect(bids).toEqual([...(bids ?? [])].sort((a, b) => b - a));
-    expect(asks).toEqual([...(asks ?? [])].sort((a, b) => a - b));
-    expect(bids?.[0]).toBeLessThan(asks?.[0] ?? 0);
-    expect(new Set([...(bids ?? []), ...(asks ?? [])]).size).toBe(36);
-    expect(await page.locator(".price_chart canvas").count()).toBe(1);
-    await takePicture(page, "_detail");
-    await page.click(".back");
-    await page.waitForSelector("[data-card]");
+    const [first = "", second = ""] = await rowNames(page);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    expect(await page.evaluate(() => document.activeElement?.closest("tr")?.getAttribute("data-row"))).toBe(second);
+    await page.keyboard.press("Home");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".heat .cells");
+    expect(await page.evaluate(() => location.hash)).toBe(`#/${first}`);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await waitForCount(page, ".rows tbody tr", 3);
+    await page.keyboard.press("?");
+    await page.waitForSelector("dialog[open]");
+    await page.keyboard.press("Escape");
+    await waitUntil("the help to be closed", async () => (await page.locator("dialog[open]").count()) === 0);
+    await page.keyboard.press("2");
+    await page.waitForSelector(".pair_view .card");
+    await page.keyboard.press("3");
+    await page.waitForSelector(".system .tile");
+    await page.keyboard.press("1");
+    await page.waitForSelector(".overview");
+    expect(troubles).toEqual([]);
+    await page.close();
+  });
+
+  test("follows the system's colours until somebody presses t, and keeps that", async () => {
+    const { page } = await open("", { scheme: "light" });
+    const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+    expect(await theme()).toBe("light");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await waitUntil("dark", async () => (await theme()) === "dark");
+    await page.keyboard.press("t");
+    expect(await theme()).toBe("light");
+    await page.reload();
+    await page.waitForSelector(".top_bar");
+    expect(await theme()).toBe("light");
+    await page.close();
+  });
+
+  test("marks the exchanges with the best prices of a pair when it is on several", async () => {
+    const { page, troubles } = await open("#/pair/BTC-USD");
+    await waitForCount(page, ".card[data-live='true'] .level:not([hidden])", 20);
+    await waitForCount(page, ".card[data-best~='bid']", 1);
+    await waitForCount(page, ".card[data-best~='ask']", 1);
+    const { cards, best } = await page.evaluate(() => ({
+      cards: [...document.querySelectorAll(".card")].map((card) => ({
+        best: card.getAttribute("data-best") ?? "",
+        bid: Number(card.querySelector("[data-best-bid]")?.getAttribute("data-best-bid")),
+        ask: Number(card.querySelector("[data-best-ask]")?.getAttribute("data-best-ask")),
+      })),
+      best: [...document.querySelectorAll(".cross_prices .price")].map((price) => Number(price.textContent)),
+    }));
+    expect(cards.find((card) => card.best.includes("bid"))?.bid).toBe(Math.max(...cards.map((card) => card.bid)));
+    expect(cards.find((card) => card.best.includes("ask"))?.ask).toBe(Math.min(...cards.map((card) => card.ask)));
+    expect(best).toEqual([Math.max(...cards.map((card) => card.bid)), Math.min(...cards.map((card) => card.ask))]);
+    await waitForCount(page, ".matrix td[data-crossed]", 2);
     expect(troubles).toEqual([]);
     await page.close();
   });
 
   test("has no horizontal scroll when the screen is a phone's", async () => {
     for (const viewport of [PHONE, NARROW]) {
-      const { page, troubles } = await open(viewport);
-      await waitForSynced(page);
-      expect(await widthBeyond(page)).toBe(0);
-      await takePicture(page, viewport === PHONE ? "_phone" : undefined);
-      const [first] = await shown(page);
-      await page.goto(`http://127.0.0.1:${proxy.port}/#/${first?.instrument}`);
-      await page.waitForSelector(".deep .level");
-      expect(await widthBeyond(page)).toBe(0);
-      expect(troubles).toEqual([]);
-      await page.close();
+      for (const hash of ["", "#/kraken:BTC-USD", "#/pair/BTC-USD", "#/system"]) {
+        const { page, troubles } = await open(hash, { viewport });
+        await page.waitForSelector(":is(.rows, .heat, .matrix, .exchanges)");
+        await page.waitForTimeout(700);
+        expect(await widthBeyond(page), `${hash} at ${viewport.width} px`).toBe(0);
+        expect(troubles).toEqual([]);
+        await page.close();
+      }
     }
   });
 });
 
-async function takePicture(page: Page, suffix: string | undefined): Promise<void> {
-  if (screenshot !== undefined && suffix !== undefined) {
-    await page.waitForTimeout(20_000);
-    await page.screenshot({ path: screenshot.replace(/(\.png)?$/, `${suffix}.png`) });
-  }
-}
-
-/** Reads all elements of best prices in one go, so that the values of each belong together. */
-async function shown(page: Page): Promise<Shown[]> {
+async function rowNames(page: Page): Promise<string[]> {
   return await page.evaluate(() =>
-    [...document.querySelectorAll("[data-instrument]")].map((element) => ({
-      instrument: element.getAttribute("data-instrument") ?? "",
-      bid: element.getAttribute("data-best-bid") ?? "",
-      ask: element.getAttribute("data-best-ask") ?? "",
-      version: element.getAttribute("data-version") ?? "",
-      state: element.getAttribute("data-state") ?? "",
-    })),
+    [...document.querySelectorAll("[data-row]")].map((row) => row.getAttribute("data-row") ?? ""),
   );
-}
-
-/** Waits until instruments of at least three exchanges are synced. */
-async function waitForSynced(page: Page): Promise<void> {
-  await waitUntil("three exchanges to be synced", async () => {
-    const synced = (await shown(page)).filter((entry) => entry.state === "synced" && entry.bid !== "");
-    return new Set(synced.map((entry) => entry.instrument.split(":")[0])).size >= 3;
-  });
-}
-
-/** Waits until so many elements match. Not by waitForFunction, which the policy of the page forbids. */
-async function waitForCount(page: Page, selector: string, least: number): Promise<void> {
-  await waitUntil(`${least} × ${selector}`, async () => (await page.locator(selector).count()) >= least);
-}
-
-async function waitUntil(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    if (performance.now() > endMs) {
-      throw new Error(`Cannot wait any longer for ${what}: was not so for ${PATIENCE_MS} ms`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 /** Reads the page for some seconds and judges every version that the log knows. */
@@ -198,7 +176,7 @@ async function compareBestPrices(page: Page, offers: BestOfferLog) {
   const prices = new Map<string, Set<string>>();
   const readings: Shown[] = [];
   for (let round = 0; round < 40; round += 1) {
-    readings.push(...(await shown(page)).filter((entry) => entry.state === "synced"));
+    readings.push(...(await shownPrices(page)).filter((entry) => entry.state === "synced"));
     await page.waitForTimeout(150);
   }
   const different: string[] = [];
@@ -220,8 +198,4 @@ async function compareBestPrices(page: Page, offers: BestOfferLog) {
     }
   }
   return { versions, prices, different, equal, read: readings.length };
-}
-
-async function widthBeyond(page: Page): Promise<number> {
-  return await page.evaluate(() => Math.max(document.documentElement.scrollWidth - innerWidth, 0));
 }

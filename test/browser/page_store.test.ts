@@ -6,7 +6,13 @@ import { describe, expect, test } from "vitest";
 import { bestOffers } from "../../src/dashboard/cross_prices.ts";
 import { TRADES_MAX } from "../../src/dashboard/instrument_store.ts";
 import { runningTotals } from "../../src/dashboard/ladder.ts";
-import type { BookTop, FeedListener, InstrumentStatus, MarketFeed } from "../../src/dashboard/market_feed.ts";
+import type {
+  BookTop,
+  FeedListener,
+  InstrumentStatus,
+  ListedInstrument,
+  MarketFeed,
+} from "../../src/dashboard/market_feed.ts";
 import { MarketStore } from "../../src/dashboard/market_store.ts";
 import { PriceSeries, SAMPLE_MS, SAMPLES_MAX } from "../../src/dashboard/price_series.ts";
 import { instrumentHref, instrumentOfHash } from "../../src/dashboard/route.ts";
@@ -18,6 +24,7 @@ const COINBASE = "coinbase_exchange:BTC-USD";
 class ScriptedFeed implements MarketFeed {
   readonly books = new Map<string, BookTop>();
   bytes = 0;
+  followed: readonly string[] = [];
   #listener: FeedListener | undefined;
 
   get listener(): FeedListener {
@@ -29,6 +36,10 @@ class ScriptedFeed implements MarketFeed {
 
   start(listener: FeedListener): void {
     this.#listener = listener;
+  }
+
+  follow(instruments: readonly string[]): void {
+    this.followed = instruments;
   }
 
   top(instrument: string): BookTop | undefined {
@@ -69,9 +80,10 @@ function startPage() {
   return { feed, clock, frames, store, paint, pass };
 }
 
-function status(instrument: string, change: Partial<InstrumentStatus> = {}): InstrumentStatus {
+function status(instrument: string, change: Partial<InstrumentStatus> = {}): ListedInstrument {
   return {
     instrument,
+    depth: 0,
     state: "synced",
     assurance: "checksum",
     reason: "none",
@@ -200,6 +212,7 @@ describe("bestOffers", () => {
     expect(bestOffers(instruments)).toEqual({
       bid: { price: "63498.9", exchange: "kraken" },
       ask: { price: "63498.80", exchange: "coinbase_exchange" },
+      isCrossed: true,
     });
     feed.listener.statusChanged(status(COINBASE, { state: "resyncing", reason: "gap" }));
     expect(bestOffers(instruments)).toBeUndefined();

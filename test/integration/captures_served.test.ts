@@ -6,13 +6,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
-import WebSocket from "ws";
 import { assetPath } from "../../src/assets.ts";
-import { connect, type StreamClient, type WebSocketClass } from "../../src/client/mod.ts";
+import { connect, type StreamClient } from "../../src/client/mod.ts";
 import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
 import { type ExchangeId, resolveExchangeId } from "../../src/model/exchange_id.ts";
 import { capturePath, capturesPresent, type ExpectedCapture, expected } from "../support/captures.ts";
+import { checkServerTexts, WitnessSocket } from "../support/server_messages.ts";
 
 const DEADLINE_MS = 110_000;
 const POLL_MS = 250;
@@ -25,6 +25,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) {
     await close();
   }
+  checkServerTexts();
 });
 
 /** Starts `serve` against an emulator. @returns the address of its stream */
@@ -68,7 +69,7 @@ async function namesOf(exchange: ExchangeId, emulator: Emulator): Promise<Map<st
 }
 
 function digest(client: StreamClient, instrument: string): string {
-  const book = client.book(instrument);
+  const book = client.peek(instrument);
   if (book === undefined || !book.isSynced) {
     return `not synced: ${book?.state ?? "no book"} ${book?.reason ?? ""}`;
   }
@@ -98,7 +99,7 @@ async function follow(entry: ExpectedCapture): Promise<{ ours: Record<string, st
     emulator,
     instruments.map(([, instrument]) => instrument),
   );
-  const client = connect(stream, { WebSocket: WebSocket as unknown as WebSocketClass, memoryBytes: 64 << 20 });
+  const client = connect(stream, { WebSocket: WitnessSocket });
   closers.push(() => client.close());
   client.subscribe({ channels: ["book", "trades"], instruments: instruments.map(([, instrument]) => instrument) });
   await emulator.finished;

@@ -3,6 +3,7 @@
  * book is dropped, asked for again and right again, and both sides count it. Bad case: a run without a flip; it is counted.
  */
 import { afterEach, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import { createUwsTransport, createWsTransport } from "../../src/gateway/mod.ts";
 import { BookTruth, bookText } from "../simulation/downstream/book_truth.ts";
 import { SeededRandom } from "../support/seeded_random.ts";
@@ -35,11 +36,11 @@ describe("A stream through a proxy that flips bits", () => {
     const gateway = await market.serve({ transport: await transport() });
     const proxy = await FlipProxy.start(gateway.port, () => random.next() / 2 ** 32);
     proxies.push(proxy);
-    const { client } = startClient(`ws://127.0.0.1:${proxy.port}/ws`);
+    const { client } = startClient(`ws://127.0.0.1:${proxy.port}/ws`, { WebSocket });
     const wrong: string[] = [];
     let judged = 0;
     client.on((event) => {
-      const book = event.type === "book" ? client.book(BTC) : undefined;
+      const book = event.type === "book" ? client.peek(BTC) : undefined;
       if (book?.isSynced === true && book.version === book.provedVersion) {
         judged += 1;
         if (bookText(book) !== truth.text(NATIVE, book.version)) {
@@ -48,7 +49,7 @@ describe("A stream through a proxy that flips bits", () => {
       }
     });
     client.subscribe({ channels: ["book"], instruments: [BTC] });
-    await until("a book", () => client.book(BTC)?.isSynced === true);
+    await until("a book", () => client.peek(BTC)?.isSynced === true);
     proxy.share = 0.02;
     for (let event = 0; event < EVENTS; event++) {
       const step = 1 + random.below(200);
@@ -64,7 +65,7 @@ describe("A stream through a proxy that flips bits", () => {
       "the client to be right again",
       () => {
         truth.update(NATIVE, [["buy", "999.99", String(1 + random.below(1000))]]);
-        const book = client.book(BTC);
+        const book = client.peek(BTC);
         return (
           book?.isSynced === true && book.provedVersion === book.version && book.version === gateway.book(BTC)?.version
         );

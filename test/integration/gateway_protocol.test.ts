@@ -98,7 +98,7 @@ describe.each([
     stir(producer, "BTC-USD", { events: 5 });
     await until("the deltas", () => plain.binary.length >= 2);
     const fields = plain.binary.map((frame) => dissectFrame(frame)?.map(({ name }) => name));
-    expect(fields[0]?.slice(0, 5)).toEqual(["kind", "alias", "version", "hash", "chain"]);
+    expect(fields[0]?.slice(0, 6)).toEqual(["kind", "alias", "version", "epoch", "hash", "chain"]);
     expect(fields[0]?.filter((name) => name === "price")).toHaveLength(40);
     expect(
       fields
@@ -115,7 +115,9 @@ describe.each([
     await until("the book", () => of(plain, "orderbook").length === 1);
     say(plain, { op: "unsubscribe", id: 2, channels: ["book", "trades"], instruments: [BTC] });
     await until("both answers", () => of(plain, "error").length === 1);
-    expect(of(plain, "unsubscribed")).toEqual([{ type: "unsubscribed", id: 2, channel: "book", instrument: BTC }]);
+    expect(of(plain, "unsubscribed")).toEqual([
+      { type: "unsubscribed", id: 2, channel: "book", instrument: BTC, depth: 0, rateMs: 0 },
+    ]);
     expect(of(plain, "error")[0]).toMatchObject({ id: 2, code: "not_subscribed" });
     stir(producer, "BTC-USD", { events: 3 });
     await new Promise((resume) => setTimeout(resume, 50));
@@ -181,6 +183,53 @@ describe.each([
     expect(of(plain, "error")[0]).toMatchObject({ code, message: expect.stringMatching(/^Cannot .+/) });
     const isReadable = code === "bad_message" || code === "unknown_instrument";
     expect(of(plain, "error")[0]?.id).toBe(isReadable ? 9 : null);
+  });
+
+  it("serves several views of one book side by side, each named in all that is said of it", async () => {
+    const { market, producer } = await serve();
+    const plain = await startSocket(market.streamUrl);
+    const views = [
+      { depth: 0, rateMs: 0 },
+      { depth: 10, rateMs: 0 },
+      { depth: 10, rateMs: 100 },
+    ];
+    for (const view of views) {
+      say(plain, { op: "subscribe", id: 1, channels: ["book"], instruments: [BTC], ...view });
+    }
+    await until("the books", () => of(plain, "orderbook").length === 3);
+    expect(of(plain, "subscribed")).toMatchObject(
+      views.map((view) => ({ ...view, policy: "conflate", resumed: false })),
+    );
+    expect(new Set(of(plain, "subscribed").map(({ alias }) => alias)).size).toBe(3);
+    const books = of(plain, "orderbook");
+    expect(books.map(({ bids }) => (bids as unknown[]).length).sort()).toEqual([10, 10, 20]);
+    stir(producer, "BTC-USD", { events: 1 });
+    await until("the changes", () => of(plain, "orderbook_delta").length === 3);
+    const named = of(plain, "orderbook_delta").map(({ depth, rateMs }) => ({ depth, rateMs }));
+    expect(named).toEqual(expect.arrayContaining(views));
+    say(plain, { op: "unsubscribe", id: 2, channels: ["book"], instruments: [BTC], depth: 10, rateMs: 100 });
+    await until("the end", () => of(plain, "unsubscribed").length === 1);
+    expect(of(plain, "unsubscribed")).toEqual([
+      { type: "unsubscribed", id: 2, channel: "book", instrument: BTC, depth: 10, rateMs: 100 },
+    ]);
+  });
+
+  it.each([
+    ["a depth that is not served", { depth: 7 }, "unsupported_view", "depths are 0, 10, 50, 100"],
+    ["a rate that is not served", { rateMs: 7 }, "unsupported_view", "rates 0, 100, 250, 1000 ms"],
+    ["a policy that the channel does not take", { channels: ["trades"], policy: "conflate" }, "bad_message", "policy"],
+    ["a policy that there is not", { policy: "merge" }, "bad_message", "policy"],
+    ["a view of trades", { channels: ["trades"], depth: 10 }, "bad_message", "depth"],
+    ["a resume of trades", { channels: ["trades"], resume: {} }, "bad_message", "resume"],
+    ["a resume without an epoch", { resume: { [BTC]: { version: "1" } } }, "bad_message", "resume"],
+    ["arbitrage, which comes later", { channels: ["arbitrage"] }, "bad_message", "channels"],
+  ])("refuses %s with the reason and subscribes nothing", async (_what, wrong, code, text) => {
+    const { market } = await serve();
+    const plain = await startSocket(market.streamUrl);
+    say(plain, { op: "subscribe", id: 8, channels: ["book"], instruments: [BTC], ...wrong });
+    await until("the refusal", () => of(plain, "error").length === 1);
+    expect(of(plain, "error")).toMatchObject([{ id: 8, code, message: expect.stringContaining(text) }]);
+    expect(of(plain, "subscribed")).toEqual([]);
   });
 
   it("names the nearest instruments when a name is misspelt", async () => {

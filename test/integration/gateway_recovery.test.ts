@@ -15,6 +15,7 @@ import {
   closeAll,
   ETH,
   follow,
+  PausableSocket,
   startClient,
   startMarket,
   stir,
@@ -46,9 +47,9 @@ describe("Gateway", () => {
     for (const witness of witnesses) {
       await until(
         "the finer book",
-        () => agrees(witness, gateway, BTC) && witness.client.book(BTC)?.priceExponent === 3,
+        () => agrees(witness, gateway, BTC) && witness.client.peek(BTC)?.priceExponent === 3,
       );
-      expect(witness.client.book(BTC)).toMatchObject({
+      expect(witness.client.peek(BTC)).toMatchObject({
         bids: [
           ["100.625", "0.001"],
           ["100.5", "1"],
@@ -77,13 +78,13 @@ describe("Gateway", () => {
     await follow(witness, BTC);
     producer.sync.instrument("BTC-USD")?.block.unsync(STATE_RESYNCING, REASON_GAP, 1e9);
     producer.publish();
-    await until("not synced", () => witness.client.book(BTC)?.isSynced === false);
-    await until("the reason", () => witness.client.book(BTC)?.reason === "gap");
+    await until("not synced", () => witness.client.peek(BTC)?.isSynced === false);
+    await until("the reason", () => witness.client.peek(BTC)?.reason === "gap");
     expect((await fetch(`${gateway.url}/ready`)).status).toBe(503);
     const fresh = wideBook(1200);
     producer.snapshot("BTC-USD", fresh);
-    await until("the fresh book", () => witness.client.book(BTC)?.isSynced === true);
-    expect(witness.client.book(BTC)).toMatchObject({ bidLevels: 1200, askLevels: 1200, state: "synced" });
+    await until("the fresh book", () => witness.client.peek(BTC)?.isSynced === true);
+    expect(witness.client.peek(BTC)).toMatchObject({ bidLevels: 1200, askLevels: 1200, state: "synced" });
     expect(agrees(witness, gateway, BTC)).toBe(true);
     expect(witness.client.counts).toMatchObject({ resyncs: 0, resets: 0 });
   });
@@ -156,13 +157,13 @@ describe("Gateway", () => {
     const witness = startClient(market.streamUrl);
     await follow(witness, BTC);
     first.segment.setState(SEGMENT_STATE_SUPERSEDED);
-    await until("a word about it", () => witness.client.book(BTC)?.isSynced === false);
-    expect(witness.client.book(BTC)).toMatchObject({ state: "connecting", reason: "stopped" });
+    await until("a word about it", () => witness.client.peek(BTC)?.isSynced === false);
+    expect(witness.client.peek(BTC)).toMatchObject({ state: "connecting", reason: "stopped" });
     market.producers.length = 0;
     const second: Producer = market.produce({ epoch: 2n });
     second.snapshot("BTC-USD", { bids: [["7.001", "3"]], asks: [["8", "4"]] });
-    await until("the next epoch", () => witness.client.book(BTC)?.isSynced === true && agrees(witness, gateway, BTC));
-    expect(witness.client.book(BTC)?.bids).toEqual([["7.001", "3"]]);
+    await until("the next epoch", () => witness.client.peek(BTC)?.isSynced === true && agrees(witness, gateway, BTC));
+    expect(witness.client.peek(BTC)?.bids).toEqual([["7.001", "3"]]);
     stir(second, "BTC-USD", { events: 40 });
     await until("updates", () => agrees(witness, gateway, BTC));
     expect(resetReasons(witness)).toContain("restarted");
@@ -189,7 +190,7 @@ describe("Gateway", () => {
     const witness = startClient(market.streamUrl);
     const waiting = follow(witness, BTC);
     await until("an acknowledgement", () => witness.events.some((event) => event.type === "status"));
-    expect(witness.client.book(BTC)).toBeUndefined();
+    expect(witness.client.peek(BTC)).toBeUndefined();
     expect(witness.client.statuses()).toMatchObject([{ instrument: BTC, priceExponent: -1 }]);
     producer.snapshot("BTC-USD", wideBook(5));
     expect(await waiting).toMatchObject({ bidLevels: 5, isSynced: true, priceExponent: 2 });
@@ -206,11 +207,33 @@ describe("Gateway", () => {
     await follow(witness, BTC);
     await first.close();
     await until("the loss", () => witness.client.state !== "open");
-    expect(witness.client.book(BTC)).toMatchObject({ isSynced: false, reason: "disconnected" });
+    expect(witness.client.peek(BTC)).toMatchObject({ isSynced: false, reason: "disconnected" });
     const second = await market.serve({ port: first.port });
-    await until("the book again", () => agrees(witness, second, BTC) && witness.client.book(BTC)?.isSynced === true);
+    await until("the book again", () => agrees(witness, second, BTC) && witness.client.peek(BTC)?.isSynced === true);
     expect(witness.client.counts.reconnects).toBeGreaterThan(0);
   });
+
+  it.each(["binary", "json"] as const)(
+    "lets a %s client go on from where it stood when its connection was cut",
+    async (form) => {
+      const market = startMarket();
+      const producer = market.produce();
+      producer.snapshot("BTC-USD", wideBook(2000));
+      const gateway = await market.serve();
+      const witness = startClient(market.streamUrl, { form, WebSocket: PausableSocket });
+      await follow(witness, BTC);
+      stir(producer, "BTC-USD", { events: 20 });
+      await until("the updates", () => agrees(witness, gateway, BTC) && witness.client.peek(BTC)?.version === "21");
+      const before = gateway.stats().gateway.totals.bytesOut;
+      PausableSocket.last?.terminate();
+      stir(producer, "BTC-USD", { events: 30, from: 20 });
+      await until("the loss", () => witness.client.counts.reconnects === 1);
+      await until("the book again", () => agrees(witness, gateway, BTC) && witness.client.peek(BTC)?.isSynced === true);
+      expect(witness.client.counts).toMatchObject({ resumes: 1, resets: 0, resyncs: 0, malformed: 0 });
+      expect(gateway.stats().gateway.totals).toMatchObject({ resumes: 1, conflatedUpdates: 1, resets: 0 });
+      expect(gateway.stats().gateway.totals.bytesOut - before).toBeLessThan(form === "binary" ? 5000 : 30_000);
+    },
+  );
 
   it("reads by timer and loses nothing when the runtime has no waitAsync", async () => {
     const market = startMarket();
@@ -220,7 +243,7 @@ describe("Gateway", () => {
     const witness = startClient(market.streamUrl);
     await follow(witness, BTC);
     stir(producer, "BTC-USD", { events: 10 });
-    await until("the updates", () => agrees(witness, gateway, BTC) && witness.client.book(BTC)?.version === "11");
+    await until("the updates", () => agrees(witness, gateway, BTC) && witness.client.peek(BTC)?.version === "11");
     expect(witness.client.counts).toMatchObject({ resyncs: 0, resets: 0 });
   });
 });

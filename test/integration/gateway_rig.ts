@@ -2,7 +2,7 @@
  * What the gateway's tests start and must end: markets and stream clients, with everything that a client told.
  * Bad case: a test that fails half way; `closeAll` in `afterEach` ends what it left.
  */
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import {
   type ClientBook,
   type ClientEvent,
@@ -11,6 +11,7 @@ import {
   type StreamClient,
 } from "../../src/client/mod.ts";
 import type { Gateway } from "../../src/gateway/mod.ts";
+import { checkServerTexts, WitnessSocket } from "../support/server_messages.ts";
 import { type Level, Market, type Producer, until } from "./gateway_market.ts";
 
 /** The instruments that the default producer has. */
@@ -33,7 +34,7 @@ export function startMarket(megabytes?: number): Market {
 
 /** Connects a client that keeps every event. */
 export function startClient(url: string, options: Partial<ConnectOptions> = {}): Witness {
-  const client = connect(url, { WebSocket, timing: { firstDelayMs: 20 }, ...options });
+  const client = connect(url, { WebSocket: WitnessSocket, timing: { firstDelayMs: 20 }, ...options });
   const events: ClientEvent[] = [];
   client.on((event) => events.push(event));
   clients.push(client);
@@ -42,7 +43,7 @@ export function startClient(url: string, options: Partial<ConnectOptions> = {}):
 
 /** Connects a plain socket, for saying what a client never says. @returns the socket and every message, parsed when it is text */
 export async function startSocket(url: string, protocols: string[] = []): Promise<PlainSocket> {
-  const socket = new WebSocket(url, protocols);
+  const socket = new WitnessSocket(url, protocols);
   sockets.push(socket);
   const plain: PlainSocket = { socket, messages: [], binary: [], closeCode: undefined };
   socket.on("message", (content: Buffer, isBinary) => {
@@ -72,7 +73,7 @@ export type PlainSocket = {
   closeCode: number | undefined;
 };
 
-/** Ends everything that was started here. */
+/** Ends everything that was started here. @throws Error when a server sent what the schemas refuse */
 export async function closeAll(): Promise<void> {
   for (const client of clients.splice(0)) {
     client.close();
@@ -83,19 +84,20 @@ export async function closeAll(): Promise<void> {
   for (const market of markets.splice(0)) {
     await market.close();
   }
+  checkServerTexts();
 }
 
 /** Subscribes and waits for the first book. */
 export async function follow(witness: Witness, instrument: string): Promise<ClientBook> {
   witness.client.subscribe({ channels: ["book"], instruments: [instrument] });
-  await until(`a book of ${instrument}`, () => witness.client.book(instrument) !== undefined);
-  return witness.client.book(instrument) as ClientBook;
+  await until(`a book of ${instrument}`, () => witness.client.peek(instrument) !== undefined);
+  return witness.client.peek(instrument) as ClientBook;
 }
 
 /** The client holds the gateway's book at the gateway's version, and that book is the producer's. */
 export function agrees(witness: Witness, gateway: Gateway, instrument: string): boolean {
   const ours = gateway.book(instrument, 100_000);
-  const theirs = witness.client.book(instrument);
+  const theirs = witness.client.peek(instrument);
   return (
     ours !== undefined &&
     theirs !== undefined &&
@@ -131,7 +133,7 @@ export function stir(
 }
 
 /** A WebSocket that can stop reading: the operating system's buffers fill up, then the server's. */
-export class PausableSocket extends WebSocket {
+export class PausableSocket extends WitnessSocket {
   /** The one that was made last. */
   static last: PausableSocket | undefined;
 

@@ -11,7 +11,7 @@ import { optionalPart } from "../support/require.ts";
 
 const PYTHON = process.env.ALPHAPULSE_PYTHON ?? "python3";
 const FOLDER = join(packageFolder(), "python");
-const NEEDS = ["numpy", "pandas", "pytest", "mypy", "nbclient", "nbformat", "ipykernel"];
+const NEEDS = ["numpy", "pandas", "pytest", "mypy", "nbclient", "nbformat", "ipykernel", "websockets"];
 const PATIENCE_MS = 600_000;
 
 type Ended = { status: number; output: string };

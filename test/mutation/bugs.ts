@@ -11,6 +11,7 @@ import { NUMBER_MUTANTS } from "./mutants_numbers.ts";
 import { RING_MUTANTS } from "./mutants_ring.ts";
 import { STREAM_MUTANTS } from "./mutants_stream.ts";
 import { SYNC_MUTANTS } from "./mutants_sync.ts";
+import { VIEW_MUTANTS } from "./mutants_views.ts";
 import { NAMED_BUGS } from "./named_bugs.ts";
 import type { Patch } from "./patch.ts";
 
@@ -25,6 +26,7 @@ export const BUGS: readonly Patch[] = [
   ...RING_MUTANTS,
   ...DECODER_MUTANTS,
   ...SYNC_MUTANTS,
+  ...VIEW_MUTANTS,
   ...AUDIT_MUTANTS,
   ...STREAM_MUTANTS,
 ];

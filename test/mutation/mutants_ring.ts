@@ -14,7 +14,7 @@ const TWIN_LOAD = "src/kernel/twin/image_load.ts";
 const DELTA = "assembly/delta.ts";
 const TWIN_CELL = "src/kernel/twin/cell.ts";
 const REPLICA = "assembly/replica.ts";
-const TWIN_REPLICA = "src/kernel/twin/replica.ts";
+const TWIN_RECORD = "src/kernel/twin/record.ts";
 const ORDER = "test/unit/mutants_order.test.ts";
 
 /** Mutants of what threads share. */
@@ -217,9 +217,9 @@ export const RING_MUTANTS: readonly Patch[] = [
     edits: [
       { file: REPLICA, find: "  if (version != held + 1) return", replace: "  if (version < held + 1) return" },
       {
-        file: TWIN_REPLICA,
-        find: "    return low === resultLow() && high === resultHigh() ? REPLICA_OK : REPLICA_CHAIN_BROKEN;",
-        replace: "    return REPLICA_OK;",
+        file: TWIN_RECORD,
+        find: "  return low === resultLow() && high === resultHigh() ? REPLICA_OK : REPLICA_CHAIN_BROKEN;",
+        replace: "  return REPLICA_OK;",
       },
     ],
     tests: ["test/unit/twin_frame.test.ts", ORDER],

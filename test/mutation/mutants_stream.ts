@@ -8,6 +8,7 @@ const BOOK_VIEW = "src/gateway/book_view.ts";
 const FRAME_PARTS = "assembly/frame_encode_parts.ts";
 const TWIN_FRAME_PARTS = "src/kernel/twin/frame_encode_parts.ts";
 const GATEWAY_TEST = "test/unit/gateway_clients.test.ts";
+const POLICIES_TEST = "test/unit/gateway_policies.test.ts";
 const CLIENT_TEST = "test/unit/client_stream.test.ts";
 const FRAME_TEST = "test/unit/twin_frame.test.ts";
 const STREAM_TEST = "test/integration/gateway_stream.test.ts";
@@ -51,12 +52,12 @@ export const STREAM_MUTANTS: readonly Patch[] = [
           "  if (complete && bookHash(book) != load<u32>(replica, REPLICA_PENDING_HASH)) return replicaFail(replica, REPLICA_HASH_MISMATCH);",
       },
       {
-        file: "src/kernel/twin/frame_decode.ts",
+        file: "src/kernel/twin/frame_snapshot.ts",
         find: "  if (!isComplete || (book.isCrossed()",
         replace: "  if ((book.isCrossed()",
       },
       {
-        file: "src/kernel/twin/frame_decode.ts",
+        file: "src/kernel/twin/frame_snapshot.ts",
         find: "  if (book.hash !== fieldOf(words, replica, REPLICA_PENDING_HASH)) {",
         replace: "  if (isComplete && book.hash !== fieldOf(words, replica, REPLICA_PENDING_HASH)) {",
       },
@@ -106,15 +107,15 @@ export const STREAM_MUTANTS: readonly Patch[] = [
   },
   {
     name: "gateway-keeps-old-snapshot",
-    why: "a client that joins gets the book of an earlier join and then changes of now",
+    why: "a client that joins gets the snapshot of an earlier join and then changes of now",
     edits: [
       {
-        file: BOOK_VIEW,
-        find: "  apply(record: number): BookOutcome {\n    this.#snapshots.forget();\n",
-        replace: "  apply(record: number): BookOutcome {\n",
+        file: "src/gateway/beginning.ts",
+        find: "    subscription.held = version;\n",
+        replace: "    subscription.held = subscription.view.output.replica.version;\n",
       },
     ],
-    tests: [GATEWAY_TEST, STREAM_TEST],
+    tests: [POLICIES_TEST],
   },
   {
     name: "gateway-joins-in-mid-event",
@@ -242,8 +243,8 @@ export const STREAM_MUTANTS: readonly Patch[] = [
     edits: [
       {
         file: "src/client/message_reader.ts",
-        find: "      if (connection === this.#connection && slot.wantsBook) {",
-        replace: "      if (connection !== this.#connection && slot.wantsBook) {",
+        find: "      if (connection === this.#connection && view.isWanted) {",
+        replace: "      if (connection !== this.#connection && view.isWanted) {",
       },
     ],
     tests: [CLIENT_TEST],
@@ -254,8 +255,8 @@ export const STREAM_MUTANTS: readonly Patch[] = [
     edits: [
       {
         file: "src/client/message_reader.ts",
-        find: 'slot.status = { ...slot.status, state: "connecting", reason: "disconnected" };',
-        replace: 'slot.status = { ...slot.status, reason: "disconnected" };',
+        find: 'this.#tellStatus(slot, { ...slot.status, state: "connecting", reason: "disconnected" });',
+        replace: 'this.#tellStatus(slot, { ...slot.status, reason: "disconnected" });',
       },
     ],
     tests: [CLIENT_TEST],
@@ -265,9 +266,9 @@ export const STREAM_MUTANTS: readonly Patch[] = [
     why: "a JSON client applies a delta that does not follow its version",
     edits: [
       {
-        file: "src/client/book_slot.ts",
-        find: "    if (message.previousVersion !== this.#head.version) {",
-        replace: "    if (message.previousVersion > this.#head.version + message.version) {",
+        file: "src/client/view_slot.ts",
+        find: "    if (!book.version.equals(wide(message.previousVersion))) {",
+        replace: "    if (book.version.equals(wide(message.version))) {",
       },
     ],
     tests: [CLIENT_TEST],
@@ -277,8 +278,8 @@ export const STREAM_MUTANTS: readonly Patch[] = [
     why: "a snapshot coded with other exponents than announced is shown ten times too large",
     edits: [
       {
-        file: "src/client/book_slot.ts",
-        find: "    return priceExponent === this.#exponents.priceExponent && quantityExponent === this.#exponents.quantityExponent;",
+        file: "src/client/view_slot.ts",
+        find: "    return priceExponent === this.book.priceExponent && quantityExponent === this.book.quantityExponent;",
         replace: "    return priceExponent >= 0 && quantityExponent >= 0;",
       },
     ],

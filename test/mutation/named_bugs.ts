@@ -143,9 +143,9 @@ export const NAMED_BUGS: readonly Patch[] = [
         replace: "",
       },
       {
-        file: "src/kernel/twin/replica.ts",
-        find: "    if (book.hash !== fieldOf(words, record, DELTA_BOOK_HASH)) {",
-        replace: "    if (book.count < 0) {",
+        file: "src/kernel/twin/record.ts",
+        find: "  if (book.hash !== fieldOf(words, record, DELTA_BOOK_HASH)) {",
+        replace: "  if (book.count < 0) {",
       },
       {
         file: "src/kernel/twin/frame_decode.ts",
@@ -153,14 +153,14 @@ export const NAMED_BUGS: readonly Patch[] = [
         replace: "  return holds || hasCheck ? REPLICA_OK : replicas.fail(replica, REPLICA_HASH_MISMATCH);",
       },
       {
-        file: "src/kernel/twin/frame_decode.ts",
+        file: "src/kernel/twin/frame_snapshot.ts",
         find: "  if (book.hash !== fieldOf(words, replica, REPLICA_PENDING_HASH)) {",
         replace: "  if (book.count < 0) {",
       },
       {
-        file: "src/client/book_slot.ts",
-        find: "    return this.#store.kernel.bookHash(this.#book) === hash;",
-        replace: "    return true;",
+        file: "src/client/view_slot.ts",
+        find: "    return !book.isVerified || book.levels.hash >>> 0 === message.hash;",
+        replace: "    return book.state > 0 || book.levels.hash >>> 0 === message.hash;",
       },
     ],
     tests: ["test/unit/twin_ring.test.ts", "test/unit/twin_frame.test.ts"],

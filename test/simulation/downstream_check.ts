@@ -45,6 +45,7 @@ export class DownstreamCheck {
     for (const watched of this.#watched) {
       if (client === undefined) {
         this.#judgeHub(watched);
+        this.#judgeViews(watched);
       } else {
         this.#judgeClient(client, watched);
       }
@@ -57,14 +58,25 @@ export class DownstreamCheck {
       const books = this.#downstream.clients.map(
         (client) => [`a ${client.kind} client`, client.book(name, 1)] as const,
       );
+      const late = this.#downstream.lateViews(name);
       const all = [["the hub", this.#downstream.hub.book(name, 1)] as const, ...books];
-      return all
+      const behind = all
         .filter(([, book]) => book?.synced !== true || Number(book.version) !== check.version)
         .map(
           ([who, book]) =>
             `${who} at ${name}: ${book?.synced === true ? "synced" : "not synced"} ${book?.version ?? "no book"} of ${check.version}`,
         );
+      return [...behind, ...late];
     });
+  }
+
+  #judgeViews({ name, check }: Watched): void {
+    for (const found of this.#downstream.wrongViews(name)) {
+      this.#events.fail(check.book.log, "a view holds the best levels of its book", {
+        expected: "those of the hub's book at the same event",
+        found,
+      });
+    }
   }
 
   #judgeHub({ name, check }: Watched): void {

@@ -34,7 +34,8 @@ export const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   gateway: [...HOST, "gateway"],
   emulator: [...GROUND, "assets", "capture", "config", "emulator", "exchanges", "sync", "wire"],
   client: [...KERNEL, "book", "client", "wire"],
-  dashboard: [...KERNEL, "book", "client", "dashboard", "wire"],
+  react: [...KERNEL, "book", "client", "react", "wire"],
+  dashboard: [...KERNEL, "book", "client", "dashboard", "react", "wire"],
   replay: [...HOST, "capture", "client", "replay"],
   commands: [...HOST, "capture", "client", "commands", "emulator", "feed", "gateway", "mapping", "replay"],
   main: ["commands", "config", "errors", "main", "mapping", "assets"],
@@ -47,7 +48,7 @@ const FOLDERS = Object.keys(MAY_IMPORT).filter((part) => !SINGLE_FILES.includes(
 export const PURE_PARTS: readonly Part[] = PURE.filter((part) => part !== "layout");
 
 /** Parts that run unchanged in browsers, Deno and Bun, with all that they import. */
-export const PORTABLE_PARTS: readonly Part[] = [...PURE_PARTS, "client", "dashboard"];
+export const PORTABLE_PARTS: readonly Part[] = [...PURE_PARTS, "client", "react", "dashboard"];
 
 /** Names that only Node has as globals. */
 export const NODE_GLOBALS = ["Buffer", "__dirname", "__filename", "global", "process", "require", "setImmediate"];

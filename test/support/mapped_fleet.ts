@@ -192,7 +192,7 @@ export class MappedFleet {
   /** The gateway's books, in the units and with the known ranges of a reader's. */
   clientBooks(like: readonly ToldBook[]): ToldBook[] {
     return like.flatMap((book) => {
-      const held = this.#client?.book(book.name);
+      const held = this.#client?.peek(book.name);
       const side = (levels: readonly (readonly [string, string])[]) =>
         levels.map(([price, quantity]): [string, string] => [
           String(units(price, book.priceExponent)),
@@ -320,7 +320,7 @@ export class MappedFleet {
 
   #watchClient(): void {
     for (const { instrument: name, state, reason } of this.#client?.statuses() ?? []) {
-      const isSynced = this.#client?.book(name, 1)?.isSynced === true;
+      const isSynced = this.#client?.peek(name, 1)?.isSynced === true;
       if (this.#synced.gateway.get(name) !== isSynced) {
         this.#synced.gateway.set(name, isSynced);
         const why = `${state} ${reason}`;

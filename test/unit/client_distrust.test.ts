@@ -6,10 +6,18 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RESYNC_REASONS } from "../../src/wire/protocol.ts";
-import { BTC, follow, HASH, head, orderbook, SYNCED } from "./client_follow.ts";
+import { BTC, follow, HASH, head, orderbook, SYNCED, WHOLE_BOOK } from "./client_follow.ts";
 import { type FrameSet, INSTRUMENT, recordFrames, STATUS, watch } from "./client_frames.ts";
 
-const ACKNOWLEDGED = { type: "subscribed", id: 2, channel: "book", instrument: BTC, alias: 4, ...SYNCED };
+const ACKNOWLEDGED = {
+  type: "subscribed",
+  id: 2,
+  channel: "book",
+  instrument: BTC,
+  alias: 4,
+  ...WHOLE_BOOK,
+  ...SYNCED,
+};
 const TYPES = ["subscribed", "status", "reset", "orderbook", "orderbook_delta", "trade", "bbo", "stats", "instruments"];
 const DELTA = { type: "orderbook_delta", previousVersion: "7", ...head("8", HASH), changes: [] };
 
@@ -27,12 +35,12 @@ describe("A stream client that is told what no server tells", () => {
     scene.socket.onmessage?.({ data: typeof content === "string" ? content : content.buffer });
     expect(client.counts).toMatchObject({ malformed: 1, reconnects: 1 });
     expect(client.state).toBe("waiting");
-    expect(client.book(BTC)?.isSynced).toBe(false);
+    expect(client.peek(BTC)?.isSynced).toBe(false);
     scene.pass(10_000);
     scene.open();
     scene.say({ ...ACKNOWLEDGED, alias: 9 });
     scene.say(orderbook());
-    expect(client.book(BTC)?.isSynced).toBe(true);
+    expect(client.peek(BTC)?.isSynced).toBe(true);
   });
 
   it.each([
@@ -42,9 +50,9 @@ describe("A stream client that is told what no server tells", () => {
   ])("drops the book that it names and asks for it again after an unreadable frame of %s", (_what, bytes) => {
     const { scene, client, events } = follow();
     scene.say(new Uint8Array(bytes));
-    expect(client.book(BTC)).toBeUndefined();
+    expect(client.peek(BTC)).toBeUndefined();
     expect(client.counts).toMatchObject({ malformed: 1, resyncs: 1, reconnects: 0 });
-    expect(events.at(-1)).toEqual({ type: "resync", instrument: BTC, reason: "malformed" });
+    expect(events.at(-1)).toEqual({ type: "resync", instrument: BTC, depth: 0, rateMs: 0, reason: "malformed" });
     expect(scene.socket.sent.at(-1)).toMatchObject({ op: "subscribe", instruments: [BTC], reason: "malformed" });
   });
 
@@ -62,7 +70,7 @@ describe("A stream client that is told what no server tells", () => {
         for (const content of contents) {
           scene.socket.onmessage?.({ data: typeof content === "string" ? content : content.slice().buffer });
         }
-        const book = client.book(BTC);
+        const book = client.peek(BTC);
         expect(book?.isSynced === true ? [book.version, book.hash] : ["7", HASH]).toEqual(["7", HASH]);
       }),
     );
@@ -70,13 +78,13 @@ describe("A stream client that is told what no server tells", () => {
 
   it("leaves the book alone, not synced, after a reset, and takes nothing but a snapshot", () => {
     const { scene, client } = follow();
-    scene.say({ type: "reset", instrument: BTC, channel: "book", reason: "integrity" });
-    expect(client.book(BTC)).toMatchObject({ version: "7", isSynced: false });
+    scene.say({ type: "reset", instrument: BTC, depth: 0, rateMs: 0, channel: "book", reason: "integrity" });
+    expect(client.peek(BTC)).toMatchObject({ version: "7", isSynced: false });
     scene.say(orderbook());
-    expect(client.book(BTC)?.isSynced).toBe(true);
-    scene.say({ type: "reset", instrument: BTC, channel: "book", reason: "integrity" });
+    expect(client.peek(BTC)?.isSynced).toBe(true);
+    scene.say({ type: "reset", instrument: BTC, depth: 0, rateMs: 0, channel: "book", reason: "integrity" });
     scene.say(DELTA);
-    expect(client.book(BTC)).toBeUndefined();
+    expect(client.peek(BTC)).toBeUndefined();
     expect(scene.socket.sent.at(-1)).toMatchObject({ op: "subscribe", reason: "chain" });
   });
 
@@ -96,7 +104,7 @@ describe("A stream client that is told what no server tells", () => {
     scene.say(ACKNOWLEDGED);
     scene.say(orderbook(1));
     client.unsubscribe({ channels: ["book"], instruments: [BTC] });
-    scene.say({ type: "unsubscribed", id: 3, channel: "book", instrument: BTC });
+    scene.say({ type: "unsubscribed", id: 3, channel: "book", instrument: BTC, depth: 0, rateMs: 0 });
     const asked = scene.socket.sent.length;
     scene.pass(20_000);
     expect(scene.socket.sent.slice(asked).filter(({ op }) => op === "subscribe")).toEqual([]);
@@ -113,7 +121,7 @@ describe("A stream client whose frames are damaged", () => {
     const witness = watch();
     witness.say([...frames.snapshot, ...frames.deltas, ...frames.others]);
     expect(witness.client.counts).toMatchObject({ resyncs: 0, malformed: 0, reconnects: 0 });
-    const { isSynced, version, provedVersion } = witness.client.book(INSTRUMENT) ?? {};
+    const { isSynced, version, provedVersion } = witness.client.peek(INSTRUMENT) ?? {};
     expect([isSynced, version]).toEqual([true, provedVersion]);
     expect([frames.snapshot.length > 1, frames.deltas.length, frames.others.length]).toEqual([true, 5, 2]);
     expect(witness.wrong(frames.books)).toBe("");
@@ -126,7 +134,7 @@ describe("A stream client whose frames are damaged", () => {
         const witness = watch();
         witness.say(frames.snapshot.with(part, flipped(frame, bit)).slice(0, part + 1));
         const { resyncs, reconnects } = witness.client.counts;
-        if (witness.client.book(INSTRUMENT) !== undefined || resyncs + reconnects === 0) {
+        if (witness.client.peek(INSTRUMENT) !== undefined || resyncs + reconnects === 0) {
           missed.push(`part ${part} bit ${bit}`);
         }
       }
@@ -185,7 +193,7 @@ describe("A stream client whose frames are damaged", () => {
       const witness = watch();
       witness.say([...frames.snapshot.toSpliced(index, 1), ...frames.deltas]);
       expect(witness.client.counts.resyncs).toBeGreaterThan(0);
-      expect(witness.client.book(INSTRUMENT)).toBeUndefined();
+      expect(witness.client.peek(INSTRUMENT)).toBeUndefined();
     }
   });
 

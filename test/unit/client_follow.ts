@@ -18,6 +18,9 @@ export const SYNCED = {
   quantityExponent: 2,
 } as const;
 
+/** What an acknowledgement of a book says beside. */
+export const WHOLE_BOOK = { depth: 0, rateMs: 0, policy: "conflate", resumed: false } as const;
+
 /** A client that is about to connect, and all that it tells. */
 export function start(options: ConnectOptions = {}) {
   const scene = new Scene();
@@ -34,7 +37,7 @@ export function follow() {
   const { scene, client } = made;
   scene.open();
   client.subscribe({ channels: ["book"], instruments: [BTC] });
-  scene.say({ type: "subscribed", id: 1, channel: "book", instrument: BTC, alias: 4, ...SYNCED });
+  scene.say({ type: "subscribed", id: 1, channel: "book", instrument: BTC, alias: 4, ...WHOLE_BOOK, ...SYNCED });
   scene.say(orderbook());
   return made;
 }
@@ -43,6 +46,8 @@ export function follow() {
 export function head(version: string, hash: number) {
   return {
     instrument: BTC,
+    depth: 0,
+    rateMs: 0,
     version,
     hash,
     synced: true,
@@ -53,10 +58,13 @@ export function head(version: string, hash: number) {
   };
 }
 
+/** The epoch of the snapshot. */
+export const EPOCH = 77;
+
 /** A snapshot of one level a side, version 7. @param hash as the server says it */
 export function orderbook(hash = HASH) {
   const levels = { bids: [["10.5", "1.25"]], asks: [["11", "2"]] };
-  return { type: "orderbook", ...head("7", hash), priceExponent: 1, quantityExponent: 2, ...levels };
+  return { type: "orderbook", ...head("7", hash), epoch: EPOCH, priceExponent: 1, quantityExponent: 2, ...levels };
 }
 
 /** Book hash of bid 105 × 125 and ask 110 × 200, found by murmur3 of both levels in the reference implementation below. */

@@ -8,6 +8,7 @@ import { type ClientEvent, connect, type JsonLevel } from "../../src/client/mod.
 import { decimalUnits } from "../../src/wire/numbers.ts";
 import { Rig } from "../support/rig.ts";
 import { Tap } from "../support/tap.ts";
+import { WHOLE_BOOK } from "./client_follow.ts";
 import { Scene } from "./client_scene.ts";
 
 /** The instrument of the frames. */
@@ -76,7 +77,7 @@ export function recordFrames(): FrameSet {
 export function watch() {
   const scene = new Scene();
   const { WebSocket, ...runtime } = scene.runtime;
-  const client = connect("ws://test/ws", { WebSocket, runtime, memoryBytes: 1 });
+  const client = connect("ws://test/ws", { WebSocket, runtime });
   const events: ClientEvent[] = [];
   client.on((event) => events.push(event));
   scene.open();
@@ -85,7 +86,7 @@ export function watch() {
     [INSTRUMENT, ALIAS],
     [NEIGHBOUR, NEIGHBOUR_ALIAS],
   ] as const) {
-    scene.say({ type: "subscribed", id: 1, channel: "book", instrument, alias, ...STATUS });
+    scene.say({ type: "subscribed", id: 1, channel: "book", instrument, alias, ...WHOLE_BOOK, ...STATUS });
   }
   return {
     scene,
@@ -100,7 +101,7 @@ export function watch() {
     /** What is wrong with a book that it calls right and proved; empty when nothing is. */
     wrong(books: ReadonlyMap<string, string>): string {
       const named = [INSTRUMENT, NEIGHBOUR].map((instrument) => {
-        const book = client.book(instrument);
+        const book = client.peek(instrument);
         const isProved = book?.isSynced === true && book.version === book.provedVersion;
         const isRight = book === undefined || (instrument === INSTRUMENT && heldText(book) === books.get(book.version));
         return isProved && !isRight ? ` ${instrument} ${book?.version}` : "";

@@ -4,7 +4,9 @@
  */
 import { describe, expect, it } from "vitest";
 import { connect } from "../../src/client/mod.ts";
-import { BTC, follow, HASH, head, levelHash, orderbook, SYNCED, start } from "./client_follow.ts";
+import { BTC, follow, HASH, head, levelHash, orderbook, SYNCED, start, WHOLE_BOOK } from "./client_follow.ts";
+
+const BOOK = { instrument: BTC, depth: 0, rateMs: 0 };
 
 describe("StreamClient", () => {
   it("asks for the subprotocol of its form and for what was subscribed before it opened", () => {
@@ -22,7 +24,7 @@ describe("StreamClient", () => {
 
   it("keeps the book and says what it says", () => {
     const { client, events } = follow();
-    expect(client.book(BTC)).toEqual({
+    expect(client.peek(BTC)).toEqual({
       ...SYNCED,
       instrument: BTC,
       isSynced: true,
@@ -37,7 +39,7 @@ describe("StreamClient", () => {
       eventAtNs: "1",
       receivedAtNs: "2",
     });
-    expect(events.at(-1)).toEqual({ type: "book", instrument: BTC, version: "7", records: 0, isSnapshot: true });
+    expect(events.at(-1)).toEqual({ type: "book", ...BOOK, version: "7", records: 0, isSnapshot: true });
   });
 
   it("applies a delta that follows and counts its records", () => {
@@ -48,7 +50,7 @@ describe("StreamClient", () => {
       ["ask", "11.1", "0.01"],
     ];
     scene.say({ type: "orderbook_delta", previousVersion: "7", ...head("9", hash), changes });
-    expect(client.book(BTC)).toMatchObject({ version: "9", asks: [["11.1", "0.01"]], isSynced: true });
+    expect(client.peek(BTC)).toMatchObject({ version: "9", asks: [["11.1", "0.01"]], isSynced: true });
     expect(events.at(-1)).toMatchObject({ type: "book", records: 2, isSnapshot: false });
   });
 
@@ -61,15 +63,15 @@ describe("StreamClient", () => {
     const { scene, client, events } = follow();
     const delta = { type: "orderbook_delta", previousVersion: "7", ...head("8", HASH), changes: [] };
     scene.say({ ...delta, ...change });
-    expect(client.book(BTC)).toBeUndefined();
-    expect(events.at(-1)).toEqual({ type: "resync", instrument: BTC, reason });
+    expect(client.peek(BTC)).toBeUndefined();
+    expect(events.at(-1)).toEqual({ type: "resync", ...BOOK, reason });
     expect(client.counts.resyncs).toBe(1);
     expect(scene.socket.sent.at(-1)).toMatchObject({ op: "subscribe", channels: ["book"], instruments: [BTC] });
     scene.say({ ...delta, previousVersion: "8" });
     expect(client.counts.resyncs).toBe(1);
-    scene.say({ type: "subscribed", id: 2, channel: "book", instrument: BTC, alias: 4, ...SYNCED });
+    scene.say({ type: "subscribed", id: 2, channel: "book", instrument: BTC, alias: 4, ...WHOLE_BOOK, ...SYNCED });
     scene.say(orderbook());
-    expect(client.book(BTC)?.isSynced).toBe(true);
+    expect(client.peek(BTC)?.isSynced).toBe(true);
   });
 
   it("waits longer and longer before it asks again when snapshots keep failing", () => {
@@ -91,23 +93,23 @@ describe("StreamClient", () => {
   it("refuses a snapshot whose exponents are not those of the acknowledgement", () => {
     const { scene, client, events } = follow();
     scene.say({ ...orderbook(), priceExponent: 0 });
-    expect(client.book(BTC)).toBeUndefined();
+    expect(client.peek(BTC)).toBeUndefined();
     expect(events.at(-1)).toMatchObject({ type: "resync", reason: "exponents" });
   });
 
   it("says that nothing is synced while the connection is down, and asks for everything when it is back", () => {
     const { scene, client, events } = follow();
     scene.lose(1000);
-    expect(client.book(BTC)).toMatchObject({ isSynced: false, state: "connecting", reason: "disconnected" });
+    expect(client.peek(BTC)).toMatchObject({ isSynced: false, state: "connecting", reason: "disconnected" });
     expect(client.state).toBe("waiting");
     scene.pass(10_000);
     expect(scene.sockets).toHaveLength(2);
     scene.open();
     expect(scene.socket.sent).toMatchObject([{ op: "subscribe", channels: ["book"], instruments: [BTC] }]);
-    expect(client.book(BTC)?.isSynced).toBe(false);
-    scene.say({ type: "subscribed", id: 2, channel: "book", instrument: BTC, alias: 9, ...SYNCED });
+    expect(client.peek(BTC)?.isSynced).toBe(false);
+    scene.say({ type: "subscribed", id: 2, channel: "book", instrument: BTC, alias: 9, ...WHOLE_BOOK, ...SYNCED });
     scene.say(orderbook());
-    expect(client.book(BTC)?.isSynced).toBe(true);
+    expect(client.peek(BTC)?.isSynced).toBe(true);
     expect(events.filter((event) => event.type === "connection").map(({ state }) => state)).toEqual([
       "open",
       "waiting",

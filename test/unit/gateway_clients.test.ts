@@ -13,6 +13,7 @@ import { loadKernel } from "../../src/kernel/load.ts";
 import { dissectFrame } from "../../src/wire/dissect.ts";
 import { Market, type Producer, until } from "../integration/gateway_market.ts";
 import { BTC, ETH, stir, wideBook } from "../integration/gateway_rig.ts";
+import { checkText } from "./gateway_scene.ts";
 
 const cores: GatewayCore[] = [];
 
@@ -42,7 +43,9 @@ class FakeConnection implements Connection {
   send(payload: Payload): void {
     this.got.push(nameOf(payload));
     this.buffered += this.isStuck ? payload.length : 0;
-    if (typeof payload !== "string") {
+    if (typeof payload === "string") {
+      checkText(payload);
+    } else {
       this.frames.push(payload.slice());
     }
   }
@@ -176,7 +179,7 @@ describe("Clients of the gateway", () => {
     expect(connection.got.filter((name) => name === "snapshot")).toHaveLength(2);
   });
 
-  it("are taken off everything when they are over the limit, and begin anew when they have read", async () => {
+  it("are taken off everything when they are over both limits, and go on when they have read", async () => {
     const scene = await started();
     const [slow, quick] = [scene.connect(), scene.connect()];
     scene.follow(slow, [BTC]);
@@ -196,24 +199,31 @@ describe("Clients of the gateway", () => {
     expect(slow.got).toHaveLength(before);
     slow.buffered = 1000;
     scene.core.sessions.drain(slow);
-    const slowReset = "reset slow_client";
-    expect(slow.got.slice(before)).toEqual(["status", slowReset, "snapshot", slowReset, slowReset, "frame 4"]);
+    expect(slow.got.slice(before)).toEqual(["frame 5", "frame 4", "reset slow_client"]);
     expect(slow.topics).toEqual(new Set(["status.1", "stats", "book.binary.1", "trades.binary.1", "bbo.binary.1"]));
-    expect(scene.core.sessions.resets()).toBe(1);
+    expect(scene.core.sessions.totals.resets).toBe(1);
   });
 
-  it("are not reset for a snapshot that is larger than the limit by itself", async () => {
-    const scene = await started({ backlogBytesMax: 1000, snapshotWindowBytes: 500 });
+  it("are not slow because of a snapshot that is larger than the limit by itself, and are live when they have read it", async () => {
+    const scene = await started({ backlogBytesMax: 1000, snapshotWindowBytes: 900 });
     const connection = scene.connect("alphapulse.v1.json");
     connection.isStuck = true;
     scene.follow(connection, [BTC]);
     await scene.settle();
     expect(connection.buffered).toBeGreaterThan(2000);
-    expect(connection.topics.has("book.json.1")).toBe(true);
+    expect(connection.topics).toEqual(new Set(["status.1"]));
     stir(scene.producer, "BTC-USD", { events: 20 });
     await scene.settle();
-    expect(connection.topics.has("book.json.1")).toBe(false);
-    expect(scene.core.sessions.resets()).toBe(1);
+    expect(scene.core.sessions.totals.slowTimes).toBe(0);
+    connection.buffered = 0;
+    scene.core.sessions.drain(connection);
+    expect(connection.got.slice(-2)).toEqual(["orderbook", "orderbook_delta"]);
+    expect(connection.topics.has("book.json.1")).toBe(true);
+    connection.buffered = 1001;
+    stir(scene.producer, "BTC-USD", { events: 20, from: 20 });
+    await scene.settle();
+    expect(connection.topics).toEqual(new Set());
+    expect(scene.core.sessions.totals).toMatchObject({ slowTimes: 1, resets: 0 });
   });
 
   it("are reset after the turn, not within it, when the transport dropped something", async () => {
@@ -225,7 +235,7 @@ describe("Clients of the gateway", () => {
     expect(connection.topics.has("book.binary.1")).toBe(true);
     await scene.settle();
     await scene.settle();
-    expect(connection.got.slice(-3)).toEqual(["status", "reset dropped", "snapshot"]);
+    expect(connection.got.slice(-2)).toEqual(["reset dropped", "snapshot"]);
     expect(scene.core.stats().gateway.totals).toMatchObject({ dropped: 1, resets: 1 });
   });
 

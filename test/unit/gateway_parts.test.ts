@@ -3,10 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { Backlog } from "../../src/gateway/backlog.ts";
 import { chooseTransport } from "../../src/gateway/choose_transport.ts";
+import { mixEpoch } from "../../src/gateway/epochs.ts";
 import { Instruments } from "../../src/gateway/instruments.ts";
 import { completeLimits, GATEWAY_LIMITS } from "../../src/gateway/limits.ts";
 import { SILENT_LOG } from "../../src/gateway/log.ts";
+import { MessageCredit } from "../../src/gateway/message_credit.ts";
 import { Outlet } from "../../src/gateway/outlet.ts";
 import { StaticFiles } from "../../src/gateway/static_files.ts";
 import type { Connection } from "../../src/gateway/transport.ts";
@@ -62,7 +65,7 @@ describe("Limits", () => {
     expect(completeLimits({ connectionsMax: 5 })).toEqual({ ...GATEWAY_LIMITS, connectionsMax: 5 });
     expect(() => completeLimits({ idleSeconds: 0 })).toThrow("idleSeconds must be a positive number, was 0");
     expect(() => completeLimits({ batchRecords: Number.NaN })).toThrow(RangeError);
-    expect(() => completeLimits({ backlogBytesMax: 9_000_000 })).toThrow("backpressureBytesMax");
+    expect(() => completeLimits({ losslessBytesMax: 9_000_000 })).toThrow("backpressureBytesMax");
   });
 });
 
@@ -112,5 +115,67 @@ describe("chooseTransport", () => {
     const transport = await chooseTransport(log, () => Promise.reject(new Error("no such file\nmore")));
     expect(transport.name).toBe("ws");
     expect(warnings).toEqual([expect.stringMatching(/^Cannot load uWebSockets.js, serving with ws.*no such file$/)]);
+  });
+});
+
+describe("Backlog", () => {
+  const limits = completeLimits();
+  const look = (backlog: Backlog, bytes: number, hasLossless = false) => backlog.look(bytes, { nowMs: 5, hasLossless });
+
+  it("conflates above the limit and is drained below a quarter of it, when bytes are all that changes", () => {
+    const backlog = new Backlog(limits, 0);
+    expect(look(backlog, limits.backlogBytesMax)).toBe("nothing");
+    expect(look(backlog, limits.backlogBytesMax + 1)).toBe("conflate");
+    expect([backlog.state, backlog.sinceMs]).toEqual(["conflated", 5]);
+    expect(look(backlog, limits.backlogBytesMax / 4 + 1)).toBe("nothing");
+    expect(look(backlog, limits.backlogBytesMax / 4)).toBe("drained");
+    expect(backlog.isLive).toBe(true);
+  });
+
+  it("waits for the second limit when something must not be merged, and expels for answers only beyond that", () => {
+    const backlog = new Backlog(limits, 0);
+    look(backlog, limits.backlogBytesMax + 1);
+    expect(look(backlog, limits.losslessBytesMax, true)).toBe("nothing");
+    expect(look(backlog, limits.losslessBytesMax + 1, true)).toBe("reset");
+    expect(look(backlog, limits.losslessBytesMax + limits.backlogBytesMax)).toBe("nothing");
+    expect(look(backlog, limits.losslessBytesMax + limits.backlogBytesMax + 2)).toBe("expel");
+  });
+
+  it("lets a message be that is larger than the limit until it was read", () => {
+    const backlog = new Backlog(limits, 0);
+    backlog.allow(1_000_000);
+    expect(look(backlog, 1_100_000)).toBe("nothing");
+    expect(look(backlog, limits.snapshotWindowBytes)).toBe("nothing");
+    expect(look(backlog, limits.backlogBytesMax + 1)).toBe("conflate");
+  });
+});
+
+describe("MessageCredit", () => {
+  it("allows ten seconds' worth at once and refills with time", () => {
+    const credit = new MessageCredit({ perSecond: 2, nowMs: 1000 });
+    const taken = Array.from({ length: 21 }, () => credit.take(1000));
+    expect(taken.filter(Boolean)).toHaveLength(20);
+    expect([credit.take(1499), credit.take(1500), credit.take(1500), credit.take(900)]).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ]);
+  });
+});
+
+describe("Epochs", () => {
+  it("differ with every word and its place, and are the same for the same words", () => {
+    const words = [
+      [1, 2, 3],
+      [1, 3, 2],
+      [1, 2, 4],
+      [0, 2, 3],
+      [1, 2, 3, 0],
+    ];
+    const epochs = words.map(mixEpoch);
+    expect(new Set(epochs).size).toBe(words.length);
+    expect(epochs.every((epoch) => Number.isInteger(epoch) && epoch >= 0 && epoch < 2 ** 32)).toBe(true);
+    expect(mixEpoch([1, 2, 3])).toBe(epochs[0]);
   });
 });

@@ -13,14 +13,14 @@ import {
   SIDE_ASK,
   SIDE_BID,
 } from "../../assembly/layout.ts";
-import { createClientKernel } from "../../src/kernel/twin/mod.ts";
+import { createTwin } from "../../src/kernel/twin/mod.ts";
 
 const LEVEL = 0;
 const WALK = 4096;
 const ROOM = 1048576;
 const MAX = 2n ** 63n - 1n;
 const MIN = -(2n ** 63n);
-const kernel = createClientKernel(new ArrayBuffer(ROOM));
+const kernel = createTwin(new ArrayBuffer(ROOM));
 const view = new DataView(kernel.buffer);
 
 type Change = { side: number; price: bigint; quantity: bigint };

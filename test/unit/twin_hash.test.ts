@@ -5,9 +5,9 @@
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createClientKernel } from "../../src/kernel/twin/mod.ts";
+import { createTwin } from "../../src/kernel/twin/mod.ts";
 
-const kernel = createClientKernel(new ArrayBuffer(8192));
+const kernel = createTwin(new ArrayBuffer(8192));
 const bytes = new Uint8Array(kernel.buffer);
 const view = new DataView(kernel.buffer);
 const U32 = 0xffffffffn;

@@ -1,6 +1,6 @@
 /**
- * A producer's end and a client's end of one stream view in one memory, for tests of records and frames. The producer's
- * records are composed here, from changes to a book of its own.
+ * A producer's end and a client's end of one stream view in one memory, for tests of records and frames, on a kernel of
+ * choice. The producer's records are composed here, from changes to a book of its own.
  * Bad case: changes of one record more than 2^31 ticks apart; the writer does not split them.
  */
 import {
@@ -20,14 +20,18 @@ import {
   DELTA_VERSION,
   FLAG_CROSSED,
   FLAG_LAST,
+  FLAG_NOT_SYNCED,
   REPLICA_BOOK,
   REPLICA_FRAME_ADDRESS,
   REPLICA_INSTRUMENT_ID,
   REPLICA_NEXT_LEVEL,
+  REPLICA_VERSION,
   SIDE_ASK,
   SIDE_BID,
 } from "../../assembly/layout.ts";
-import { type ClientKernel, createClientKernel } from "../../src/kernel/twin/mod.ts";
+import { readAsset } from "../../src/assets.ts";
+import type { Kernel, KernelName } from "../../src/kernel/kernel.ts";
+import { loadKernel } from "../../src/kernel/load.ts";
 
 const ROOM = 4 * 1048576;
 /** Where records are written. */
@@ -42,19 +46,37 @@ const BUFFER = 65536;
 /** One level set to an absolute quantity. */
 export type Change = { side: number; price: bigint; quantity: bigint };
 
+/** What a record says beside its changes. */
+export type RecordOptions = { isLast: boolean; sequence: bigint; step: bigint; isUnsynced?: boolean };
+
+let module: WebAssembly.Module | undefined;
+
+function openKernel(name: KernelName): Kernel {
+  const pages = ROOM / 65536;
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  if (name === "twin") {
+    return loadKernel({ name, memory });
+  }
+  module ??= new WebAssembly.Module(readAsset("kernel.wasm"));
+  return loadKernel({ name, memory, wasmBytes: module });
+}
+
 /** A producer's book and replica beside a client's, in one memory. */
 export class Link {
-  readonly kernel: ClientKernel = createClientKernel(new ArrayBuffer(ROOM));
-  readonly view = new DataView(this.kernel.buffer);
-  readonly bytes = new Uint8Array(this.kernel.buffer);
+  readonly kernel: Kernel;
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
   readonly replica: number;
   readonly client: number;
   readonly #book: number;
   #version = 0n;
   #at = 1_700_000_000_000_000_000n;
 
-  constructor() {
-    const { kernel } = this;
+  constructor(name: KernelName = "twin") {
+    const kernel = openKernel(name);
+    this.kernel = kernel;
+    this.view = new DataView(kernel.buffer);
+    this.bytes = new Uint8Array(kernel.buffer);
     kernel.arenaInit(1048576, ROOM - 1048576);
     this.#book = kernel.bookCreate();
     this.replica = kernel.replicaCreate();
@@ -71,7 +93,7 @@ export class Link {
   }
 
   /** Writes the next record: at most 16 changes near each other, those that alter nothing left out. */
-  write(changes: Change[], options: { isLast: boolean; sequence: bigint; step: bigint }): void {
+  write(changes: Change[], options: RecordOptions): void {
     const { view, bytes } = this;
     bytes.fill(0, RECORD, RECORD + DELTA_BYTES);
     let count = 0;
@@ -95,7 +117,8 @@ export class Link {
     }
     this.#version++;
     this.#at += options.step;
-    const flags = options.isLast ? FLAG_LAST | (this.#isCrossed ? FLAG_CROSSED : 0) : 0;
+    const status = (this.#isCrossed ? FLAG_CROSSED : 0) | (options.isUnsynced === true ? FLAG_NOT_SYNCED : 0);
+    const flags = options.isLast ? FLAG_LAST | status : 0;
     view.setBigInt64(RECORD + DELTA_EVENT_AT, this.#at, true);
     view.setBigInt64(RECORD + DELTA_RECEIVED_AT, this.#at + 1_000_003n, true);
     view.setBigUint64(RECORD + DELTA_VERSION, this.#version, true);
@@ -109,24 +132,41 @@ export class Link {
   }
 
   /** Takes the frame coded so far. */
-  take(check: number): Uint8Array {
-    const length = this.kernel.frameTake(this.replica, check);
-    const start = this.view.getUint32(this.replica + REPLICA_FRAME_ADDRESS, true);
+  take(check: number, replica = this.replica): Uint8Array {
+    const length = this.kernel.frameTake(replica, check);
+    const start = this.view.getUint32(replica + REPLICA_FRAME_ADDRESS, true);
     return this.bytes.slice(start, start + length);
   }
 
-  /** Gives a frame to the client. @returns REPLICA_* */
-  give(frame: Uint8Array): number {
+  /** Gives a frame to a client. @returns REPLICA_* */
+  give(frame: Uint8Array, client = this.client): number {
     this.bytes.set(frame, OUT);
-    return this.kernel.frameApply(this.client, OUT, frame.length);
+    return this.kernel.frameApply(client, OUT, frame.length);
+  }
+
+  /** Applies the record that was written. @returns REPLICA_* */
+  apply(): number {
+    return this.kernel.replicaApply(this.replica, RECORD);
+  }
+
+  /** Version of a replica. */
+  versionOf(replica: number): bigint {
+    return this.view.getBigUint64(replica + REPLICA_VERSION, true);
+  }
+
+  /** A conflated frame; empty when there is none. */
+  conflated(from: bigint, options: { replica?: number; limit?: number } = {}): Uint8Array {
+    const [low, high] = [Number(from & 0xffffffffn), Number(from >> 32n)];
+    const { replica = this.replica, limit = DECODED - OUT } = options;
+    return this.bytes.slice(OUT, OUT + this.kernel.conflatedEncode(replica, low, high, OUT, limit));
   }
 
   /** The parts of a snapshot. */
-  parts(limit: number): Uint8Array[] {
+  parts(limit: number, replica = this.replica): Uint8Array[] {
     const parts: Uint8Array[] = [];
-    this.view.setUint32(this.replica + REPLICA_NEXT_LEVEL, 0, true);
-    while (this.view.getInt32(this.replica + REPLICA_NEXT_LEVEL, true) !== -1) {
-      const length = this.kernel.snapshotEncode(this.replica, OUT, limit);
+    this.view.setUint32(replica + REPLICA_NEXT_LEVEL, 0, true);
+    while (this.view.getInt32(replica + REPLICA_NEXT_LEVEL, true) !== -1) {
+      const length = this.kernel.snapshotEncode(replica, OUT, limit);
       parts.push(this.bytes.slice(OUT, OUT + length));
     }
     return parts;

@@ -14,14 +14,14 @@ import {
   EXPONENT_MAX,
 } from "../../assembly/layout.ts";
 import { resultHigh, resultLow } from "../../src/kernel/twin/int64.ts";
-import { createClientKernel } from "../../src/kernel/twin/mod.ts";
+import { createTwin } from "../../src/kernel/twin/mod.ts";
 import { scaleMantissa } from "../../src/kernel/twin/quantize.ts";
 
 const OUT = 0;
 const TEXT = 64;
 const MAX = 2n ** 63n - 1n;
 const MIN = -(2n ** 63n);
-const kernel = createClientKernel(new ArrayBuffer(4096));
+const kernel = createTwin(new ArrayBuffer(4096));
 const bytes = new Uint8Array(kernel.buffer);
 const view = new DataView(kernel.buffer);
 

@@ -104,7 +104,8 @@ function record(): Recorded {
     const address = memory.getUint32(replica + REPLICA_FRAME_ADDRESS, true);
     frames.push(new Uint8Array(rig.buffer).slice(address, address + length));
   }
-  const options = { instrument: "coinbase_exchange:BTC-USD", previousVersion: "4", changes: [] };
+  const view = { instrument: "coinbase_exchange:BTC-USD", depth: 0, rateMs: 0 };
+  const options = { ...view, previousVersion: "4", changes: [] };
   return { frames, changes, last: orderBookDeltaMessage(memory, replica, options) };
 }
 

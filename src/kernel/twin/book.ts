@@ -326,11 +326,18 @@ function sideHash(levels: BookSide, side: number): number {
 
 /** The books of one kernel instance by handle. */
 export class Books {
-  #books: Book[] = [];
+  readonly #books: Book[] = [];
+  readonly #free: number[] = [];
 
   /** @returns a handle, 1 … */
   create(): number {
-    return this.#books.push(new Book());
+    return this.#free.pop() ?? this.#books.push(new Book());
+  }
+
+  /** Gives a book back; its handle and its room are used again. */
+  release(handle: number): void {
+    this.get(handle).clear();
+    this.#free.push(handle);
   }
 
   /** The book of a handle. @throws RangeError when this instance has no such book */

@@ -1,35 +1,31 @@
 /**
- * Decoder of delta and snapshot frames, on a client's replica. Every byte must be accounted for, every change must alter
- * the book, and hash and chain must hold where they are carried; anything else drops the book and returns why.
+ * Decoder of book frames, on a client's replica; here delta frames, the others have files of their own. Every byte must be
+ * accounted for, every change must alter the book, and hash and chain must hold where they are carried; anything else drops
+ * the book and returns why.
  * Bad case: a frame cut short in the middle of an event; the book is dropped, because half of the event was applied.
  */
 import {
   BOOK_ADDED,
   BOOK_REMOVED,
   BOOK_UNCHANGED,
-  EXPONENT_MAX,
   FLAG_CROSSED,
   FLAG_LAST,
+  FRAME_CONFLATED,
   FRAME_DELTAS,
   FRAME_FLAG_CHECK,
   FRAME_FLAG_FINAL,
   FRAME_FLAG_FIRST,
   FRAME_KIND_MASK,
   FRAME_SNAPSHOT,
-  REPLICA_ASK_COUNT,
-  REPLICA_BID_COUNT,
   REPLICA_CHAIN,
   REPLICA_CHANGES,
   REPLICA_EMPTY,
   REPLICA_EVENT_AT,
-  REPLICA_FLAGS,
   REPLICA_HASH,
   REPLICA_HASH_MISMATCH,
+  REPLICA_HISTORY,
   REPLICA_INCONSISTENT,
   REPLICA_OK,
-  REPLICA_PENDING_HASH,
-  REPLICA_PRICE_EXPONENT,
-  REPLICA_QUANTITY_EXPONENT,
   REPLICA_RECEIVED_AT,
   REPLICA_REF_ASK,
   REPLICA_REF_BID,
@@ -37,35 +33,23 @@ import {
   REPLICA_STATE,
   REPLICA_STATE_EMPTY,
   REPLICA_STATE_FOLLOWING,
-  REPLICA_STATE_LOADING,
   REPLICA_TIME_UNIT,
   REPLICA_VERSION,
   SIDE_ASK,
-  SIDE_BID,
 } from "../../../assembly/layout.ts";
-import type { Book } from "./book.ts";
-import {
-  changeBits,
-  readChange,
-  readQuantity,
-  readTime,
-  readVarint,
-  readZigzag,
-  unitPower,
-  unzigzag,
-} from "./codec.ts";
+import { changeBits, readChange, readQuantity, readTime, readVarint, readZigzag, unitPower } from "./codec.ts";
+import { applyConflated } from "./frame_conflated.ts";
 import { readU32, sealHolds } from "./frame_decode_parts.ts";
 import { DELAY_POWER, takeReferences } from "./frame_encode.ts";
 import { SEAL_BYTES } from "./frame_encode_parts.ts";
+import { applySnapshot } from "./frame_snapshot.ts";
+import { addHistory } from "./history.ts";
 import { add, resultHigh, resultLow, subtract } from "./int64.ts";
 import { addU64, byteAt, fieldOf, writeWords } from "./memory.ts";
 import { mayDiffer, type Replicas, STATUS_MASK } from "./replica.ts";
 
 /** Bytes of hash and chain. */
 const CHECK_BYTES = 8;
-/** Bytes of a snapshot's head between the version and the source sequence. */
-const HEAD_BYTES = 28;
-const UNITS = [1, 1000, 1000000];
 
 /** KernelFrame.frameApply. @returns REPLICA_* */
 export function applyFrame(replicas: Replicas, replica: number, frame: number, length: number): number {
@@ -80,7 +64,12 @@ export function applyFrame(replicas: Replicas, replica: number, frame: number, l
   const flags = head & ~FRAME_KIND_MASK;
   if (kind === FRAME_SNAPSHOT && (flags & ~(FRAME_FLAG_FIRST | FRAME_FLAG_FINAL)) === 0) {
     return sealHolds(bytes, frame, length)
-      ? applyPart(replicas, replica, flags, at, end - SEAL_BYTES)
+      ? applySnapshot(replicas, replica, flags, at, end - SEAL_BYTES)
+      : replicas.fail(replica, REPLICA_HASH_MISMATCH);
+  }
+  if (kind === FRAME_CONFLATED && flags === 0) {
+    return sealHolds(bytes, frame, length)
+      ? applyConflated(replicas, replica, at, end - SEAL_BYTES)
       : replicas.fail(replica, REPLICA_HASH_MISMATCH);
   }
   if (kind !== FRAME_DELTAS || (flags & ~FRAME_FLAG_CHECK) !== 0) {
@@ -122,9 +111,9 @@ const EVENT = {
   status: 0,
   changesLow: 0,
   changesHigh: 0,
-  /** Low and high word of the records of the event. */
-  recordsLow: 0,
-  recordsHigh: 0,
+  /** Version after the event. */
+  versionLow: 0,
+  versionHigh: 0,
   eventLow: 0,
   eventHigh: 0,
   receivedLow: 0,
@@ -139,15 +128,13 @@ function applyEvent(replicas: Replicas, replica: number, start: number, end: num
   let at = readEventHead(replicas, replica, start, end);
   at = at < 0 ? -1 : readEventTimes(replicas, replica, at, end);
   const book = replicas.book(replica);
-  at = at < 0 ? -1 : applyChanges(replicas, replica, book, at, end);
+  at = at < 0 ? -1 : applyChanges(replicas, replica, EVENT, at, end);
   const { status } = EVENT;
   if (at < 0 || (book.isCrossed() !== ((status & FLAG_CROSSED) !== 0) && !mayDiffer(status))) {
     return -1;
   }
   words[(replica + REPLICA_HASH) >>> 2] = book.hash;
-  const version = replica + REPLICA_VERSION;
-  add(fieldOf(words, version, 0), fieldOf(words, version, 4), EVENT.recordsLow, EVENT.recordsHigh);
-  writeWords(words, version, resultLow(), resultHigh());
+  writeWords(words, replica + REPLICA_VERSION, EVENT.versionLow, EVENT.versionHigh);
   replicas.noteEvent(replica, status | FLAG_LAST, EVENT);
   return at;
 }
@@ -160,22 +147,24 @@ function readEventHead(replicas: Replicas, replica: number, start: number, end: 
   EVENT.changesLow = (resultLow() >>> 3) | (resultHigh() << 29);
   EVENT.changesHigh = resultHigh() >>> 3;
   EVENT.status = 0;
-  EVENT.recordsLow = 1;
-  EVENT.recordsHigh = 0;
   EVENT.sequenceLow = fieldOf(words, replica, REPLICA_SOURCE_SEQUENCE);
   EVENT.sequenceHigh = fieldOf(words, replica, REPLICA_SOURCE_SEQUENCE + 4);
   if (at >= 0 && (bits & 1) !== 0) {
     EVENT.status = at < end ? byteAt(bytes, at) : 0;
     at = EVENT.status === 0 || (EVENT.status & ~STATUS_MASK) !== 0 ? -1 : at + 1;
   }
+  const version = replica + REPLICA_VERSION;
+  add(fieldOf(words, version, 0), fieldOf(words, version, 4), 1, 0);
+  EVENT.versionLow = resultLow();
+  EVENT.versionHigh = resultHigh();
   if (at >= 0 && (bits & 2) !== 0) {
     at = readVarint(bytes, at, end);
     if (at < 0 || resultHigh() !== 0 || resultLow() === 0) {
       return -1;
     }
-    add(resultLow(), 0, 1, 0);
-    EVENT.recordsLow = resultLow();
-    EVENT.recordsHigh = resultHigh();
+    add(EVENT.versionLow, EVENT.versionHigh, resultLow(), 0);
+    EVENT.versionLow = resultLow();
+    EVENT.versionHigh = resultHigh();
   }
   if (at >= 0 && (bits & 4) !== 0) {
     at = readZigzag(bytes, at, end);
@@ -214,11 +203,29 @@ function readEventTimes(replicas: Replicas, replica: number, start: number, end:
   return at;
 }
 
-function applyChanges(replicas: Replicas, replica: number, book: Book, start: number, end: number): number {
+/** What applyChanges is told: how many changes, and the version that they lead to. */
+export type ChangesNote = {
+  readonly changesLow: number;
+  readonly changesHigh: number;
+  readonly versionLow: number;
+  readonly versionHigh: number;
+};
+
+/** Applies the changes of an event. @returns the position after them, −1 on a contradiction */
+export function applyChanges(
+  replicas: Replicas,
+  replica: number,
+  event: ChangesNote,
+  start: number,
+  end: number,
+): number {
   const { bytes, words } = replicas.memory;
+  const book = replicas.book(replica);
   takeReferences(words, replica, book);
-  const count = EVENT.changesLow;
-  if (EVENT.changesHigh !== 0 || count < 0 || count > end - start) {
+  const isKept = fieldOf(words, replica, REPLICA_HISTORY) !== 0;
+  const { versionLow, versionHigh } = event;
+  const count = event.changesLow;
+  if (event.changesHigh !== 0 || count < 0 || count > end - start) {
     return -1;
   }
   let at = start;
@@ -244,145 +251,11 @@ function applyChanges(replicas: Replicas, replica: number, book: Book, start: nu
     if (result === BOOK_UNCHANGED || (result === BOOK_REMOVED) !== isRemoved) {
       return -1;
     }
+    if (isKept) {
+      const isHeld = result !== BOOK_ADDED;
+      addHistory(words, replica, side, priceLow, priceHigh, lotsLow, lotsHigh, isHeld, versionLow, versionHigh);
+    }
   }
   addU64(words, replica + REPLICA_CHANGES, count);
   return at;
-}
-
-function applyPart(replicas: Replicas, replica: number, flags: number, start: number, end: number): number {
-  const { words } = replicas.memory;
-  const state = fieldOf(words, replica, REPLICA_STATE);
-  let at = start;
-  if ((flags & FRAME_FLAG_FIRST) !== 0) {
-    at = readHead(replicas, replica, start, end);
-  } else if (state === REPLICA_STATE_EMPTY) {
-    return REPLICA_EMPTY;
-  } else if (state !== REPLICA_STATE_LOADING) {
-    at = -1;
-  }
-  at = at < 0 ? -1 : readLevels(replicas, replica, at, end);
-  if (at < 0) {
-    return replicas.fail(replica, REPLICA_INCONSISTENT);
-  }
-  return (flags & FRAME_FLAG_FINAL) === 0 ? REPLICA_OK : completeSnapshot(replicas, replica);
-}
-
-function completeSnapshot(replicas: Replicas, replica: number): number {
-  const { words } = replicas.memory;
-  const book = replicas.book(replica);
-  const isComplete =
-    book.bids.count === fieldOf(words, replica, REPLICA_BID_COUNT) &&
-    book.asks.count === fieldOf(words, replica, REPLICA_ASK_COUNT);
-  const status = fieldOf(words, replica, REPLICA_FLAGS);
-  if (!isComplete || (book.isCrossed() !== ((status & FLAG_CROSSED) !== 0) && !mayDiffer(status))) {
-    return replicas.fail(replica, REPLICA_INCONSISTENT);
-  }
-  if (book.hash !== fieldOf(words, replica, REPLICA_PENDING_HASH)) {
-    return replicas.fail(replica, REPLICA_HASH_MISMATCH);
-  }
-  words[(replica + REPLICA_HASH) >>> 2] = book.hash;
-  words[(replica + REPLICA_STATE) >>> 2] = REPLICA_STATE_FOLLOWING;
-  return REPLICA_OK;
-}
-
-/** Reads the head of a snapshot. @returns the position of the levels, −1 when malformed */
-function readHead(replicas: Replicas, replica: number, start: number, end: number): number {
-  const { bytes, words } = replicas.memory;
-  replicas.book(replica).clear();
-  let at = readVarint(bytes, start, end);
-  if (at < 0 || end - at < HEAD_BYTES) {
-    return -1;
-  }
-  writeWords(words, replica + REPLICA_VERSION, resultLow(), resultHigh());
-  words[(replica + REPLICA_PENDING_HASH) >>> 2] = readU32(bytes, at);
-  words[(replica + REPLICA_CHAIN) >>> 2] = readU32(bytes, at + 4);
-  const status = byteAt(bytes, at + 8);
-  const priceExponent = byteAt(bytes, at + 9);
-  const quantityExponent = byteAt(bytes, at + 10);
-  const unit = UNITS[byteAt(bytes, at + 11)];
-  const isMalformed = (status & ~STATUS_MASK) !== 0 || priceExponent > EXPONENT_MAX || quantityExponent > EXPONENT_MAX;
-  if (isMalformed || unit === undefined) {
-    return -1;
-  }
-  words[(replica + REPLICA_FLAGS) >>> 2] = status | FLAG_LAST;
-  words[(replica + REPLICA_PRICE_EXPONENT) >>> 2] = priceExponent;
-  words[(replica + REPLICA_QUANTITY_EXPONENT) >>> 2] = quantityExponent;
-  words[(replica + REPLICA_TIME_UNIT) >>> 2] = unit;
-  writeWords(words, replica + REPLICA_EVENT_AT, readU32(bytes, at + 12), readU32(bytes, at + 16));
-  writeWords(words, replica + REPLICA_RECEIVED_AT, readU32(bytes, at + 20), readU32(bytes, at + 24));
-  at = readVarint(bytes, at + HEAD_BYTES, end);
-  if (at < 0) {
-    return -1;
-  }
-  writeWords(words, replica + REPLICA_SOURCE_SEQUENCE, resultLow(), resultHigh());
-  at = readCount(bytes, words, replica + REPLICA_BID_COUNT, at, end);
-  at = at < 0 ? -1 : readCount(bytes, words, replica + REPLICA_ASK_COUNT, at, end);
-  if (at >= 0) {
-    words[(replica + REPLICA_STATE) >>> 2] = REPLICA_STATE_LOADING;
-  }
-  return at;
-}
-
-/** Reads a number of levels, below 2^31. */
-function readCount(bytes: Uint8Array, words: Int32Array, address: number, start: number, end: number): number {
-  const at = readVarint(bytes, start, end);
-  if (at < 0 || resultHigh() !== 0 || resultLow() < 0) {
-    return -1;
-  }
-  words[address >>> 2] = resultLow();
-  return at;
-}
-
-function readLevels(replicas: Replicas, replica: number, start: number, end: number): number {
-  const { bytes, words } = replicas.memory;
-  const book = replicas.book(replica);
-  const bids = fieldOf(words, replica, REPLICA_BID_COUNT);
-  const total = bids + fieldOf(words, replica, REPLICA_ASK_COUNT);
-  let held = book.count;
-  let priceLow = 0;
-  let priceHigh = 0;
-  if (held > 0 && held !== bids) {
-    const side = held < bids ? book.bids : book.asks;
-    priceLow = side.priceLow(side.start);
-    priceHigh = side.priceHigh(side.start);
-  }
-  let at = start;
-  while (at < end) {
-    const isBid = held < bids;
-    at = held >= total ? -1 : readVarint(bytes, at, end);
-    if (at < 0) {
-      return -1;
-    }
-    if (!nextPrice(priceLow, priceHigh, held === 0 || held === bids, isBid)) {
-      return -1;
-    }
-    priceLow = resultLow();
-    priceHigh = resultHigh();
-    at = readQuantity(bytes, at, end);
-    if (at < 0) {
-      return -1;
-    }
-    const side = isBid ? SIDE_BID : SIDE_ASK;
-    if (book.set(side, priceLow, priceHigh, resultLow(), resultHigh()) !== BOOK_ADDED) {
-      return -1;
-    }
-    held++;
-  }
-  return at;
-}
-
-/** RESULT = the price that the varint in RESULT codes. @returns false when it does not move */
-function nextPrice(priceLow: number, priceHigh: number, isFirst: boolean, isBid: boolean): boolean {
-  const low = resultLow();
-  const high = resultHigh();
-  if (isFirst) {
-    unzigzag(low, high);
-    return true;
-  }
-  if (isBid) {
-    subtract(priceLow, priceHigh, low, high);
-  } else {
-    add(priceLow, priceHigh, low, high);
-  }
-  return (low | high) !== 0;
 }

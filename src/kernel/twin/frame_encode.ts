@@ -40,8 +40,13 @@ import type { EventNote } from "./replica.ts";
 const HEAD = 16;
 /** Room for the head of an event. */
 const GAP = 48;
+/** Most bytes of one change. */
+const CHANGE_ROOM = 20;
+/** Room that is kept behind what is coded: hash and chain. */
+const TAIL_ROOM = 24;
 /** Room that one more record may need: 16 changes, a head, the check. */
-const RECORD_ROOM = DELTA_CHANGES_MAX * 20 + GAP + 24;
+const RECORD_ROOM = DELTA_CHANGES_MAX * CHANGE_ROOM + GAP + TAIL_ROOM;
+const BUFFER_MAX = 2 ** 30;
 /** The receive delay is coded in µs when it is a whole number of them. */
 export const DELAY_POWER = 3;
 
@@ -52,19 +57,50 @@ const COUNT_SHIFT = 3;
 
 /** KernelFrame.frameBufferCreate. @returns 0, or 1 when exhausted */
 export function createBuffer(memory: Memory, arena: Arena, replica: number, bytes: number): number {
-  const buffer = arena.allocate(bytes);
-  if (buffer === 0 || bytes < RECORD_ROOM + HEAD) {
+  const { words } = memory;
+  const held = fieldOf(words, replica, REPLICA_BUFFER_ADDRESS) >>> 0;
+  const used = held === 0 ? HEAD : fieldOf(words, replica, REPLICA_BUFFER_USED);
+  const buffer = bytes > BUFFER_MAX || bytes < RECORD_ROOM + used ? 0 : arena.take(bytes);
+  if (buffer === 0) {
     return 1;
   }
-  memory.words[(replica + REPLICA_BUFFER_ADDRESS) >>> 2] = buffer;
-  memory.words[(replica + REPLICA_BUFFER_BYTES) >>> 2] = bytes;
-  memory.words[(replica + REPLICA_BUFFER_USED) >>> 2] = HEAD;
+  if (held !== 0) {
+    memory.bytes.copyWithin(buffer, held, held + used);
+  }
+  releaseBuffer(words, arena, replica);
+  words[(replica + REPLICA_BUFFER_ADDRESS) >>> 2] = buffer;
+  words[(replica + REPLICA_BUFFER_BYTES) >>> 2] = bytes;
+  words[(replica + REPLICA_BUFFER_USED) >>> 2] = used;
   return 0;
+}
+
+/** Gives the buffer of a replica back. */
+export function releaseBuffer(words: Int32Array, arena: Arena, replica: number): void {
+  const held = fieldOf(words, replica, REPLICA_BUFFER_ADDRESS) >>> 0;
+  arena.release(held, fieldOf(words, replica, REPLICA_BUFFER_BYTES));
+  words[(replica + REPLICA_BUFFER_ADDRESS) >>> 2] = 0;
 }
 
 /** True when the buffer takes one more record. */
 export function hasRoom(words: Int32Array, replica: number): boolean {
   return fieldOf(words, replica, REPLICA_BUFFER_USED) + RECORD_ROOM <= fieldOf(words, replica, REPLICA_BUFFER_BYTES);
+}
+
+/** True when the open event takes one more change. */
+export function hasChangeRoom(words: Int32Array, replica: number): boolean {
+  const end = fieldOf(words, replica, REPLICA_BUFFER_USED) + CHANGE_ROOM + TAIL_ROOM;
+  return end <= fieldOf(words, replica, REPLICA_BUFFER_BYTES);
+}
+
+/** Address of the first change of the open event. */
+export function encodedChanges(words: Int32Array, replica: number): number {
+  return (fieldOf(words, replica, REPLICA_BUFFER_ADDRESS) >>> 0) + fieldOf(words, replica, REPLICA_EVENT_START) + GAP;
+}
+
+/** Takes the open event back: as if it had not begun. */
+export function cancelEvent(words: Int32Array, replica: number): void {
+  words[(replica + REPLICA_BUFFER_USED) >>> 2] = fieldOf(words, replica, REPLICA_EVENT_START);
+  words[(replica + REPLICA_EVENT_OPEN) >>> 2] = 0;
 }
 
 /** Remembers the best prices before an event: the references of its first changes. */

@@ -12,6 +12,7 @@ import {
   FRAME_TRADES,
   REPLICA_ALIAS,
   REPLICA_CHAIN,
+  REPLICA_EPOCH,
   REPLICA_EVENT_AT,
   REPLICA_FLAGS,
   REPLICA_HASH,
@@ -44,8 +45,8 @@ import { byteAt, fieldOf, type Memory } from "./memory.ts";
 import { type Replicas, STATUS_MASK } from "./replica.ts";
 
 /** Most bytes of one level, one head, one trade. */
-const LEVEL_ROOM = 20;
-const HEAD_ROOM = 80;
+export const LEVEL_ROOM = 20;
+export const HEAD_ROOM = 80;
 const TRADE_ROOM = 64 + TRADE_ID_BYTES_MAX;
 const TRADES_HEAD_ROOM = 32;
 /** Bytes of the checksum that ends every frame of these kinds. */
@@ -91,7 +92,7 @@ export function encodeSnapshot(replicas: Replicas, replica: number, out: number,
 }
 
 /** Ends a frame with the CRC-32 of all its bytes. @returns bytes of the frame */
-function seal(bytes: Uint8Array, out: number, at: number): number {
+export function seal(bytes: Uint8Array, out: number, at: number): number {
   return writeU32(bytes, at, crc32(bytes, out, at)) - out;
 }
 
@@ -99,6 +100,7 @@ function writeSnapshotHead(replicas: Replicas, replica: number, start: number): 
   const { bytes, words } = replicas.memory;
   const book = replicas.book(replica);
   let at = writeField(replicas.memory, start, replica + REPLICA_VERSION);
+  at = writeU32(bytes, at, fieldOf(words, replica, REPLICA_EPOCH));
   at = writeU32(bytes, at, fieldOf(words, replica, REPLICA_HASH));
   at = writeU32(bytes, at, fieldOf(words, replica, REPLICA_CHAIN));
   bytes[at++] = fieldOf(words, replica, REPLICA_FLAGS) & STATUS_MASK;
@@ -119,12 +121,12 @@ function unitCode(unit: number): number {
 }
 
 /** Writes the 64 bits at an address as a varint. */
-function writeField(memory: Memory, at: number, address: number): number {
+export function writeField(memory: Memory, at: number, address: number): number {
   return writeVarint(memory.bytes, at, fieldOf(memory.words, address, 0), fieldOf(memory.words, address, 4));
 }
 
 /** Writes eventAt and receivedAt as they are. */
-function writeTimes(memory: Memory, start: number, replica: number): number {
+export function writeTimes(memory: Memory, start: number, replica: number): number {
   const { bytes, words } = memory;
   let at = writeU32(bytes, start, fieldOf(words, replica, REPLICA_EVENT_AT));
   at = writeU32(bytes, at, fieldOf(words, replica, REPLICA_EVENT_AT + 4));

@@ -2,7 +2,14 @@
  * The true books of a producer by version, kept by plain maps beside it: what whoever holds a version must hold.
  * Bad case: a version that the producer never ended an event at; there is no text for it, so no book equals it.
  */
-import { INSTRUMENT_VERSION } from "../../../assembly/layout.ts";
+import {
+  DELTA_BYTES,
+  DELTA_EVENT_AT,
+  HEADER_DELTA_CAPACITY,
+  HEADER_DELTA_RING_OFFSET,
+  HEADER_DELTA_TAIL,
+  INSTRUMENT_VERSION,
+} from "../../../assembly/layout.ts";
 import type { Level, Producer } from "../../integration/gateway_market.ts";
 
 /** A side, a price and the quantity from now on. */
@@ -17,6 +24,8 @@ export class BookTruth {
   readonly #producer: Producer;
   readonly #memory: DataView;
   readonly #texts = new Map<string, string>();
+  /** By instrument and time of the event: every event of a producer has another. */
+  readonly #levels = new Map<string, { bids: Pairs; asks: Pairs }>();
   readonly #books = new Map<string, Sides>();
 
   constructor(producer: Producer, memory: DataView) {
@@ -51,10 +60,27 @@ export class BookTruth {
     return this.#texts.get(`${native} ${version}`);
   }
 
+  /** The best levels after the event of a time, as `bookText` writes them. @param depth 0 = all */
+  topText(native: string, eventAtNs: string, depth: number): string | undefined {
+    const levels = this.#levels.get(`${native} ${eventAtNs}`);
+    const best = (side: Pairs) => side.slice(0, depth === 0 ? undefined : depth);
+    return levels === undefined ? undefined : bookText({ bids: best(levels.bids), asks: best(levels.asks) });
+  }
+
   #note(native: string): void {
     const { buy = new Map<string, string>(), sell = new Map<string, string>() } = this.#books.get(native) ?? {};
-    const text = bookText({ bids: rising(buy).reverse(), asks: rising(sell) });
-    this.#texts.set(`${native} ${this.version(native)}`, text);
+    const levels = { bids: rising(buy).reverse(), asks: rising(sell) };
+    this.#texts.set(`${native} ${this.version(native)}`, bookText(levels));
+    const eventNs = String(this.#memory.getBigUint64(this.#lastRecord() + DELTA_EVENT_AT, true));
+    this.#levels.set(`${native} ${eventNs}`, levels);
+  }
+
+  #lastRecord(): number {
+    const { address } = this.#producer.segment;
+    const tail = Number(this.#memory.getBigUint64(address + HEADER_DELTA_TAIL, true));
+    const capacity = this.#memory.getUint32(address + HEADER_DELTA_CAPACITY, true);
+    const ring = address + Number(this.#memory.getBigUint64(address + HEADER_DELTA_RING_OFFSET, true));
+    return ring + ((tail - 1) % capacity) * DELTA_BYTES;
   }
 }
 

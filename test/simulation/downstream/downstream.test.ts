@@ -19,6 +19,7 @@ describe("Downstream on virtual time", () => {
     world.clock.advance(5000);
     expect(world.isSettled).toBe(true);
     expect(world.judged).toBeGreaterThan(100);
+    expect(world.judgedViews).toBeGreaterThan(100);
     expect(world.downstream.counts()).toMatchObject({ mismatches: 0, reconnects: 0, malformed: 0, hubFailures: 0 });
   });
 
@@ -58,7 +59,7 @@ describe("Downstream on virtual time", () => {
   });
 
   it("finds what was flipped, lost or sent twice, and is right again when that ends, without another event", () => {
-    const damage = { flip: 0.03, lose: 0.01, duplicate: 0.01 };
+    const damage = { flip: 0.03, lose: 0.01, duplicate: 0.01, cutEveryMs: 2000 };
     const world = new World(5, { faults: { ...ROUGH, ...damage, halfOpen: 0 }, clients: 6 });
     world.run(600);
     const { flips, lost, duplicated, cuts, mismatches, reconnects } = world.downstream.counts();
@@ -68,6 +69,21 @@ describe("Downstream on virtual time", () => {
     world.downstream.endFaults();
     world.clock.advance(45_000);
     expect(world.isSettled).toBe(true);
+  });
+
+  it("gives slow clients one update for what they missed, and lets those go on who were cut off", () => {
+    const faults = { ...CALM, slowBytesPerMs: 12, stall: 0.002, stallMs: 8000, cutEveryMs: 1500, halfOpen: 0 };
+    const world = new World(9, { faults, clients: 12 });
+    world.run(2500);
+    const { slowTimes, conflatedUpdates, resumes, reconnects, mismatches, malformed } = world.downstream.counts();
+    expect(slowTimes).toBeGreaterThan(2);
+    expect(conflatedUpdates).toBeGreaterThan(slowTimes);
+    expect(resumes).toBeGreaterThan(reconnects);
+    expect([mismatches, malformed]).toEqual([0, 0]);
+    world.downstream.endFaults();
+    world.clock.advance(60_000);
+    expect(world.isSettled).toBe(true);
+    expect(world.downstream.hub.stats()).toMatchObject({ gateway: { slowClients: 0, totals: { dropped: 0 } } });
   });
 
   it("joins every book again when the hub slept for so long that the ring went round", () => {

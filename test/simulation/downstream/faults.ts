@@ -53,9 +53,9 @@ export const ROUGH: DownstreamFaults = {
   cutEveryMs: 20_000,
   halfOpen: 0.2,
   delayMs: 40,
-  slowBytesPerMs: 20,
-  stall: 0.01,
-  stallMs: 2000,
+  slowBytesPerMs: 12,
+  stall: 0.002,
+  stallMs: 5000,
   sleepEveryMs: 30_000,
   sleepMs: 3000,
 };

@@ -154,7 +154,7 @@ describe("A hub whose memory lies", () => {
     expect(JSON.parse(String(body))).toMatchObject({
       instruments: [{ replica: { failures: { hash: 1, image: 1 } } }, {}],
     });
-    expect(world.downstream.clients.map(({ counts }) => counts.resets)).toEqual([1, 1]);
+    expect(world.downstream.clients.map(({ counts }) => counts.resets)).toEqual([2, 2]);
     expect(world.isSettled).toBe(true);
   });
 

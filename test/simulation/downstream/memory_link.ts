@@ -24,6 +24,9 @@ export type LinkOptions = {
   readonly drained: () => void;
 };
 
+/** As TCP does: no crumbs are sent into a window that is nearly full. */
+const ROOM_SHARE = 0.25;
+
 type Waiting = { readonly deliver: () => void; left: number };
 
 /** One direction of one connection, hub to client. */
@@ -65,7 +68,7 @@ export class MemoryLink {
     const { windowBytes } = this.#options;
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
       const room = windowBytes - this.#underWay;
-      if (room <= 0) {
+      if (room < Math.min(first.left, windowBytes * ROOM_SHARE)) {
         return;
       }
       const part = Math.min(first.left, room);
@@ -84,7 +87,7 @@ export class MemoryLink {
     this.#underWay += bytes;
     const nowMs = clock.now();
     const arrivesMs = nowMs + this.#baseMs + (random() * delayMs) / 2;
-    const stalledMs = stall > 0 && random() < stall ? random() * stallMs : 0;
+    const stalledMs = deliver !== undefined && stall > 0 && random() < stall ? random() * stallMs : 0;
     this.#readAtMs = Math.max(arrivesMs, this.#readAtMs) + bytes / bytesPerMs + stalledMs;
     clock.setTimer(() => this.#read(bytes, deliver), this.#readAtMs - nowMs);
   }

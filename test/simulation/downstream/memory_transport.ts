@@ -52,7 +52,9 @@ export class MemoryTransport implements TransportServer {
       subscribe: (topic) => this.#topics.set(topic, (this.#topics.get(topic) ?? new Set()).add(connection)),
       unsubscribe: (topic) => this.#topics.get(topic)?.delete(connection),
     });
-    connection.request({ path: new URL(url).pathname, origin: "", protocols: options.protocols });
+    const { pathname: path, host } = new URL(url);
+    const silent = { query: "", origin: "", forwardedFor: "", authorization: "", apiKey: "" };
+    connection.request({ ...silent, path, host, address: "127.0.0.1", protocols: options.protocols });
     return connection;
   }
 

@@ -14,17 +14,32 @@ import { Damage, type DamageCounts, type DownstreamFaults } from "./faults.ts";
 import { HubThread } from "./hub_thread.ts";
 import { MemoryTransport } from "./memory_transport.ts";
 import { repeat } from "./repeat.ts";
-import { type ClientKind, SimClient } from "./sim_client.ts";
+import { type ClientKind, SimClient, type SimView } from "./sim_client.ts";
 
 export { CALM, type DamageCounts, type DownstreamFaults, ROUGH } from "./faults.ts";
-export type { ClientKind, SimBook, SimClient, SimClientCounts } from "./sim_client.ts";
+export type { ClientKind, SimBook, SimClient, SimClientCounts, SimView } from "./sim_client.ts";
 
-/** Small enough that slow clients and large books meet the limits. */
+import { ViewJudge } from "./view_judge.ts";
+
+/** Small enough that slow clients and large books meet the limits, and those who come back late find a history that lapped. */
 const LIMITS: Partial<GatewayLimits> = {
-  backlogBytesMax: 65_536,
-  snapshotWindowBytes: 32_768,
+  backlogBytesMax: 8192,
+  snapshotWindowBytes: 4096,
+  losslessBytesMax: 32_768,
   backpressureBytesMax: 4_194_304,
+  historyEntries: 512,
+  viewKeepMs: 5000,
 };
+
+/** What clients follow beside the whole books, in turn. */
+const VIEWS: readonly [SimView, ...SimView[]] = [
+  { depth: 10, rateMs: 0 },
+  { depth: 0, rateMs: 100 },
+  { depth: 50, rateMs: 250 },
+  { depth: 10, rateMs: 1000 },
+];
+/** Every so many clients want nothing merged. */
+const LOSSLESS_EVERY = 5;
 
 const KINDS: readonly [ClientKind, ...ClientKind[]] = ["prompt", "slow", "resuming"];
 
@@ -60,6 +75,13 @@ export type DownstreamCounts = DamageCounts & {
   /** Records that the hub's readers lost. */
   hubLost: number;
   hubSleeps: number;
+  /** Times that the hub took a client off its topics, and the updates that clients were given instead of what they missed. */
+  slowTimes: number;
+  conflatedUpdates: number;
+  /** Books that went on after a reconnect from where they stood. */
+  resumes: number;
+  /** Views that were compared with the hub's book of the same moment. */
+  viewsJudged: number;
 };
 
 /** A running downstream. */
@@ -67,6 +89,10 @@ export type Downstream = {
   readonly hub: GatewayCore;
   readonly clients: readonly SimClient[];
   counts(): DownstreamCounts;
+  /** Views of an instrument that clients call right and that are not the best levels of the hub's book at the same event. */
+  wrongViews(instrument: string): string[];
+  /** Clients whose view of an instrument is not the hub's book of now. */
+  lateViews(instrument: string): string[];
   /** The hub's thread runs nothing for so long: its readers may be lapped. @param ms of virtual time */
   sleepHub(ms: number): void;
   readonly isHubAsleep: boolean;
@@ -100,15 +126,20 @@ export function startDownstream(options: DownstreamOptions): Downstream {
   const clients = Array.from({ length: options.clients }, (_, index) => {
     const kind = KINDS[index % KINDS.length] ?? KINDS[0];
     const form = index % 4 === 3 ? "json" : "binary";
-    return new SimClient({ kind, form, clock, random, faults, damage, transport });
+    const view = VIEWS[index % VIEWS.length] ?? VIEWS[0];
+    const policy = index % LOSSLESS_EVERY === LOSSLESS_EVERY - 1 ? "lossless" : "conflate";
+    return new SimClient({ kind, form, policy, view, clock, random, faults, damage, transport });
   });
   const cancelSleeps = repeat({ clock, random, everyMs: faults.sleepEveryMs }, () =>
     thread.sleep(random() * faults.sleepMs),
   );
+  const views = new ViewJudge(hub, clients);
   return {
     hub,
     clients,
-    counts: () => countAll({ hub, clients, damage, thread }),
+    counts: () => ({ ...countAll({ hub, clients, damage, thread }), viewsJudged: views.judged }),
+    wrongViews: (instrument) => views.wrong(instrument),
+    lateViews: (instrument) => views.late(instrument),
     sleepHub: (ms) => thread.sleep(ms),
     get isHubAsleep() {
       return thread.isAsleep;
@@ -136,7 +167,7 @@ function countAll(parts: {
   clients: readonly SimClient[];
   damage: Damage;
   thread: HubThread;
-}): DownstreamCounts {
+}): Omit<DownstreamCounts, "viewsJudged"> {
   const { hub, clients, damage, thread } = parts;
   const sum = (read: (client: SimClient) => number): number => clients.reduce((total, one) => total + read(one), 0);
   const stats = hub.stats();
@@ -150,5 +181,8 @@ function countAll(parts: {
     hubFailures: stats.instruments.reduce((total, { replicaFailures }) => total + replicaFailures, 0),
     hubLost: stats.exchanges.reduce((total, { totals }) => total + totals.lost, 0),
     hubSleeps: thread.sleeps,
+    slowTimes: stats.gateway.totals.slowTimes,
+    conflatedUpdates: stats.gateway.totals.conflatedUpdates,
+    resumes: sum(({ counts }) => counts.resumes),
   };
 }

@@ -4,15 +4,15 @@
  */
 import { type ClientEvent, connect, type JsonLevel, type StreamClient } from "../../../src/client/mod.ts";
 import type { Clock } from "../../../src/emulator/clock.ts";
+import type { Policy } from "../../../src/wire/protocol.ts";
 import type { Damage, DownstreamFaults } from "./faults.ts";
 import type { MemoryConnection, Way } from "./memory_connection.ts";
 import type { MemoryTransport } from "./memory_transport.ts";
 import { memoryWebSocket } from "./memory_web_socket.ts";
 import { repeat } from "./repeat.ts";
 
-const MEMORY_BYTES = 4_194_304;
 const WINDOW_BYTES = 262_144;
-const SLOW_WINDOW_BYTES = 16_384;
+const SLOW_WINDOW_BYTES = 2048;
 
 /** `prompt` reads at once, `slow` is bounded in its reading, `resuming` is cut off now and then. */
 export type ClientKind = "prompt" | "slow" | "resuming";
@@ -25,6 +25,9 @@ export type SimBook = {
   /** The version at which the hash last held; up to there it must be right. */
   readonly provedVersion: string;
   readonly hash: number;
+  /** Of the event that it is at, Unix ns, decimal. */
+  readonly eventAtNs: string;
+  readonly receivedAtNs: string;
   readonly bids: readonly JsonLevel[];
   readonly asks: readonly JsonLevel[];
 };
@@ -37,15 +40,23 @@ export type SimClientCounts = {
   readonly resyncs: number;
   readonly resets: number;
   readonly reconnects: number;
+  readonly resumes: number;
   readonly malformed: number;
   readonly framesApplied: number;
   readonly tradesMissed: number;
 };
 
+/** A view beside the whole book. */
+export type SimView = { readonly depth: number; readonly rateMs: number };
+
 /** How to make one. */
 export type SimClientOptions = {
   readonly kind: ClientKind;
   readonly form: "binary" | "json";
+  /** Of the whole books. */
+  readonly policy: Policy;
+  /** Followed of every instrument, too. */
+  readonly view: SimView;
   readonly clock: Clock;
   readonly random: () => number;
   readonly faults: DownstreamFaults;
@@ -57,6 +68,7 @@ export type SimClientOptions = {
 export class SimClient {
   readonly kind: ClientKind;
   readonly form: "binary" | "json";
+  readonly view: SimView;
   /** The real client. */
   readonly stream: StreamClient;
   readonly #mismatches: Record<string, number> = {};
@@ -65,9 +77,10 @@ export class SimClient {
   #connection: MemoryConnection | undefined;
 
   constructor(options: SimClientOptions) {
-    const { kind, form, clock, random, faults, damage, transport } = options;
+    const { kind, form, policy, view, clock, random, faults, damage, transport } = options;
     this.kind = kind;
     this.form = form;
+    this.view = view;
     this.#damage = damage;
     const WebSocket = memoryWebSocket({
       transport,
@@ -80,18 +93,18 @@ export class SimClient {
     this.stream = connect("ws://hub.memory/ws", {
       form,
       WebSocket,
-      memoryBytes: MEMORY_BYTES,
       runtime: { now: clock.now, random, after: (delayMs, call) => clock.setTimer(call, delayMs) },
     });
     this.stream.on((event) => this.#hear(event));
-    this.stream.subscribe({ channels: ["book"], instruments: ["*:*"] });
+    this.stream.subscribe({ channels: ["book"], instruments: ["*:*"], policy });
+    this.stream.subscribe({ channels: ["book"], instruments: ["*:*"], ...view });
     this.#cancelCuts = repeat({ clock, random, everyMs: kind === "resuming" ? faults.cutEveryMs : 0 }, () =>
       this.cut(random() >= faults.halfOpen),
     );
   }
 
   get counts(): SimClientCounts {
-    const { resyncs, resets, reconnects, malformed, framesApplied, tradesMissed } = this.stream.counts;
+    const { resyncs, resets, reconnects, resumes, malformed, framesApplied, tradesMissed } = this.stream.counts;
     const mismatches = Object.values(this.#mismatches).reduce((sum, count) => sum + count, 0);
     return {
       mismatchesBy: { ...this.#mismatches },
@@ -99,20 +112,21 @@ export class SimClient {
       resyncs,
       resets,
       reconnects,
+      resumes,
       malformed,
       framesApplied,
       tradesMissed,
     };
   }
 
-  /** The book of an instrument, `depth` levels a side; undefined while it has none. */
-  book(instrument: string, depth?: number): SimBook | undefined {
-    const book = this.stream.book(instrument, depth);
+  /** The book of an instrument, or a view of it, `levels` a side; undefined while it has none. */
+  book(instrument: string, levels?: number, view?: SimView): SimBook | undefined {
+    const book = this.stream.peek(instrument, levels, view);
     if (book === undefined) {
       return undefined;
     }
-    const { isSynced, version, provedVersion, hash, bids, asks } = book;
-    return { synced: isSynced, version, provedVersion, hash, bids, asks };
+    const { isSynced, version, provedVersion, hash, eventAtNs, receivedAtNs, bids, asks } = book;
+    return { synced: isSynced, version, provedVersion, hash, eventAtNs, receivedAtNs, bids, asks };
   }
 
   /** Cuts its connection, if there is one. @param isTold false: neither end hears of it */

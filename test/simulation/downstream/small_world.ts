@@ -9,7 +9,7 @@ import { Market, type Producer } from "../../integration/gateway_market.ts";
 import { wideBook } from "../../integration/gateway_rig.ts";
 import { SeededRandom } from "../../support/seeded_random.ts";
 import { BookTruth, bookText, type Change, type Pairs } from "./book_truth.ts";
-import { type Downstream, type DownstreamFaults, startDownstream } from "./mod.ts";
+import { type Downstream, type DownstreamFaults, type SimClient, startDownstream } from "./mod.ts";
 
 const START_MS = 1_700_000_000_000;
 /** What the producer has, in its exchange's spelling. */
@@ -30,8 +30,9 @@ export class World {
   readonly downstream: Downstream;
   /** Over the memory that they all share. */
   readonly memory: DataView;
-  /** Comparisons made. */
+  /** Comparisons made, and of them those of views. */
   judged = 0;
+  judgedViews = 0;
   readonly #truth: BookTruth;
   readonly #random: SeededRandom;
 
@@ -86,18 +87,21 @@ export class World {
         if (book?.synced && book.version === book.provedVersion) {
           this.#compare(native, client.kind, book);
         }
+        this.#judgeView(native, client);
       }
     }
   }
 
-  /** Every client holds the producer's book of now, and says so. */
+  /** Every client holds the producer's book of now and its best levels, and says so. */
   get isSettled(): boolean {
-    return NATIVES.every((native) =>
-      this.downstream.clients.every((client) => {
-        const book = client.book(`coinbase_exchange:${native}`);
+    return NATIVES.every((native) => {
+      const name = `coinbase_exchange:${native}`;
+      const areThere = this.downstream.clients.every((client) => {
+        const book = client.book(name);
         return book?.synced === true && book.version === this.#truth.version(native);
-      }),
-    );
+      });
+      return areThere && this.downstream.lateViews(name).length === 0;
+    });
   }
 
   /** One event of an instrument, published. */
@@ -107,6 +111,22 @@ export class World {
       native,
       Array.from({ length: count }, () => this.#change()),
     );
+  }
+
+  #judgeView(native: string, client: SimClient): void {
+    const book = client.book(`coinbase_exchange:${native}`, undefined, client.view);
+    if (book?.synced !== true || book.version !== book.provedVersion) {
+      return;
+    }
+    const { depth, rateMs } = client.view;
+    const truth = this.#truth.topText(native, book.eventAtNs, depth);
+    if (truth === undefined) {
+      // The time is what memory lied about; nothing says which event this is.
+      return;
+    }
+    this.judged += 1;
+    this.judgedViews += 1;
+    expect(bookText(book), `${client.kind} ${native} view ${depth} ${rateMs} ${book.version}`).toBe(truth);
   }
 
   #compare(native: string, who: string, { version, bids, asks }: Held): void {
