@@ -43,7 +43,13 @@ import {
 } from "./producer";
 
 export function publish(now: f64): i32 {
-  const at = unixTime(now);
+  const published = publishRecords(unixTime(now));
+  imagePatrol();
+  return published;
+}
+
+/** Stamps what was written since the last publish, moves both tails, wakes. @param at Unix ns @returns records published */
+export function publishRecords(at: i64): i32 {
   const deltas = deltaRecords() - deltaPublished();
   const trades = tradeRecords() - tradePublished();
   if (deltas + trades > 0) {
@@ -54,7 +60,6 @@ export function publish(now: f64): i32 {
     tailsPublish();
     wake(producerSegment(), trades > 0);
   }
-  imagePatrol();
   return <i32>(deltas + trades);
 }
 

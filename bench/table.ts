@@ -2,7 +2,7 @@
  * Results as text for a terminal: one table per benchmark with sides, ratios, spread and verdict, facts beneath.
  * Bad case: a bare median; every ratio stands beside its 95 % interval.
  */
-import { goalName } from "./goals.ts";
+import { GOALS, type Goal, goalName } from "./goals.ts";
 import type { BenchReport, CaseResult, RatioResult, SideResult } from "./results.ts";
 import { median, quantile } from "./statistics.ts";
 
@@ -55,8 +55,13 @@ function sideText({ samples }: SideResult): string {
 
 function ratioText({ median: middle, low, high, goal, verdict }: RatioResult): string {
   const spread = low === high ? "" : `   ${ratioFigure(low)} … ${ratioFigure(high)}`;
-  const judged = goal === undefined ? "" : `   ${goalName(goal)}: ${verdict ?? ""}`;
+  const judged = goal === undefined ? "" : `   ${goalName(goal)}: ${verdict ?? ""}, ${distanceText(low, GOALS[goal])}`;
   return `${ratioFigure(middle).padStart(12)}${spread}${judged}`;
+}
+
+/** How far a lower bound is from the least that it must reach, and from the goal. */
+function distanceText(low: number, { must, goal }: Goal): string {
+  return `${figure((low / must) * 100)} % of the must ${ratioFigure(must)}, ${figure((low / goal) * 100)} % of the goal ${ratioFigure(goal)}`;
 }
 
 /** Three significant digits, thousands apart. */

@@ -7,12 +7,14 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { BenchContext } from "../context.ts";
 import { mustEqual, type Side } from "../harness.ts";
 import type { CaseResult } from "../results.ts";
-import { type MappedBench, openMappedBench } from "./mapped_bench.ts";
+import { type MappedBench, openMappedBench, writeRecords } from "./mapped_bench.ts";
+import { startPaged } from "./paged_peer.ts";
 import { BENCH } from "./ring_cases.ts";
-import { startPaged, writeRecords } from "./scene.ts";
 import type { Stage } from "./stage.ts";
 
-const RECORDS = 8192;
+/** Four rings fit into a core's cache: else the comparison is one of where the system put their pages. */
+const RING_RECORDS = 512;
+const RECORDS = 65_536;
 const BATCH = 8;
 /** Long enough for a reader to lie down again. */
 const SETTLE_MS = 20;
@@ -20,13 +22,14 @@ const ALONE = "without readers";
 
 /** Measures P8. @throws MappingError where memory cannot be shared */
 export async function absentReaderCases(context: BenchContext, stage: Stage): Promise<CaseResult[]> {
-  const open = (exchange: string) => openMappedBench(stage.directory, exchange);
+  const open = (exchange: string) => openMappedBench(stage.directory, exchange, RING_RECORDS);
   const alone = await open("bench_alone");
   const stalled = await open("bench_stalled");
   const stopped = await open("bench_stopped");
   const killed = await open("bench_killed");
   try {
     await Promise.all([startStalled(stage, stalled), startPaged(stage, stopped, "read"), killSleeping(stage, killed)]);
+    stage.settle();
     const sides = [
       writerSide(ALONE, alone),
       writerSide("stalled", stalled),

@@ -6,6 +6,7 @@ import { MappingError } from "../../src/mapping/mod.ts";
 import type { BenchContext } from "../context.ts";
 import type { CaseResult } from "../results.ts";
 import { absentReaderCases } from "./absent_readers.ts";
+import { Affinity } from "./affinity.ts";
 import { pythonCase, skippedCase } from "./python_case.ts";
 import { sharedCases } from "./ring_cases.ts";
 import { Stage } from "./stage.ts";
@@ -31,7 +32,7 @@ export async function casesAcrossProcesses(context: BenchContext): Promise<CaseR
 }
 
 async function onStage(measure: (stage: Stage) => Promise<CaseResult[]>): Promise<CaseResult[]> {
-  const stage = new Stage();
+  const stage = new Stage(await Affinity.open());
   try {
     return await measure(stage);
   } finally {

@@ -1,28 +1,38 @@
 /**
  * The C twin of the ring, compiled with gcc for this run: a library that is called through koffi in this process, and the
- * same source as the program on the other side. Bad case: no gcc, or a compiler that fails; the baselines are skipped by
- * that name.
+ * same source as the program on the other side. It writes the segment that the kernel writes, and its reader reads both,
+ * so that nothing differs between two writers but their code. Bad case: no gcc, or a compiler that fails; the baselines
+ * are skipped by that name.
  */
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import {
+  HEADER_DELTA_CAPACITY,
+  HEADER_DELTA_RING_OFFSET,
+  HEADER_DELTA_TAIL,
+  HEADER_DELTA_TAIL_INTENT,
+} from "../../assembly/layout.ts";
 import { packageFolder } from "../../src/assets.ts";
-import { eventually, PATIENCE_MS, type Peer, type Stage } from "./stage.ts";
+import { AHEAD_SHIFT } from "../../src/kernel/twin/producer.ts";
+import { READERS_WAITING } from "../../src/mapping/readers_file.ts";
+import { openMappedBench } from "./mapped_bench.ts";
+import { type PagedPeer, PeerPage } from "./paged_peer.ts";
+import { eventually, type Peer, type Stage } from "./stage.ts";
 
 /** The calls of the twin and its peers. */
 export type NativeTwin = {
-  /** Reads and verifies the twin's ring. */
-  readonly reader: Peer;
+  /** Reads and verifies the segment that the twin and the kernel write by turns. */
+  readonly reader: PagedPeer;
   /** Answers a word on a cache line. */
   readonly pinger: Peer;
   /** Answers on a Unix socket. */
   readonly socket: Peer;
-  /** Writes and publishes records; a multiple of `batch`. */
+  /** Writes and publishes records; a multiple of `batch`. The kernel has to attach anew before it writes again. */
   readonly write: (count: number, options: { batch: number; isRelease: boolean }) => number;
-  /** Waits until its reader verified everything. @returns errors, −1 when that takes too long */
-  readonly wait: () => number;
   /** @returns round trips of one word that came back */
   readonly ping: (count: number) => number;
-  /** @returns round trips of a record over the socket that came back */
+  /** @returns round trips of a record over the socket that came back whole */
   readonly exchange: (count: number) => number;
 };
 
@@ -31,62 +41,101 @@ export type MissingTwin = { readonly missing: string };
 
 const SOURCE = "bench/baseline/ring_twin.c";
 const FLAGS = ["-std=gnu11", "-O3", "-march=native", "-Wall"];
+const LAYOUT = {
+  DELTA_TAIL: HEADER_DELTA_TAIL,
+  DELTA_TAIL_INTENT: HEADER_DELTA_TAIL_INTENT,
+  DELTA_CAPACITY: HEADER_DELTA_CAPACITY,
+  DELTA_RING_OFFSET: HEADER_DELTA_RING_OFFSET,
+  READERS_WAITING,
+  AHEAD_SHIFT,
+} as const;
+/** The name of the segment that both write. */
+const SHARED = "bench_both";
+const run = promisify(execFile);
 
 /** Compiles the twin and starts its peers. @throws Error when a peer does not come up */
 export async function startNativeTwin(stage: Stage): Promise<NativeTwin | MissingTwin> {
   const path = (name: string) => join(stage.directory, name);
   const program = path("ring_twin");
-  try {
-    const source = join(packageFolder(), SOURCE);
-    execFileSync("gcc", [...FLAGS, source, "-o", program], { stdio: "pipe" });
-    execFileSync("gcc", [...FLAGS, "-fPIC", "-shared", source, "-o", path("ring_twin.so")], { stdio: "pipe" });
-  } catch (cause) {
-    const isAbsent = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    return { missing: isAbsent ? "gcc is not there" : `gcc failed: ${String(cause).split("\n", 1)[0]}` };
+  const library = path("ring_twin.so");
+  const missing = await compile(program, library);
+  if (missing !== undefined) {
+    return { missing };
   }
-  const { default: koffi } = await import("koffi");
-  const library = koffi.load(path("ring_twin.so"));
-  const open = library.func("void *ring_open(const char *path, int create)");
-  const write = library.func("int ring_write(void *ring, int count, int batch, int is_release)");
-  const wait = library.func("int ring_wait(void *ring, int ms)");
-  const awake = library.func("int ring_awake(void *ring, int ms)");
-  const ping = library.func("int ping_run(void *ring, int count)");
-  const listen = library.func("int socket_listen(const char *path)");
-  const accept = library.func("int socket_accept(int fd, int ms)");
-  const run = library.func("int socket_run(int fd, int count)");
-  const openRing = (name: string): unknown => {
-    const ring: unknown = open(path(name), 1);
-    if (ring === null) {
-      throw new Error(`Cannot make the twin's ring: the system refused, was ${path(name)}`);
-    }
-    return ring;
+  const { directory } = stage;
+  const bench = await openMappedBench(directory, SHARED);
+  const calls = await loadCalls(library, { segment: path(`${SHARED}.seg`), readers: path(`${SHARED}.readers`) });
+  const startPaged = async (role: string, words: readonly string[]): Promise<PagedPeer> => {
+    const page = await PeerPage.open(bench.map, { directory, name: role, isFresh: true });
+    const child = stage.start(program, [role, path(`${role}.page`), ...words]);
+    const peer = await stage.ready({ child, awake: () => page.awake() }, () => page.beat > 0);
+    return { peer, page, bench };
   };
-  const startOn = async (role: string, ring: unknown) => {
-    const peer = { child: stage.start(program, [role, path(role)]), awake: () => mustWake(awake(ring, PATIENCE_MS)) };
-    return await stage.ready(peer, () => awake(ring, 1) === 0);
-  };
-  const rings = { read: openRing("read"), ping: openRing("ping") };
-  const listening = Number(listen(path("socket")));
+  const listening = calls.listen(path("socket"));
   const child = stage.start(program, ["socket", path("socket")]);
+  const [reader, { peer: pinger }] = await Promise.all([
+    startPaged("read", [path(`${SHARED}.seg`)]),
+    startPaged("ping", []),
+  ]);
   let connected = -1;
   await eventually(() => {
-    connected = Number(accept(listening, 0));
+    connected = calls.accept(listening);
     return connected >= 0;
   }, child);
+  const ping = calls.pingOn(path("ping.page"));
   return {
-    reader: await startOn("read", rings.read),
-    pinger: await startOn("ping", rings.ping),
+    reader,
+    pinger,
     // It blocks in its read when nothing comes, so it need not wake.
     socket: { child, awake: () => undefined },
-    write: (count, { batch, isRelease }) => Number(write(rings.read, count, batch, isRelease ? 1 : 0)),
-    wait: () => Number(wait(rings.read, PATIENCE_MS)),
-    ping: (count) => Number(ping(rings.ping, count)),
-    exchange: (count) => Number(run(connected, count)),
+    write: calls.write,
+    ping,
+    exchange: (count) => calls.exchange(connected, count),
   };
 }
 
-function mustWake(code: unknown): void {
-  if (code !== 0) {
-    throw new Error(`Cannot measure across processes: a peer of the twin does not wake within ${PATIENCE_MS} ms`);
+/** Compiled once, linked twice. @returns why it could not be compiled */
+async function compile(program: string, library: string): Promise<string | undefined> {
+  const source = join(packageFolder(), SOURCE);
+  const flags = [...FLAGS, ...Object.entries(LAYOUT).map(([name, value]) => `-D${name}=${value}`)];
+  try {
+    const object = `${program}.o`;
+    await run("gcc", [...flags, "-fPIC", "-c", source, "-o", object]);
+    await Promise.all([run("gcc", [object, "-o", program]), run("gcc", ["-shared", object, "-o", library])]);
+    return undefined;
+  } catch (cause) {
+    const isAbsent = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    return isAbsent ? "gcc is not there" : `gcc failed: ${String(cause).split("\n", 1)[0]}`;
   }
+}
+
+async function loadCalls(library: string, { segment, readers }: { segment: string; readers: string }) {
+  const { default: koffi } = await import("koffi");
+  const loaded = koffi.load(library);
+  const openRing = loaded.func("void *ring_open(const char *segment, const char *readers)");
+  const openPage = loaded.func("void *page_open(const char *path)");
+  const write = loaded.func("int ring_write(const void *ring, int count, int batch, int is_release)");
+  const ping = loaded.func("int ping_run(void *page, int count)");
+  const listen = loaded.func("int socket_listen(const char *path)");
+  const accept = loaded.func("int socket_accept(int fd, int ms)");
+  const exchange = loaded.func("int socket_run(int fd, int count)");
+  const ring = mustOpen(openRing(segment, readers), segment);
+  return {
+    write: (count: number, { batch, isRelease }: { batch: number; isRelease: boolean }) =>
+      Number(write(ring, count, batch, isRelease ? 1 : 0)),
+    pingOn: (path: string) => {
+      const page = mustOpen(openPage(path), path);
+      return (count: number) => Number(ping(page, count));
+    },
+    listen: (path: string) => Number(listen(path)),
+    accept: (fd: number) => Number(accept(fd, 0)),
+    exchange: (fd: number, count: number) => Number(exchange(fd, count)),
+  };
+}
+
+function mustOpen(opened: unknown, path: string): unknown {
+  if (opened === null) {
+    throw new Error(`Cannot open a file of the twin: the system refused, was ${path}`);
+  }
+  return opened;
 }

@@ -5,12 +5,12 @@
  */
 import { openSync, readSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { DELTA_BYTES, DELTA_CHANGE_COUNT, DELTA_FLAGS, DELTA_VERSION, FLAG_NOT_SYNCED } from "../../assembly/layout.ts";
+import { DELTA_BYTES, DELTA_VERSION } from "../../assembly/layout.ts";
 import { loadLibc, Sleeper } from "../../src/mapping/mod.ts";
 import { MemoryMap } from "../../src/segment/memory_map.ts";
-import { writeEmptyRecord } from "../instrument.ts";
-import { addKernel } from "../workbench.ts";
-import { attachReader, type MappedReader, openMappedBench, PeerPage } from "./mapped_bench.ts";
+import { attachReader, type MappedReader, openMappedBench } from "./mapped_bench.ts";
+import { PeerPage } from "./paged_peer.ts";
+import type { RingDriver } from "./ring_driver.ts";
 
 /** The file of the segment that an echo answers on. */
 export const ECHO = "bench_echo";
@@ -19,6 +19,8 @@ export const MESSAGE = { bytes: DELTA_BYTES, version: DELTA_VERSION, last: DELTA
 
 const MEMORY_BYTES = 384 * 1024 * 1024;
 const BATCH = 32;
+/** Polls before the loop comes back from the kernel. */
+const POLLS = 4096;
 const BLOCK_BYTES = 65_536;
 const SET_DEATH_SIGNAL = 1;
 const SIGKILL = 9;
@@ -34,14 +36,7 @@ export async function runPeer([role = "", directory = "", exchange = "", name = 
   if (role === "echo") {
     const bench = await openMappedBench(directory, ECHO);
     const page = await PeerPage.open(bench.map, { directory, name, isFresh: false });
-    const source = await attachReader(bench, { directory, exchange });
-    const out = bench.map.reserve("echoed", { bytes: DELTA_BYTES }).address;
-    const check = new ChainCheck(bench.view, source);
-    const answer = () => {
-      writeEmptyRecord(bench, bench.instrument.address);
-      bench.producer.publish(0);
-    };
-    followRing({ source, page, check, out, answer, limit: 1 });
+    follow(await attachReader(bench.map, { directory, exchange }), page, { limit: 1, answers: bench.driver });
     return;
   }
   const map = new MemoryMap(MEMORY_BYTES);
@@ -50,63 +45,28 @@ export async function runPeer([role = "", directory = "", exchange = "", name = 
     readPipe(exchange, page);
     return;
   }
-  const source = await attachReader({ map, reader: addKernel(map, "wasm", "reader") }, { directory, exchange });
+  const source = await attachReader(map, { directory, exchange });
   if (role === "stall") {
     page.live();
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   } else if (role === "wait") {
     await sleepFor(source, page);
   } else {
-    const out = map.reserve("polled", { bytes: BATCH * DELTA_BYTES }).address;
-    const check = new ChainCheck(new DataView(map.memory.buffer), source);
-    followRing({ source, page, check, out, answer: undefined, limit: BATCH });
+    follow(source, page, { limit: BATCH });
   }
 }
 
-/** Every record must be the next of its chain, whole, and of the kind that the benchmark writes. */
-class ChainCheck {
-  readonly #view: DataView;
-  #version: number;
-
-  constructor(view: DataView, { view: segment }: MappedReader) {
-    this.#view = view;
-    this.#version = segment.deltaTail;
-  }
-
-  /** @returns how many of the records are wrong */
-  wrong(records: number, count: number): number {
-    let wrong = 0;
-    for (let record = records; record < records + count * DELTA_BYTES; record += DELTA_BYTES) {
-      this.#version += 1;
-      const isNext = this.#view.getUint32(record + DELTA_VERSION, true) === this.#version;
-      const isEmpty = this.#view.getUint8(record + DELTA_CHANGE_COUNT) === 0;
-      const isFlagged = (this.#view.getUint16(record + DELTA_FLAGS, true) & FLAG_NOT_SYNCED) !== 0;
-      wrong += isNext && isEmpty && isFlagged ? 0 : 1;
-    }
-    return wrong;
-  }
-}
-
-type Following = {
-  readonly source: MappedReader;
-  readonly page: PeerPage;
-  readonly check: ChainCheck;
-  readonly out: number;
-  readonly answer: (() => void) | undefined;
-  readonly limit: number;
-};
-
-function followRing({ source: { kernel, reader }, page, check, out, answer, limit }: Following): never {
-  for (let idle = 0; ; ) {
-    const count = kernel.readerPoll(reader, out, limit);
-    if (count > 0) {
-      answer?.();
-      page.tell(count, check.wrong(out, count));
-    } else if (count < 0) {
-      page.tell(0, 1);
-    } else if ((++idle & 0xff) === 0) {
-      page.live();
-    }
+/** Verifies what comes, and answers it when there is a kernel that produces. */
+function follow(
+  { map, driver, reader, view }: MappedReader,
+  page: PeerPage,
+  { limit, answers }: { limit: number; answers?: RingDriver },
+): never {
+  const out = map.reserve("polled", { bytes: limit * DELTA_BYTES }).address;
+  const loops = answers ?? driver;
+  const isAnswering = answers === undefined ? 0 : 1;
+  for (let version = view.deltaTail; ; ) {
+    version = loops.ringFollow(reader, out, limit, version, page.address, POLLS, isAnswering);
   }
 }
 

@@ -9,11 +9,10 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { DELTA_BYTES } from "../../assembly/layout.ts";
 import { assetPath } from "../../src/assets.ts";
-import { mustEqual } from "../harness.ts";
-import { writeEmptyRecord } from "../instrument.ts";
 import { reserveBytes } from "../workbench.ts";
-import { attachReader, type MappedBench, type MappedReader, openMappedBench, PeerPage } from "./mapped_bench.ts";
+import { attachReader, type MappedBench, type MappedReader, openMappedBench } from "./mapped_bench.ts";
 import { type MissingTwin, type NativeTwin, startNativeTwin } from "./native_twin.ts";
+import { type PagedPeer, PeerPage, startPaged } from "./paged_peer.ts";
 import { ECHO, MESSAGE } from "./peer.ts";
 import { PATIENCE_MS, PEER_WORD, type Peer, type Stage, spinUntil } from "./stage.ts";
 
@@ -21,9 +20,6 @@ import { PATIENCE_MS, PEER_WORD, type Peer, type Stage, spinUntil } from "./stag
 const MAIN = "bench_ring";
 /** The name of the segment whose records are echoed. */
 const PING = "bench_ping";
-
-/** A peer with its page, on a segment. */
-export type PagedPeer = { readonly peer: Peer; readonly page: PeerPage; readonly bench: MappedBench };
 
 /** Messages of a baseline: sent in this thread, verified by the other end. */
 export type Messages = {
@@ -62,7 +58,7 @@ export async function openScene(stage: Stage): Promise<Scene> {
     startNativeTwin(stage),
     openPipe(stage, bench),
   ]);
-  const echoed = await attachReader(ping, { directory: stage.directory, exchange: ECHO });
+  const echoed = await attachReader(ping.map, { directory: stage.directory, exchange: ECHO });
   const polled = reserveBytes(ping, "polled", DELTA_BYTES);
   const port = openPort();
   const close = async () => {
@@ -70,40 +66,11 @@ export async function openScene(stage: Stage): Promise<Scene> {
     await port.close();
     bench.close();
     ping.close();
+    if (!("missing" in twin)) {
+      twin.reader.bench.close();
+    }
   };
   return { stage, reader, echo, echoed, polled, twin, port, pipe, close };
-}
-
-/** Starts a peer on a segment, before anything was written, and stops it until it is its turn. */
-export async function startPaged(stage: Stage, bench: MappedBench, role: string): Promise<PagedPeer> {
-  const { exchange } = bench.segmentView.header;
-  const name = `${role}_${exchange}`;
-  const page = await PeerPage.open(bench.map, { directory: stage.directory, name, isFresh: true });
-  const child = stage.startNode(role, [stage.directory, exchange, name]);
-  const peer = await stage.ready({ child, awake: () => page.awake() }, () => page.beat > 0);
-  return { peer, page, bench };
-}
-
-/** Writes records and publishes them in batches, as a collector does. @returns how many */
-export function writeRecords(bench: MappedBench, count: number, batch: number): number {
-  const { producer } = bench;
-  const { address } = bench.instrument;
-  let published = 0;
-  for (let done = 0; done < count; done += batch) {
-    for (let index = 0; index < batch; index++) {
-      writeEmptyRecord(bench, address);
-    }
-    published += producer.publish(0);
-  }
-  return published;
-}
-
-/** The peer must have verified everything, and lost nothing. */
-export function verifyRead({ page, bench }: PagedPeer): void {
-  const written = bench.segmentView.deltaTail;
-  spinUntil("verifying records", () => page.verified >= written || page.errors > 0);
-  mustEqual("the ring: records that its reader found wrong or lost", page.errors, 0);
-  mustEqual("the ring: records that its reader verified", page.verified, written);
 }
 
 function message(): { bytes: Uint8Array; stamp: (version: number) => void } {

@@ -1,7 +1,7 @@
 /**
  * The other processes of a benchmark: started once, stopped (SIGSTOP) but for the one whose side is measured, so that
- * never more than two threads spin; and the private folder that they share with us, in memory where the system has such a
- * file system. Bad case: a benchmark that ends by an error or a signal; peers die with this process, the folder is removed.
+ * never more than two threads spin, and kept on another processor than ours; and the private folder that they share with
+ * us, in memory where the system has such a file system. Bad case: a benchmark that ends by an error or a signal; peers die with this process, the folder is removed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -9,6 +9,7 @@ import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { assetPath } from "../../src/assets.ts";
+import type { Affinity } from "./affinity.ts";
 
 /** How long a peer may take for anything, ms: machines are busy. */
 export const PATIENCE_MS = 20_000;
@@ -30,9 +31,12 @@ export class Stage {
   readonly #peers: ChildProcess[] = [];
   readonly #onExit = () => this.#end();
   readonly #onSignal = (signal: NodeJS.Signals) => process.exit(128 + constants.signals[signal]);
+  readonly #affinity: Affinity | undefined;
   #active: Peer | undefined;
 
-  constructor() {
+  /** @param affinity none: the system places all threads */
+  constructor(affinity: Affinity | undefined) {
+    this.#affinity = affinity;
     this.directory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "alphapulse-bench-"));
     process.once("exit", this.#onExit);
     for (const signal of SIGNALS) {
@@ -53,6 +57,11 @@ export class Stage {
     return child;
   }
 
+  /** Keeps this thread on the processor that peers are not on. Threads that it starts from now on stay there as well. */
+  settle(): void {
+    this.#affinity?.pin(0, 0);
+  }
+
   /** Lets only this peer run from now on. A peer that is not ours to stop stays as it is. */
   activate(peer: Peer | undefined): void {
     if (this.#active === peer) {
@@ -66,10 +75,17 @@ export class Stage {
     }
   }
 
-  /** Waits until a peer is ready, and stops it until it is its turn. @throws Error when it ended or is late */
+  /**
+   * Waits until a peer is ready, keeps it away from our processor, and stops it until it is its turn.
+   * @throws Error when it ended or is late
+   */
   async ready(peer: Peer, isReady: () => boolean): Promise<Peer> {
-    await eventually(isReady, peer.child);
-    peer.child.kill("SIGSTOP");
+    const { child } = peer;
+    await eventually(isReady, child);
+    if (child.pid !== undefined) {
+      this.#affinity?.pin(child.pid, 1);
+    }
+    child.kill("SIGSTOP");
     return peer;
   }
 
@@ -79,6 +95,7 @@ export class Stage {
     for (const signal of SIGNALS) {
       process.off(signal, this.#onSignal);
     }
+    this.#affinity?.release(0);
     const running = this.#peers.filter(isRunning);
     const ended = running.map((child) => new Promise((resolve) => child.once("exit", resolve)));
     this.#end();

@@ -29,9 +29,8 @@ def main(words: list[str] | None = None) -> int:
                 if entry.state == "retired" or (options.instruments and entry.canonical not in options.instruments):
                     continue
                 top = reader.top(entry.canonical)
-                if top is not None:
-                    shown += show(reader.exchange, top)
-                    best.setdefault(entry.canonical, []).append((reader.exchange, top))
+                shown += show(reader.exchange, top)
+                best.setdefault(entry.canonical, []).append((reader.exchange, top))
         for name, tops in best.items():
             show_arbitrage(name, tops)
         time.sleep(options.interval)

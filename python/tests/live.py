@@ -14,7 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MAIN = ROOT / "dist" / "main.js"
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 EXCHANGES = ("kraken", "binance", "coinbase_exchange")
 
 

@@ -94,7 +94,7 @@ def test_the_back_test_follows_a_capture_to_the_book_that_the_oracle_has(
     exchange = "coinbase_exchange"
     with live.Market(tmp_path, (exchange,), "--capture", str(file), "--speed", "0") as market:
         market.collect(exchange, "--symbols", "BTC-USD,ETH-USD")
-        report = backtest.main([exchange, "BTC-USD", "--directory", str(tmp_path), "--patience", "20"])
+        report = backtest.main([exchange, "BTC-USD", "--directory", str(tmp_path), "--patience", str(live.PATIENCE_S)])
         assert json.loads(capsys.readouterr().out) == report
         assert int(str(report["events"])) > 900
         assert report["records_lost"] == 0

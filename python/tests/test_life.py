@@ -104,6 +104,22 @@ def test_a_file_cut_under_the_reader_is_an_error_not_a_crash(tmp_path: Path) -> 
             reader._source.look()
 
 
+def test_a_file_of_noise_in_its_place_is_an_error_until_a_segment_stands_there_again(tmp_path: Path) -> None:
+    producer = Producer(tmp_path / "kraken.seg")
+    with SegmentReader(producer.path) as reader:
+        producer.write_pattern(2)
+        noise = tmp_path / "noise"
+        noise.write_bytes(bytes(range(256)) * 256)
+        noise.rename(producer.path)
+        time.sleep(0.06)
+        assert isinstance(reader.read_deltas(), Batch)
+        with pytest.raises(SegmentError):
+            reader.read_deltas(timeout=1)
+        Producer(tmp_path / "kraken.seg", epoch=5)
+        time.sleep(0.06)
+        assert reader.read_deltas(timeout=5) == EpochChanged(1, 5)
+
+
 def test_open_finds_segments_by_exchange_and_shard_and_refuses_what_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

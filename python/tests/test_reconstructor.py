@@ -189,18 +189,35 @@ def test_an_image_overwritten_while_it_is_copied_is_copied_again(
         assert (found.version, found.hash) == (producer.version, producer.book_hash)
 
 
-def test_a_top_that_stays_half_written_is_none(tmp_path: Path) -> None:
+def test_a_top_that_stays_half_written_is_busy_and_what_was_seen_last(tmp_path: Path) -> None:
+    producer = Producer(tmp_path / "kraken.seg", capacity=64)
+    producer.event([(0, 100, 1), (1, 200, 1)])
+    with SegmentReader(producer.path) as reader, SegmentReader(producer.path) as late:
+        top = reader.top("BTC-USD")
+        assert (top.bid_ticks, top.ask_ticks, top.is_busy, top.is_synced) == (100, 200, False, True)
+        cell = reader.mapping.header.cells_offset >> 2
+        producer.halves[cell] += 1
+        assert reader.top("BTC-USD") == top._replace(is_busy=True, is_synced=False)
+        nothing = late.top("BTC-USD")
+        assert (nothing.is_busy, nothing.version, nothing.bid, nothing.ask) == (True, 0, None, None)
+        producer.halves[cell] += 1
+        assert reader.top("BTC-USD") == late.top("BTC-USD") == top
+
+
+def test_a_top_is_waited_for_while_its_writer_has_lost_the_processor(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
     producer.event([(0, 100, 1), (1, 200, 1)])
     with SegmentReader(producer.path) as reader:
-        top = reader.top("BTC-USD")
-        assert top is not None
-        assert (top.bid_ticks, top.ask_ticks) == (100, 200)
         cell = reader.mapping.header.cells_offset >> 2
         producer.halves[cell] += 1
-        assert reader.top("BTC-USD") is None
-        producer.halves[cell] += 1
-        assert reader.top("BTC-USD") is not None
+
+        def finish(_: float) -> None:
+            producer.halves[cell] += 1
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("alphapulse.instruments.time.sleep", finish)
+            top = reader.top("BTC-USD")
+        assert (top.bid_ticks, top.is_busy, top.is_synced) == (100, False, True)
 
 
 @pytest.mark.parametrize("is_changed", [False, True])

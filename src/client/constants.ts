@@ -49,7 +49,6 @@ export const BBO_CROSSED = 8;
 export const BBO_NOT_SYNCED = 16;
 export const BBO_FLAGS = 27;
 
-/** Book: numbers of a level (price, quantity), levels of a chunk, numbers moved by a loop at most. */
+/** Book: numbers of a level (price, quantity), and levels of a chunk. */
 export const STRIDE = 2;
 export const CHUNK_LEVELS = 256;
-export const LOOP_NUMBERS = 48;

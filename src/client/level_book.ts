@@ -2,11 +2,11 @@
  * A full-depth book in plain JavaScript: per side sorted chunks of prices and quantities with the best level at the end, so
  * that a change moves a few kilobytes at most, also in the middle of 46,000 levels. Doubles, until a value needs more than
  * 53 bits: then its chunk becomes one of BigInts, exact and slower. The hash is the kernel's, kept by every change.
- * Bad case: a level far from the touch; its chunk is looked for from the best one on.
+ * Bad case: a rank far from the best; chunks are walked to it, one after the other.
  */
 import { BOOK_ADDED, BOOK_CHANGED, BOOK_REMOVED, BOOK_UNCHANGED, SIDE_ASK, SIDE_BID } from "../../assembly/layout.ts";
 import { levelHash } from "../kernel/twin/hash.ts";
-import { CHUNK_LEVELS, LOOP_NUMBERS, STRIDE } from "./constants.ts";
+import { CHUNK_LEVELS, STRIDE } from "./constants.ts";
 import { type Exact, highWord, lowWord, normal } from "./exact.ts";
 
 type Numbers = Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
@@ -50,42 +50,39 @@ export class BookSide {
     this.#chunks = [];
   }
 
-  /** Puts the cursor on the first level that is not worse than the price; the end is looked at first. @returns it has that price */
+  /** Puts the cursor on the first level that is not worse than the price. @returns it has that price */
   find(price: Exact): boolean {
     const chunks = this.#chunks;
     const isAsk = this.#isAsk;
-    let index = chunks.length - 1;
-    // The chunk before ends with a level that is not worse: the price belongs there or further down.
-    while (index > 0 && !isWorse(lastOf(chunks[index - 1] as Chunk), price, isAsk)) {
-      index--;
+    // The first chunk that does not end with a worse level, else the best one.
+    let index = 0;
+    for (let high = chunks.length - 1; index < high; ) {
+      const middle = (index + high) >> 1;
+      if (isWorse(lastOf(chunks[middle] as Chunk), price, isAsk)) {
+        index = middle + 1;
+      } else {
+        high = middle;
+      }
     }
-    this.#index = Math.max(index, 0);
-    const chunk = chunks[this.#index];
+    const chunk = chunks[index];
     if (chunk === undefined) {
       return false;
     }
-    const { numbers } = chunk;
-    let below = -1;
-    let above = chunk.count;
-    for (let step = 1; above - step > below; step <<= 1) {
-      if (isWorse(numbers[(above - step) * STRIDE] as Exact, price, isAsk)) {
-        below = above - step;
-        break;
-      }
-      above -= step;
-    }
-    while (above - below > 1) {
-      const middle = (below + above) >> 1;
+    const { numbers, count } = chunk;
+    let place = 0;
+    for (let high = count; place < high; ) {
+      const middle = (place + high) >> 1;
       if (isWorse(numbers[middle * STRIDE] as Exact, price, isAsk)) {
-        below = middle;
+        place = middle + 1;
       } else {
-        above = middle;
+        high = middle;
       }
     }
-    this.#place = above;
+    this.#index = index;
+    this.#place = place;
     // A double is never === an equal BigInt; that neither is the larger says that they are equal.
-    const held = numbers[above * STRIDE] as Exact;
-    return above < chunk.count && held <= price && held >= price;
+    const held = numbers[place * STRIDE] as Exact;
+    return place < count && held <= price && held >= price;
   }
 
   /** Quantity of the level that was found. */
@@ -96,18 +93,17 @@ export class BookSide {
   /** Replaces the quantity of the level that was found. */
   replace(quantity: Exact): void {
     const chunk = this.#chunks[this.#index] as Chunk;
-    fit(chunk, quantity);
+    widen(chunk, quantity, quantity);
     write(chunk.numbers, this.#place * STRIDE + 1, quantity);
   }
 
   /** Puts a level before the cursor. */
   insert(price: Exact, quantity: Exact): void {
     const chunk = this.#roomy();
-    fit(chunk, price);
-    fit(chunk, quantity);
+    widen(chunk, price, quantity);
     const { numbers } = chunk;
     const at = this.#place * STRIDE;
-    move(numbers, { from: at, to: at + STRIDE, end: chunk.count * STRIDE });
+    numbers.copyWithin(at + STRIDE, at, chunk.count * STRIDE);
     write(numbers, at, price);
     write(numbers, at + 1, quantity);
     chunk.count++;
@@ -128,7 +124,7 @@ export class BookSide {
   remove(): void {
     const chunk = this.#chunks[this.#index] as Chunk;
     const at = this.#place * STRIDE;
-    move(chunk.numbers, { from: at + STRIDE, to: at, end: chunk.count * STRIDE });
+    chunk.numbers.copyWithin(at, at + STRIDE, chunk.count * STRIDE);
     chunk.count--;
     this.count--;
     if (chunk.count === 0) {
@@ -140,6 +136,7 @@ export class BookSide {
   #roomy(): Chunk {
     const chunks = this.#chunks;
     if (chunks.length === 0) {
+      this.#index = 0;
       this.#place = 0;
       chunks.push(emptyChunk());
     }
@@ -185,25 +182,10 @@ function isWorse(held: Exact, price: Exact, isAsk: boolean): boolean {
   return isAsk ? held > price : held < price;
 }
 
-/** Makes BigInts of a chunk's numbers when a value needs it. */
-function fit(chunk: Chunk, value: Exact): void {
-  if (typeof value === "bigint" && chunk.numbers instanceof Float64Array) {
+/** Makes BigInts of a chunk's numbers when one of the values needs it. */
+function widen(chunk: Chunk, price: Exact, quantity: Exact): void {
+  if ((typeof price === "bigint" || typeof quantity === "bigint") && chunk.numbers instanceof Float64Array) {
     chunk.numbers = BigInt64Array.from(chunk.numbers, BigInt);
-  }
-}
-
-/** Moves numbers up or down; few of them by a loop, which is faster then. */
-function move(numbers: Numbers, { from, to, end }: { from: number; to: number; end: number }): void {
-  if (end - from > LOOP_NUMBERS) {
-    numbers.copyWithin(to, from, end);
-  } else if (to > from) {
-    for (let at = end - 1; at >= from; at--) {
-      numbers[at + to - from] = numbers[at] as never;
-    }
-  } else {
-    for (let at = from; at < end; at++) {
-      numbers[at + to - from] = numbers[at] as never;
-    }
   }
 }
 

@@ -1,19 +1,23 @@
 /**
  * `alphapulse collect`: one exchange's collector alone, or one shard of it, writing its shared-memory segment. Whoever
- * started it restarts it; the lock is free the moment it dies, and the next one makes a new segment in place of the old.
+ * started it restarts it, with `--supervise` it does so itself; the lock is free the moment it dies, and the next one makes
+ * a new segment in place of the old. A collector that hangs is ended by its supervisor, or by the next one of its name.
  * Bad case: another collector of the same name lives; this one waits a little, then says which process holds it.
  */
 import type { Command } from "commander";
 import { ConfigError } from "../errors.ts";
 import { Supervisor } from "../feed/supervisor.ts";
-import { MappingError, parseShard, WHOLE } from "../mapping/mod.ts";
+import { MappingError, parseShard, segmentName, WHOLE } from "../mapping/mod.ts";
 import { compileKernel } from "./engine.ts";
-import { openLog } from "./log.ts";
+import { endHungProducer, type SegmentFiles } from "./hung_producer.ts";
+import { type Log, openLog } from "./log.ts";
+import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openExportedMap, selectShard } from "./shared_memory.ts";
 import { runUntilStopped } from "./shutdown.ts";
+import { followSupervisor, keepAlive } from "./supervised.ts";
 
-type CollectFlags = SharedFlags & { shard?: string };
+type CollectFlags = SharedFlags & { shard?: string; supervise?: boolean };
 
 const LOCK_PATIENCE_MS = 3000;
 
@@ -23,6 +27,7 @@ export function addCollect(program: Command): void {
     .command("collect")
     .description("Collect one exchange into a shared-memory segment that other processes read.")
     .option("--shard <i/n>", "only every n-th of the sorted instruments, beginning with the i-th")
+    .option("--supervise", "run as a child process that is started again when it dies and ended when it hangs")
     .option("--record <directory>", "also write everything that is sent and received as captures")
     .addHelpText("after", HELP);
   addCommonFlags(addDirectoryFlag(addExchangeFlags(command))).action(collect);
@@ -39,21 +44,35 @@ async function collect(flags: CollectFlags): Promise<void> {
   if (selected.instruments.length === 0) {
     throw new ConfigError(`Cannot collect: the shard has no instruments, was ${flags.shard}`);
   }
+  const files = { directory: directoryOf(config).directory, name: segmentName(selected.id, shard) };
+  if (flags.supervise === true) {
+    const { restartBaseMs: baseMs, reconnectCapMs: capMs, healthyMs } = config.collector;
+    const words = process.argv.slice(2).filter((word) => word !== "--supervise");
+    process.exitCode = await keepAlive({ words, files, backoff: { baseMs, capMs, healthyMs }, log });
+    return;
+  }
+  followSupervisor();
   const kernelModule = compileKernel(config);
-  const map = await openExportedMap(config, {
-    shard,
-    patienceMs: LOCK_PATIENCE_MS,
-    onLost: (exchange) => {
-      log.error(`The segment of ${exchange} was taken away or replaced: making another`);
-      supervisor.replace(selected.id);
-    },
-  });
+  const { directory } = files;
+  const sizes = new SizeFiles(directory, { shard, log });
+  const map = await openInTurn(files, log, () =>
+    openExportedMap(config, {
+      shard,
+      sizes,
+      patienceMs: LOCK_PATIENCE_MS,
+      onLost: (exchange) => {
+        log.error(`The segment of ${exchange} was taken away or replaced: making another`);
+        supervisor.replace(selected.id);
+      },
+    }),
+  );
   const supervisor = new Supervisor({
     map,
     config,
     exchanges: [selected],
     ...(kernelModule === undefined ? {} : { kernelModule }),
     pid: process.pid,
+    sizes,
     readersOf: (exchange) => map.readersOf(exchange),
     report: (exchange, { level, text, native }) => log[level]({ exchange, instrument: native }, text),
   });
@@ -62,9 +81,21 @@ async function collect(flags: CollectFlags): Promise<void> {
     map.close();
   };
   const started = supervisor.start().catch(unwrap);
-  const { directory } = directoryOf(config);
   process.stdout.write(`AlphaPulse collects ${selected.id} into ${directory}: ${selected.instruments.join(", ")}\n`);
   await runUntilStopped(close, forEver(started));
+}
+
+/** Opens when the name is free; the holder of a name that hangs is ended. */
+async function openInTurn<Map>(files: SegmentFiles, log: Log, open: () => Promise<Map>): Promise<Map> {
+  try {
+    return await open();
+  } catch (error) {
+    const isLocked = error instanceof MappingError && error.reason === "locked";
+    if (!isLocked || !(await endHungProducer(files, (text) => log.error(text)))) {
+      throw error;
+    }
+    return await open();
+  }
 }
 
 /** Settles only when starting failed. */
@@ -82,5 +113,6 @@ Examples:
   alphapulse collect --exchange kraken
   alphapulse collect --exchange binance --symbols BTC-USDT,ETH-USDT,SOL-USDT --shard 1/2
   EXCHANGE=coinbase SYMBOLS=BTC-USD alphapulse collect
+  alphapulse collect --exchange kraken --supervise
 
 Start and end collectors, gateways and readers in any order. \`alphapulse inspect\` shows what there is.`;

@@ -5,7 +5,7 @@
 import { dashboardFolder, packageVersion, readAsset } from "../assets.ts";
 import { type Config, selectExchanges } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
-import { collectorRanges, Supervisor } from "../feed/supervisor.ts";
+import { collectorRanges, type SizeRecord, Supervisor } from "../feed/supervisor.ts";
 import { type Gateway, startGateway } from "../gateway/mod.ts";
 import { loadKernel } from "../kernel/load.ts";
 import { ExportedMap } from "../mapping/mod.ts";
@@ -29,6 +29,8 @@ export type EngineOptions = {
   readonly kernelModule?: WebAssembly.Module | undefined;
   /** The memory, with room for the ranges of the collectors and the gateway's arena. Absent = it is made. */
   readonly map?: MemoryMap;
+  /** What segments of earlier processes grew to. */
+  readonly sizes?: SizeRecord;
   /** How long the gateway waits for the collectors to check their instruments, ms. */
   readonly patienceMs?: number;
 };
@@ -56,6 +58,7 @@ export async function startEngine(config: Config, log: Log, options: EngineOptio
     exchanges,
     ...shared,
     pid: process.pid,
+    sizes: options.sizes,
     ...(map instanceof ExportedMap ? { readersOf: (exchange) => map.readersOf(exchange) } : {}),
     report: (exchange, { level, text, native }) => log[level]({ exchange, instrument: native }, text),
   });

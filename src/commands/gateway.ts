@@ -5,7 +5,7 @@
  */
 import type { Command } from "commander";
 import { packageVersion } from "../assets.ts";
-import { type GatewayLimits, startGateway } from "../gateway/mod.ts";
+import { type SegmentReference, startGateway } from "../gateway/mod.ts";
 import { loadKernel } from "../kernel/load.ts";
 import { CommonSleep, loadLibc, SegmentFollower, STALE_MS } from "../mapping/mod.ts";
 import { MEMORY_BYTES_MAX, MemoryMap } from "../segment/memory_map.ts";
@@ -17,8 +17,12 @@ import { addCommonFlags, addGatewayFlags, commandConfig, type SharedFlags } from
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
 import { runUntilStopped } from "./shutdown.ts";
 
-/** How often the gateway says where it stands. */
-const REPORT_MS = 100;
+/** How often the gateway looks at signs of life: some loads from memory for each segment. */
+const LIFE_MS = 50;
+/** It says where it stands at every second look. */
+const LOOKS_PER_REPORT = 2;
+/** For so long after a change another segment is looked for as often; later ten times a second. */
+const HOPE_MS = 10_000;
 
 /** Adds the command. */
 export function addGateway(program: Command): void {
@@ -34,7 +38,7 @@ async function gateway(flags: SharedFlags): Promise<void> {
   const log = openLog(config.logLevel);
   const libc = await loadLibc();
   const map = new MemoryMap(MEMORY_BYTES_MAX);
-  const { limits, ...options } = gatewayOptions(config);
+  const options = gatewayOptions(config);
   const { arenaBytes } = config.gateway;
   const arena = map.reserve("arena of the gateway", { bytes: arenaBytes });
   const module = compileKernel(config);
@@ -44,7 +48,9 @@ async function gateway(flags: SharedFlags): Promise<void> {
     ...(module === undefined ? {} : { wasmBytes: module }),
   });
   kernel.arenaInit(arena.address, arena.bytes);
-  const follower = new SegmentFollower({ libc, map, ...directoryOf(config) });
+  // A producer in another process can hang at any time: its silence is shown within half a second.
+  const staleMs = Math.min(options.limits.heartbeatStaleMs, STALE_MS);
+  const follower = new SegmentFollower({ libc, map, ...directoryOf(config), staleMs });
   const sleep = new CommonSleep(libc, {
     memory: map.memory,
     readersOf: (segment) => follower.attachments.find(({ view }) => view.address === segment)?.readers ?? 0,
@@ -62,7 +68,6 @@ async function gateway(flags: SharedFlags): Promise<void> {
     ...pageFolder(log),
     server: `alphapulse/${packageVersion()}`,
     ...options,
-    limits: patient(limits),
     waitAsync: (word, timeoutMs) => sleep.wait(word, timeoutMs),
     announces: true,
     log: {
@@ -73,7 +78,17 @@ async function gateway(flags: SharedFlags): Promise<void> {
   });
   process.stdout.write(`AlphaPulse gateway: ${running.url}/\n`);
   const places = new GatewayPlaces(map);
-  const timer = setInterval(() => places.report(follower.attachments, running.positions()), REPORT_MS);
+  const lives = new LifeWatch(follower);
+  let looks = 0;
+  const timer = setInterval(() => {
+    if (lives.hasNews()) {
+      running.look();
+    }
+    looks += 1;
+    if (looks % LOOKS_PER_REPORT === 0) {
+      places.report(follower.attachments, running.positions());
+    }
+  }, LIFE_MS);
   await runUntilStopped(async () => {
     clearInterval(timer);
     places.leave();
@@ -81,13 +96,30 @@ async function gateway(flags: SharedFlags): Promise<void> {
   });
 }
 
-/** A producer in another process can be killed at any time: its silence is shown within half a second. */
-function patient(limits: GatewayLimits): GatewayLimits {
-  return { ...limits, heartbeatStaleMs: Math.min(limits.heartbeatStaleMs, STALE_MS) };
+/** Watches the producers of all segments. */
+class LifeWatch {
+  readonly #follower: SegmentFollower;
+  #before = "";
+  #changedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(follower: SegmentFollower) {
+    this.#follower = follower;
+  }
+
+  /** A producer fell silent, ended or came back; or lately one did, and another may have taken its place. */
+  hasNews(): boolean {
+    const conditions = this.#follower.attachments.map((attachment) => this.#follower.condition(attachment));
+    const now = conditions.join();
+    const hasChanged = now !== this.#before;
+    this.#before = now;
+    this.#changedAt = hasChanged ? performance.now() : this.#changedAt;
+    const isHoping = conditions.some((condition) => condition !== "live");
+    return hasChanged || (isHoping && performance.now() - this.#changedAt < HOPE_MS);
+  }
 }
 
 /** The segments that are there now. */
-function follow(follower: SegmentFollower, log: Log): { address: number }[] {
+function follow(follower: SegmentFollower, log: Log): SegmentReference[] {
   for (const change of follower.look()) {
     if (change.kind === "refused") {
       log.error(`Cannot serve ${change.path}: ${change.reason}`);
@@ -97,7 +129,10 @@ function follow(follower: SegmentFollower, log: Log): { address: number }[] {
       log.info(`${what} ${file.name}, epoch ${view.header.epoch} of pid ${view.header.pid}`);
     }
   }
-  return follower.attachments.map(({ view }) => ({ address: view.address }));
+  return follower.attachments.map((attachment) => ({
+    address: attachment.view.address,
+    isProducerAlive: () => follower.condition(attachment) === "live",
+  }));
 }
 
 /** Says once of a segment that it outlived its producer; its instruments are shown as not synced. */

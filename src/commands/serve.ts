@@ -4,11 +4,12 @@
  * Bad case: an instrument that an exchange does not list; refused at start with the nearest names.
  */
 import type { Command } from "commander";
-import { ExportedMap } from "../mapping/mod.ts";
+import { ExportedMap, WHOLE } from "../mapping/mod.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { openLog } from "./log.ts";
+import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
-import { addDirectoryFlag, openMap } from "./shared_memory.ts";
+import { addDirectoryFlag, directoryOf, openMap } from "./shared_memory.ts";
 import { runUntilStopped } from "./shutdown.ts";
 
 /** Adds the command. */
@@ -24,8 +25,10 @@ export function addServe(program: Command): void {
 async function serve(flags: SharedFlags): Promise<void> {
   const config = commandConfig(flags);
   const log = openLog(config.logLevel);
+  const sizes = new SizeFiles(directoryOf(config).directory, { shard: WHOLE, log });
   const map = await openMap(config, log, {
     patienceMs: 0,
+    sizes,
     others: [config.gateway.arenaBytes],
     onLost: (exchange) => {
       const id = config.exchange.find((one) => one === exchange);
@@ -38,7 +41,7 @@ async function serve(flags: SharedFlags): Promise<void> {
   let engine: Engine | undefined;
   const release = () => (map instanceof ExportedMap ? map.close() : undefined);
   try {
-    engine = await startEngine(config, log, { map });
+    engine = await startEngine(config, log, { map, sizes });
   } catch (error) {
     release();
     throw error;

@@ -10,6 +10,7 @@ import { ExportedMap, MappingError, type Shard, segmentDirectory, shardOf, WHOLE
 import { memoryBytes } from "../segment/memory_map.ts";
 import { createMap } from "./engine.ts";
 import type { Log } from "./log.ts";
+import { rangesWithSizes, type SizeFiles } from "./segment_sizes.ts";
 
 /** Adds `--directory`. */
 export function addDirectoryFlag(command: Command): Command {
@@ -41,6 +42,8 @@ export type ExportWishes = {
   readonly onLost: (exchange: string) => void;
   /** Bytes of ranges beside those of the collectors. */
   readonly others?: readonly number[];
+  /** What earlier segments grew to. */
+  readonly sizes: SizeFiles;
 };
 
 /**
@@ -49,11 +52,11 @@ export type ExportWishes = {
  * @throws ConfigError when so much cannot be had
  */
 export async function openExportedMap(config: Config, wishes: ExportWishes): Promise<ExportedMap> {
-  const { shard = WHOLE, others = [] } = wishes;
+  const { shard = WHOLE, others = [], sizes } = wishes;
   const exchanges = selectShard(config, shard);
   const ids = exchanges.map(({ id }) => id);
-  const bytes = memoryBytes([...collectorRanges(config, exchanges), ...ExportedMap.extraRanges(ids), ...others]);
-  return await ExportedMap.open(bytes, {
+  const ranges = rangesWithSizes(config, exchanges, { sizes, others: [...ExportedMap.extraRanges(ids), ...others] });
+  return await ExportedMap.open(memoryBytes(ranges), {
     ...directoryOf(config),
     exchanges: ids,
     shard,
@@ -72,6 +75,7 @@ export async function openMap(config: Config, log: Log, wishes: ExportWishes) {
       throw error;
     }
     log.warn(`Going on for this process alone: ${error.message}`);
+    wishes.sizes.forget();
     return createMap([...collectorRanges(config, selectExchanges(config)), ...(wishes.others ?? [])]);
   }
 }

@@ -9,50 +9,23 @@ import {
   COUNTER_REST_FAILURES,
   COUNTER_REST_REQUESTS,
   SEGMENT_STATE_CLOSED,
+  SEGMENT_STATE_SUPERSEDED,
   TRADING_UNKNOWN,
 } from "../../assembly/layout.ts";
-import type { CaptureWriter } from "../capture/mod.ts";
-import { type ExchangeConfig, nearestHint } from "../config/mod.ts";
+import { nearestHint } from "../config/mod.ts";
 import { ConfigError, ConnectionError, DecodeError } from "../errors.ts";
 import type { Exchange, Metadata } from "../exchanges/mod.ts";
-import type { Kernel } from "../kernel/kernel.ts";
-import { createSegment, type SegmentConfig, type SegmentWriter } from "../segment/writer.ts";
+import { createSegment, type SegmentWriter } from "../segment/writer.ts";
 import { ExchangeSync, type SyncAction } from "../sync/mod.ts";
 import { Auditor } from "./auditor.ts";
 import { type CorruptedLevel, type Corruption, Corruptor } from "./auditor_corruption.ts";
-import { type FeedClock, wallNs } from "./clock.ts";
-import { type CollectorLimits, completeUrl, configured } from "./collector_settings.ts";
+import { wallNs } from "./clock.ts";
+import { type CollectorOptions, completeUrl, configured } from "./collector_settings.ts";
 import { FeedConnection } from "./connection.ts";
 import { RateWindow } from "./rate_window.ts";
-import { type Fetch, RestClient, type SetTimer } from "./rest.ts";
-import type { SocketFactory } from "./socket.ts";
+import { RestClient } from "./rest.ts";
 
-/** A line for the log. */
-export type Report = { readonly level: "info" | "warn" | "error"; readonly text: string; readonly native?: string };
-
-/** What a collector is built from. Times in ms. */
-export type CollectorOptions = {
-  readonly exchange: Exchange;
-  readonly settings: ExchangeConfig;
-  /** Canonical names. */
-  readonly instruments: readonly string[];
-  readonly limits: CollectorLimits;
-  /** With its arena. */
-  readonly kernel: Kernel;
-  readonly frame: { readonly address: number; readonly bytes: number };
-  readonly segment: { readonly address: number; readonly config: SegmentConfig };
-  readonly pid: number;
-  readonly clock: FeedClock;
-  readonly random: () => number;
-  readonly openSocket: SocketFactory;
-  readonly fetch: Fetch;
-  /** For the timeouts of REST; the system's timers unless given. */
-  readonly setTimer?: SetTimer;
-  /** Runs a task when the current batch of frames is through, e.g. queueMicrotask. */
-  readonly defer: (task: () => void) => void;
-  readonly report: (report: Report) => void;
-  readonly recorder?: CaptureWriter;
-};
+export type { CollectorOptions, Report } from "./collector_settings.ts";
 
 /** The least distance between two flushes of the recording. */
 const FLUSH_MS = 1000;
@@ -101,6 +74,7 @@ export class Collector {
       wallNs: (receivedAt) => wallNs(clock, receivedAt),
       random: options.random,
       settings: limits,
+      canGrow: options.canGrow === true,
     });
     this.#openInstruments();
     this.#rest = this.#restClient();
@@ -149,8 +123,12 @@ export class Collector {
     }
   }
 
-  /** Says of every book that it ends, closes sockets and recording. @returns when the recording is with the system */
-  async stop(): Promise<void> {
+  /**
+   * Says of every book that it ends, closes sockets and recording.
+   * @param options.makesWay another epoch takes over at once: readers need not take it for the end
+   * @returns when the recording is with the system
+   */
+  async stop({ makesWay = false }: { makesWay?: boolean } = {}): Promise<void> {
     if (this.#hasStopped) {
       return;
     }
@@ -161,10 +139,16 @@ export class Collector {
     for (const connection of this.#connections) {
       connection.stop();
     }
-    this.#sync.stop(clock.now());
+    this.#sync.stop(clock.now(), { makesWay });
     this.#sync.publish(clock.now());
-    this.segment.setState(SEGMENT_STATE_CLOSED);
+    this.segment.setState(makesWay ? SEGMENT_STATE_SUPERSEDED : SEGMENT_STATE_CLOSED);
     await recorder?.close();
+  }
+
+  /** There will be no larger segment: books that outgrew this one are out of service. */
+  refuseRoom(): void {
+    this.#sync.refuseRoom(this.#options.clock.now());
+    this.#worked();
   }
 
   /**

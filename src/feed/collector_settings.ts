@@ -1,10 +1,16 @@
 /**
- * What a configuration makes of an exchange: its header with the configured figures, its addresses with their paths.
+ * What a collector is built from, and what a configuration makes of an exchange: its header with the configured figures, its addresses with their paths.
  * Bad case: a figure that is read from the registry instead of from here; then configuring it changes nothing.
  */
+import type { CaptureWriter } from "../capture/mod.ts";
 import type { ExchangeConfig } from "../config/mod.ts";
 import type { Exchange } from "../exchanges/mod.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { SegmentConfig } from "../segment/writer.ts";
 import type { SyncSettings } from "../sync/mod.ts";
+import type { FeedClock } from "./clock.ts";
+import type { Fetch, SetTimer } from "./rest.ts";
+import type { SocketFactory } from "./socket.ts";
 
 /** Limits of a collector. Times in ms. */
 export type CollectorLimits = SyncSettings & {
@@ -16,6 +22,35 @@ export type CollectorLimits = SyncSettings & {
   /** 0 = no audits. */
   readonly auditPeriodMs: number;
   readonly auditConfirmMs: number;
+};
+
+/** A line for the log. */
+export type Report = { readonly level: "info" | "warn" | "error"; readonly text: string; readonly native?: string };
+
+/** What a collector is built from. Times in ms. */
+export type CollectorOptions = {
+  readonly exchange: Exchange;
+  readonly settings: ExchangeConfig;
+  /** Canonical names. */
+  readonly instruments: readonly string[];
+  readonly limits: CollectorLimits;
+  /** With its arena. */
+  readonly kernel: Kernel;
+  readonly frame: { readonly address: number; readonly bytes: number };
+  readonly segment: { readonly address: number; readonly config: SegmentConfig };
+  readonly pid: number;
+  readonly clock: FeedClock;
+  readonly random: () => number;
+  readonly openSocket: SocketFactory;
+  readonly fetch: Fetch;
+  /** For the timeouts of REST; the system's timers unless given. */
+  readonly setTimer?: SetTimer;
+  /** Runs a task when the current batch of frames is through, e.g. queueMicrotask. */
+  readonly defer: (task: () => void) => void;
+  readonly report: (report: Report) => void;
+  readonly recorder?: CaptureWriter;
+  /** Somebody makes a larger segment when books outgrow this one. Default false. */
+  readonly canGrow?: boolean;
 };
 
 /** The exchange with the timers and levels that are configured. */

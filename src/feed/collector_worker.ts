@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { SEGMENT_STATE_SUPERSEDED } from "../../assembly/layout.ts";
+import { HEADER_DELTA_TAIL, HEADER_TRADE_TAIL } from "../../assembly/layout.ts";
 import { CaptureWriter } from "../capture/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { EXCHANGES } from "../exchanges/mod.ts";
@@ -37,6 +37,10 @@ async function run(start: WorkerStart): Promise<void> {
   }
   const timer = setInterval(() => tick(collector), TICK_MS);
   parentPort?.on("message", ({ type }: SupervisorMessage) => {
+    if (type === "no_room") {
+      collector.refuseRoom();
+      return;
+    }
     clearInterval(timer);
     void stop(collector, { makesWay: type === "make_way" });
   });
@@ -62,9 +66,24 @@ function tick(collector: Collector): void {
   }
 }
 
-/** The kernel that also wakes readers in other processes, when there may be any. */
-async function ringing(kernel: Kernel, { memory, readers }: WorkerStart): Promise<Kernel> {
-  return readers === undefined ? kernel : ringingKernel(kernel, new Bell(await loadLibc(), memory, readers));
+/**
+ * The kernel that also wakes readers in other processes, when there may be any: not ten times a second for nothing while
+ * all books are quiet.
+ */
+async function ringing(kernel: Kernel, { memory, readers, segment }: WorkerStart): Promise<Kernel> {
+  if (readers === undefined) {
+    return kernel;
+  }
+  const words = new Int32Array(memory.buffer);
+  const tail = (field: number) => Atomics.load(words, (segment.address + field) >>> 2);
+  let before = 0;
+  const hasMoved = () => {
+    const now = (tail(HEADER_DELTA_TAIL) + tail(HEADER_TRADE_TAIL)) | 0;
+    const isOther = now !== before;
+    before = now;
+    return isOther;
+  };
+  return ringingKernel(kernel, new Bell(await loadLibc(), memory, readers), { hasMoved });
 }
 
 /** @returns undefined when the instruments do not fit: another worker would meet the same */
@@ -85,6 +104,7 @@ function build(start: WorkerStart, kernel: Kernel, clock: FeedClock): Collector 
     fetch,
     defer: queueMicrotask,
     report: (report) => tell({ type: "report", report }),
+    canGrow: true,
     ...(recorder === undefined ? {} : { recorder }),
   };
   try {
@@ -99,11 +119,7 @@ function build(start: WorkerStart, kernel: Kernel, clock: FeedClock): Collector 
 }
 
 async function stop(collector: Collector, { makesWay }: { makesWay: boolean }): Promise<void> {
-  const stopped = collector.stop();
-  if (makesWay) {
-    collector.segment.setState(SEGMENT_STATE_SUPERSEDED);
-  }
-  await stopped;
+  await collector.stop({ makesWay });
   tell({ type: "stopped" });
   parentPort?.close();
 }

@@ -1,6 +1,7 @@
 /**
  * Sizes of segments: those that the instruments of an exchange begin with, and larger ones when a book outgrew its images
- * or the table is full. Every growth doubles something, so their number is limited by the memory.
+ * or the table is full. Every growth doubles something, so their number is limited by the memory. What a segment grew to
+ * is worth keeping: its collector's next process begins with it.
  * Bad case: an exchange with many deep books; the roomy size does not fit, and a tight one is offered that does without
  * room for the next growth in place.
  */
@@ -15,25 +16,59 @@ const GROWTH_SEGMENTS = 4;
 /** Left of the largest memory for whatever stands beside collectors and gateway. */
 const BESIDE_BYTES = 256 * 1024 * 1024;
 
-/** The sizes of a segment for so many instruments. */
-export function segmentConfig(config: Config, { settings, instruments }: SelectedExchange): SegmentConfig {
+/** What an exchange's books were found to need. */
+export type SegmentSizes = {
+  readonly instrumentCapacity: number;
+  /** Levels that images hold at least, by canonical name. */
+  readonly leastImageLevels: Readonly<Record<string, number>>;
+};
+
+/** Where sizes are kept between processes. */
+export type SizeRecord = {
+  recall(exchange: string): SegmentSizes | undefined;
+  keep(exchange: string, sizes: SegmentSizes): void;
+};
+
+/** The sizes of a segment for so many instruments. @param sizes what an earlier one grew to */
+export function segmentConfig(
+  config: Config,
+  { settings, instruments }: SelectedExchange,
+  sizes?: SegmentSizes,
+): SegmentConfig {
   const { instrumentCapacity, deltaCapacity, tradeCapacity, imageAreaBytes } = config.segment;
-  const needed = ROOMY_PAIRS * instruments.length * imagePairBytes(settings.imageLevels);
+  const least = sizes?.leastImageLevels ?? {};
+  const known = instruments.filter((canonical) => (least[canonical] ?? 0) > settings.imageLevels);
+  const pairs = pairsBytes(instruments, (canonical) => Math.max(settings.imageLevels, least[canonical] ?? 0));
   return {
-    instrumentCapacity: Math.max(instrumentCapacity, 2 * instruments.length),
+    instrumentCapacity: Math.max(instrumentCapacity, 2 * instruments.length, sizes?.instrumentCapacity ?? 0),
     deltaCapacity,
     tradeCapacity,
-    imageAreaBytes: imageAreaBytes === 0 ? needed : imageAreaBytes,
+    imageAreaBytes: imageAreaBytes === 0 ? ROOMY_PAIRS * pairs : Math.max(imageAreaBytes, known.length > 0 ? pairs : 0),
+    ...(known.length > 0
+      ? { leastImageLevels: Object.fromEntries(known.map((canonical) => [canonical, least[canonical] ?? 0])) }
+      : {}),
   };
+}
+
+/** What is worth keeping of a segment that grew. */
+export function sizesOf({ instrumentCapacity, leastImageLevels = {} }: SegmentConfig): SegmentSizes {
+  return { instrumentCapacity, leastImageLevels };
 }
 
 /**
  * The ranges that the collectors need: arena, frame, a segment and one to replace it, for each; and room for books that
  * grow, as far as the largest memory has it. Memory that nobody touches costs addresses only.
+ * @param sizes what earlier segments grew to
  * @returns bytes of each
  */
-export function collectorRanges(config: Config, exchanges: readonly SelectedExchange[]): number[] {
-  const segments = exchanges.map((selected) => segmentBytes(segmentConfig(config, selected)));
+export function collectorRanges(
+  config: Config,
+  exchanges: readonly SelectedExchange[],
+  sizes?: Pick<SizeRecord, "recall">,
+): number[] {
+  const segments = exchanges.map((selected) =>
+    segmentBytes(segmentConfig(config, selected, sizes?.recall(selected.id))),
+  );
   const { arenaBytes, frameBytesMax } = config.collector;
   const needed = segments.flatMap((bytes) => [arenaBytes, frameBytesMax, bytes, bytes]);
   const wished = segments.reduce((sum, bytes) => sum + GROWTH_SEGMENTS * bytes, 0);
@@ -60,10 +95,7 @@ export function grownConfigs(
       least[canonical] = Math.max(least[canonical] ?? 0, imageLevels, 2 * held);
     }
   }
-  const pairs = instruments.reduce(
-    (sum, canonical) => sum + imagePairBytes(Math.max(settings.imageLevels, least[canonical] ?? 0)),
-    0,
-  );
+  const pairs = pairsBytes(instruments, (canonical) => Math.max(settings.imageLevels, least[canonical] ?? 0));
   const grown = {
     ...before,
     instrumentCapacity: before.instrumentCapacity * (isTableFull ? 2 : 1),
@@ -75,4 +107,8 @@ export function grownConfigs(
     { ...grown, imageAreaBytes: roomy },
     { ...grown, imageAreaBytes: tight },
   ];
+}
+
+function pairsBytes(instruments: readonly string[], levelsOf: (canonical: string) => number): number {
+  return instruments.reduce((sum, canonical) => sum + imagePairBytes(levelsOf(canonical)), 0);
 }

@@ -21,10 +21,10 @@ import {
 } from "../segment/writer.ts";
 import { Backoff } from "../sync/mod.ts";
 import type { Report } from "./collector.ts";
-import { grownConfigs, segmentConfig } from "./segment_growth.ts";
+import { grownConfigs, type SizeRecord, segmentConfig, sizesOf } from "./segment_growth.ts";
 import type { SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_messages.ts";
 
-export { collectorRanges, segmentConfig } from "./segment_growth.ts";
+export { collectorRanges, type SegmentSizes, type SizeRecord, segmentConfig } from "./segment_growth.ts";
 
 /** What a supervisor is built from. */
 export type SupervisorOptions = {
@@ -36,6 +36,8 @@ export type SupervisorOptions = {
   readonly pid: number;
   /** Where the file of an exchange's readers in other processes is mapped; absent = there are none. */
   readonly readersOf?: (exchange: ExchangeId) => MemoryRange | undefined;
+  /** What segments of earlier processes grew to, and where to keep what these grow to. */
+  readonly sizes?: SizeRecord | undefined;
   /** The program of each worker; the collector's unless given. */
   readonly program?: () => URL;
   readonly report: (exchange: ExchangeId, report: Report) => void;
@@ -115,6 +117,7 @@ class Post {
   #segmentConfig: SegmentConfig;
   /** A larger segment that is not had yet: what to go back to, and the attempts so far. */
   #growth: { readonly before: SegmentConfig; attempts: number } | undefined;
+  #hasGrown = false;
   /** Segments so large could not be had. */
   #refusedBytes = Number.POSITIVE_INFINITY;
   readonly #arena: MemoryRange;
@@ -125,6 +128,8 @@ class Post {
   #segment: SegmentHandle | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
+  /** The worker said what became of its books before it ended. */
+  #hasStopped = false;
   #beat = 0n;
   /** By our own monotonic clock: a wall clock that is set must not end a worker. */
   #beatSeenAt = 0;
@@ -139,7 +144,7 @@ class Post {
     this.#options = options;
     this.#selected = selected;
     this.#vacant = vacant;
-    this.#segmentConfig = segmentConfig(config, selected);
+    this.#segmentConfig = segmentConfig(config, selected, options.sizes?.recall(selected.id));
     this.#arena = map.reserve(`arena of ${selected.id}`, { bytes: arenaBytes });
     this.#frame = map.reserve(`frame of ${selected.id}`, { bytes: frameBytesMax });
     this.#backoff = new Backoff({ baseMs: restartBaseMs, capMs: reconnectCapMs, healthyMs }, Math.random);
@@ -232,6 +237,7 @@ class Post {
     const program = this.#options.program?.() ?? workerUrl("collector_worker");
     const worker = new Worker(program, { workerData: start, name: `collector ${id}` });
     this.#worker = worker;
+    this.#hasStopped = false;
     this.#range = range;
     this.#beat = 0n;
     this.#beatSeenAt = performance.now();
@@ -246,6 +252,7 @@ class Post {
       case "live":
         this.#segment = { exchange: this.#selected.id, address: range.address, bytes: range.bytes };
         this.#backoff.succeeded(performance.now());
+        this.#keepSizes();
         break;
       case "ready":
         this.#verdict?.resolve();
@@ -263,6 +270,7 @@ class Post {
         this.#options.report(this.#selected.id, message.report);
         break;
       case "stopped":
+        this.#hasStopped = true;
         void this.#worker?.terminate();
         break;
     }
@@ -277,7 +285,7 @@ class Post {
       return;
     }
     const { map } = this.#options;
-    if (this.#segment?.address === range.address) {
+    if (this.#segment?.address === range.address && !this.#hasStopped) {
       abandonSegment(map.memory.buffer, this.#segment);
     }
     setTimeout(() => map.release(range), QUARANTINE_MS).unref();
@@ -300,14 +308,24 @@ class Post {
         "error",
         `Cannot make a larger segment: the memory is full; out of service: ${names}, was ${bytes} bytes`,
       );
+      this.#worker?.postMessage({ type: "no_room" } satisfies SupervisorMessage);
       return;
     }
     const [from, to] = [segmentBytes(this.#segmentConfig), segmentBytes(grown)];
     this.#report("warn", `Books outgrew the segment: beginning a larger one, ${from} to ${to} bytes, for ${names}`);
     this.#growth = { before: this.#segmentConfig, attempts: 0 };
     this.#segmentConfig = grown;
+    this.#hasGrown = true;
     if (this.#worker !== undefined) {
       end(this.#worker, { type: "make_way" });
+    }
+  }
+
+  /** The next process of this exchange begins with what this one has come to. */
+  #keepSizes(): void {
+    if (this.#hasGrown) {
+      this.#hasGrown = false;
+      this.#options.sizes?.keep(this.#selected.id, sizesOf(this.#segmentConfig));
     }
   }
 

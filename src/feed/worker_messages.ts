@@ -36,7 +36,7 @@ export type WorkerMessage =
   | { readonly type: "live" }
   /** The instruments are checked and connecting has begun. */
   | { readonly type: "ready" }
-  /** Instruments found no room in the segment and are out of service, until there is a larger one. */
+  /** Instruments found no room in the segment and wait for a larger one. */
   | { readonly type: "outgrown"; readonly shortages: readonly SegmentShortage[] }
   /** The configuration cannot be used. */
   | { readonly type: "refused"; readonly message: string }
@@ -48,4 +48,6 @@ export type WorkerMessage =
 export type SupervisorMessage =
   | { readonly type: "stop" }
   /** Another epoch takes over: stop, and tell readers that they need not take it for the end. */
-  | { readonly type: "make_way" };
+  | { readonly type: "make_way" }
+  /** There will be no larger segment. */
+  | { readonly type: "no_room" };

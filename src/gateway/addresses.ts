@@ -7,7 +7,8 @@ import { isIP, isIPv4, isIPv6 } from "node:net";
 /** A network, or one address as the smallest of them. */
 export type Network = { readonly address: string; readonly bits: number; readonly family: "ipv4" | "ipv6" };
 
-const MAPPED = /^(?:0*:)*:?(?:0+:)*ffff:(?:(?<dotted>\d+\.\d+\.\d+\.\d+)|(?<high>[0-9a-f]{1,4}):(?<low>[0-9a-f]{1,4}))$/i;
+const MAPPED =
+  /^(?:0*:)*:?(?:0+:)*ffff:(?:(?<dotted>\d+\.\d+\.\d+\.\d+)|(?<high>[0-9a-f]{1,4}):(?<low>[0-9a-f]{1,4}))$/i;
 
 /** An address in its shortest form: IPv4 in IPv6 as IPv4. */
 export function plainAddress(address: string): string {

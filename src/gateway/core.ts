@@ -33,6 +33,13 @@ const HOUSEKEEPING_MS = 100;
 const STATS_MS = 1000;
 const BOOK_DEPTH = 10;
 
+/** A segment in the kernel's memory. */
+export type SegmentReference = {
+  readonly address: number;
+  /** Whether its producer lives, where something better than the heartbeat alone knows it. */
+  readonly isProducerAlive?: () => boolean;
+};
+
 /** A book as the gateway holds it. */
 export type GatewayBook = {
   /** The producer's word and this replica's: only then the levels are known to be right. */
@@ -51,7 +58,7 @@ export type GatewayBook = {
 /** What a core is made from. */
 export type CoreOptions = {
   readonly kernel: Kernel;
-  readonly segments: () => readonly { readonly address: number }[];
+  readonly segments: () => readonly SegmentReference[];
   readonly limits: GatewayLimits;
   /** Default VIEW_SETS. */
   readonly views?: ViewSets;
@@ -143,7 +150,7 @@ export class GatewayCore {
       scheduler: this.#scheduler,
       announces: options.announces ?? false,
     });
-    this.#sources = options.segments().map(({ address }) => this.#attach(address));
+    this.#sources = options.segments().map((segment) => this.#attach(segment));
   }
 
   /** What a transport's events do here. */
@@ -184,6 +191,12 @@ export class GatewayCore {
     this.#pump.stop();
   }
 
+  /** Looks after segments and producers in the next turn, which comes at once. */
+  look(): void {
+    this.#keptAtMs = Number.NEGATIVE_INFINITY;
+    this.#pump.wake();
+  }
+
   /** Where the readers of every segment stand. */
   positions(): SegmentPosition[] {
     return this.#sources.map((source) => positionOf(this.#workspace.memory, source));
@@ -218,9 +231,10 @@ export class GatewayCore {
     this.#pump.wake();
   }
 
-  #attach(address: number): SegmentSource {
+  #attach({ address, isProducerAlive }: SegmentReference): SegmentSource {
     return new SegmentSource(this.#workspace, {
       address,
+      isProducerAlive,
       instruments: this.#instruments,
       limits: this.#options.limits,
       log: this.#options.log,
@@ -298,13 +312,14 @@ export class GatewayCore {
 
   /** Attaches segments that are new, lets go of those that are gone or began a new epoch. */
   #followSegments(): void {
-    const wanted = this.#options.segments().map(({ address }) => address);
-    const kept = this.#sources.filter((source) => wanted.includes(source.view.address) && this.#isSameEpoch(source));
+    const wanted = this.#options.segments();
+    const isWanted = (source: SegmentSource) => wanted.some(({ address }) => address === source.view.address);
+    const kept = this.#sources.filter((source) => isWanted(source) && this.#isSameEpoch(source));
     for (const source of this.#sources.filter((one) => !kept.includes(one))) {
       source.detach();
     }
     const known = new Set(kept.map((source) => source.view.address));
-    const added = wanted.filter((address) => !known.has(address)).map((address) => this.#tryAttach(address));
+    const added = wanted.filter(({ address }) => !known.has(address)).map((segment) => this.#tryAttach(segment));
     this.#sources = [...kept, ...added.filter((source) => source !== undefined)];
   }
 
@@ -319,9 +334,9 @@ export class GatewayCore {
     }
   }
 
-  #tryAttach(address: number): SegmentSource | undefined {
+  #tryAttach(segment: SegmentReference): SegmentSource | undefined {
     try {
-      return this.#attach(address);
+      return this.#attach(segment);
     } catch (error) {
       if (!(error instanceof RangeError)) {
         throw error;

@@ -8,7 +8,8 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { STREAM_PATHS, type StatsMessage } from "../wire/protocol.ts";
 import { type AccessRules, accessRules } from "./access.ts";
 import { chooseTransport } from "./choose_transport.ts";
-import { type GatewayBook, GatewayCore } from "./core.ts";
+import { type GatewayBook, GatewayCore, type SegmentReference } from "./core.ts";
+import { listenOn } from "./free_port.ts";
 import { completeLimits, type GatewayLimits, VIEW_SETS, type ViewSets } from "./limits.ts";
 import { type GatewayLog, SILENT_LOG } from "./log.ts";
 import type { SegmentPosition } from "./position.ts";
@@ -18,16 +19,13 @@ import { StaticFiles } from "./static_files.ts";
 import type { Transport } from "./transport.ts";
 
 export type { AccessRules } from "./access.ts";
-export type { GatewayBook } from "./core.ts";
+export type { GatewayBook, SegmentReference } from "./core.ts";
 export { GATEWAY_LIMITS, type GatewayLimits, type ViewSets } from "./limits.ts";
 export type { GatewayLog } from "./log.ts";
 export type { Scheduler } from "./scheduler.ts";
 export type { Transport } from "./transport.ts";
 export { createUwsTransport } from "./uws_transport.ts";
 export { createWsTransport } from "./ws_transport.ts";
-
-/** A segment in the kernel's memory. */
-export type SegmentReference = { readonly address: number };
 
 /** How to start a gateway. */
 export type GatewayOptions = {
@@ -72,6 +70,8 @@ export interface Gateway {
   stats(): StatsMessage;
   /** The book of an instrument as the gateway holds it, `depth` levels a side. @returns undefined when it has no book */
   book(instrument: string, depth?: number): GatewayBook | undefined;
+  /** Asks for the segments and looks at their producers at once, e.g. when one of them is known to have ended. */
+  look(): void;
   /** Where the readers of every segment stand, by its address. */
   positions(): SegmentPosition[];
   /** Stops within a second: clients are closed with 1001. */
@@ -106,7 +106,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
     files: options.dashboardFolder === undefined ? undefined : new StaticFiles(options.dashboardFolder),
   });
-  const listening = await transport.listen({
+  const listening = await listenOn(transport, {
     host,
     port,
     webSocketPaths: STREAM_PATHS,
@@ -122,6 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: listening.port,
     transport: transport.name,
     stats: () => core.stats(),
+    look: () => core.look(),
     positions: () => core.positions(),
     book: (instrument, depth) => core.book(instrument, depth),
     async close() {

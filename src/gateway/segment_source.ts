@@ -79,6 +79,8 @@ export class SegmentSource {
     workspace: Workspace,
     options: {
       address: number;
+      /** Whether its producer lives, where something better than the heartbeat alone knows it. */
+      isProducerAlive?: (() => boolean) | undefined;
       instruments: Instruments;
       events: SourceEvents;
       limits: GatewayLimits;
@@ -89,7 +91,7 @@ export class SegmentSource {
     this.#instruments = options.instruments;
     this.#events = options.events;
     this.#limits = options.limits;
-    this.#heartbeat = new HeartbeatWatch(options.limits.heartbeatStaleMs);
+    this.#heartbeat = new HeartbeatWatch(options.limits.heartbeatStaleMs, options.isProducerAlive);
     this.#log = options.log;
     this.view = new SegmentView(workspace.kernel.buffer, options.address);
     this.#joiner = new ReplicaJoiner(workspace.kernel, {
@@ -161,7 +163,7 @@ export class SegmentSource {
     }
   }
 
-  /** The segment is live by its own word, and its producer's heartbeat goes on. */
+  /** The segment is live by its own word, and its producer gives signs of life. */
   isAlive(nowMs: number): boolean {
     return this.#heartbeat.isFresh(this.view.heartbeatNs, nowMs) && this.view.state === SEGMENT_STATE_LIVE;
   }

@@ -47,14 +47,24 @@ export class Bell {
   }
 }
 
-/** A kernel that rings after every publish. */
-export function ringingKernel(kernel: Kernel, bell: Bell): Kernel {
+/**
+ * A kernel that rings after every publish, also of nothing: within a large event the kernel publishes by itself, and the
+ * host's publish behind it moves no tail although sleepers have something to read.
+ * @param options.hasMoved whether a tail has moved since it was last asked; quiet books are published, too
+ */
+export function ringingKernel(
+  kernel: Kernel,
+  bell: Bell,
+  { hasMoved = () => true }: { hasMoved?: () => boolean } = {},
+): Kernel {
   bell.promise(true);
   return {
     ...kernel,
     publish(now) {
       const published = kernel.publish(now);
-      bell.ring();
+      if (hasMoved()) {
+        bell.ring();
+      }
       return published;
     },
   };

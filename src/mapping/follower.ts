@@ -15,6 +15,7 @@ import { MappingError } from "./errors.ts";
 import { STALE_MS, segmentAgeMs } from "./heartbeat.ts";
 import type { Libc } from "./libc.ts";
 import { parseSegmentName, type SegmentName } from "./names.ts";
+import { DOUBT_MS, hasEnded, processIdentity } from "./producer_life.ts";
 import { isProcessAlive, openReadersFile, READERS_BYTES } from "./readers_file.ts";
 import { mapRegion, unmapRegion } from "./region.ts";
 
@@ -34,7 +35,10 @@ export type FollowerOptions = {
   readonly withReaders?: boolean;
 };
 
-/** `live`: it beats · `stale`: silent for too long · `superseded`: another epoch takes over · `closed`: an orderly end. */
+/**
+ * `live`: it beats · `stale`: silent for too long, or its process has ended · `superseded`: another epoch takes over ·
+ * `closed`: an orderly end.
+ */
 export type SegmentCondition = "live" | "stale" | "superseded" | "closed";
 
 /** A segment that is mapped. */
@@ -45,6 +49,8 @@ export type Attachment = {
   readonly range: MemoryRange;
   /** Of the file: device and inode. */
   readonly identity: string;
+  /** Of the process that writes it; undefined = it was gone already, or is not of our pid namespace. */
+  readonly producer: string | undefined;
   /** Address of the mapped readers file; 0 = there is none. */
   readonly readers: number;
 };
@@ -80,10 +86,12 @@ export class SegmentFollower {
   }
 
   /** How a segment does now. @param nowNs the machine's monotonic clock */
-  condition({ view }: Attachment, nowNs = process.hrtime.bigint()): SegmentCondition {
+  condition({ view, producer }: Attachment, nowNs = process.hrtime.bigint()): SegmentCondition {
     const { state } = view;
     if (state === SEGMENT_STATE_LIVE) {
-      return segmentAgeMs(view, nowNs) > (this.#options.staleMs ?? STALE_MS) ? "stale" : "live";
+      const age = segmentAgeMs(view, nowNs);
+      const isStale = age > (this.#options.staleMs ?? STALE_MS);
+      return isStale || (age > DOUBT_MS && hasEnded(view.header.pid, producer)) ? "stale" : "live";
     }
     return state === SEGMENT_STATE_CLOSED ? "closed" : "superseded";
   }
@@ -175,12 +183,14 @@ export class SegmentFollower {
       mapRegion(libc, { memory: map.memory, range, fd, bytes, access: "read" });
       judged = versionOf(stats);
       checkHeader(file, new DataView(map.memory.buffer, range.address, stats.size));
+      const view = new SegmentView(map.memory.buffer, range.address);
       const attachment: Attachment = {
         file,
         path,
-        view: new SegmentView(map.memory.buffer, range.address),
+        view,
         range,
         identity: identityOf(stats),
+        producer: processIdentity(view.header.pid),
         readers: this.#options.withReaders === false ? 0 : this.#readersOf(file.name),
       };
       this.#attachments.set(file.name, attachment);

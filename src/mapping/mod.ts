@@ -16,7 +16,8 @@ export {
 } from "./follower.ts";
 export { heartbeatAgeMs, STALE_MS, segmentAgeMs } from "./heartbeat.ts";
 export { type Libc, loadLibc } from "./libc.ts";
-export { parseShard, type Shard, shardOf, WHOLE } from "./names.ts";
+export { parseShard, type Shard, segmentName, shardOf, WHOLE } from "./names.ts";
+export { DOUBT_MS, hasEnded, processIdentity } from "./producer_life.ts";
 export {
   isProcessAlive,
   READER_KINDS,

@@ -32,8 +32,12 @@ export type Top = {
   readonly instrument: SegmentInstrument;
   /** The book is known to be right and its producer lives. */
   readonly isSynced: boolean;
-  /** `stale`: its producer gives no signs of life. */
-  readonly state: StateWord | "stale" | "unknown";
+  /**
+   * `stale`: its producer gives no signs of life · `busy`: it stands still in the middle of a write; prices, quantities
+   * and version are those that this reader saw last, if it saw any.
+   */
+  readonly state: StateWord | "stale" | "busy" | "unknown";
+  /** Of the book; 0 = none was seen yet. */
   readonly version: bigint;
   readonly bid: { readonly price: string; readonly quantity: string } | undefined;
   readonly ask: { readonly price: string; readonly quantity: string } | undefined;

@@ -68,20 +68,22 @@ export function describeInstrument(exchange: string, entry: InstrumentEntry): Se
 /** A top-of-book cell as it was read. */
 export type CellRead = {
   readonly top: TopOfBook;
+  /** It could not be read now: `top` is what it said last. */
+  readonly isBusy: boolean;
   readonly instrument: SegmentInstrument;
   readonly has: Readonly<Record<"bid" | "ask" | "trade", boolean>>;
 };
 
 /** A top of book for its user. @param options.isLive its producer gives signs of life */
-export function describeTop({ top, instrument, has }: CellRead, { isLive }: { isLive: boolean }): Top {
+export function describeTop({ top, isBusy, instrument, has }: CellRead, { isLive }: { isLive: boolean }): Top {
   const isReadable = isExponent(instrument.priceExponent) && isExponent(instrument.quantityExponent);
   const level = (isThere: boolean, [price, quantity]: [bigint, bigint]) =>
     isThere && isReadable ? { price: instrument.price(price), quantity: instrument.quantity(quantity) } : undefined;
   const trade = level(has.trade, [top.tradePrice, top.tradeQuantity]);
   return {
     instrument,
-    isSynced: top.state === STATE_SYNCED && isLive,
-    state: isLive ? wordOf(STATE_WORDS, top.state) : "stale",
+    isSynced: top.state === STATE_SYNCED && isLive && !isBusy,
+    state: !isLive ? "stale" : isBusy ? "busy" : wordOf(STATE_WORDS, top.state),
     version: top.version,
     bid: level(has.bid, [top.bidPrice, top.bidQuantity]),
     ask: level(has.ask, [top.askPrice, top.askQuantity]),

@@ -28,6 +28,11 @@ export async function openSegment(exchange: string, options: OpenOptions = {}): 
   return new SegmentReader(await loadLibc(), resolveExchangeId(exchange) ?? exchange, options);
 }
 
+/** What a user's function threw on its way out: no fault of the segment, whatever its class. */
+class TakerFailed extends Error {
+  override readonly name = "TakerFailed";
+}
+
 /** Reads the segments of one exchange. Thread: one. */
 export class SegmentReader implements AsyncIterable<SegmentEvent> {
   readonly exchange: string;
@@ -61,17 +66,20 @@ export class SegmentReader implements AsyncIterable<SegmentEvent> {
   }
 
   /**
-   * Best bid, best ask and last trade of an instrument, as its producer left them: nothing is built for it.
+   * Best bid, best ask and last trade of an instrument, as its producer left them: nothing is built for it. A cell that
+   * its writer left half written, because it lost the processor, is waited for, at most a millisecond; when it stays so,
+   * the state says `busy` and the rest is what this reader saw last.
    * @param symbol `BASE-QUOTE` or `exchange:BASE-QUOTE`
-   * @returns undefined when there is no such instrument, or its producer died while writing the cell
+   * @returns undefined when there is no such instrument
    */
   top(symbol: string): Top | undefined {
     this.#shards.lookInTime();
     const found = this.#shards.find(symbol);
-    const read = found?.reader.top(found.entry);
-    return found === undefined || read === undefined
-      ? undefined
-      : describeTop(read, { isLive: this.#shards.isLive(found.reader) });
+    if (found === undefined) {
+      return undefined;
+    }
+    const isLive = this.#shards.isLive(found.reader);
+    return describeTop(found.reader.top(found.entry, { isLive }), { isLive });
   }
 
   /**
@@ -96,6 +104,7 @@ export class SegmentReader implements AsyncIterable<SegmentEvent> {
 
   /**
    * Gives what is there now: at most one batch of each ring. For busy loops; else use the iterator.
+   * @param take what it throws comes out of this call; the rest of the batch is not given then
    * @returns how many events were given
    */
   poll(take: (event: SegmentEvent) => void): number {
@@ -105,14 +114,22 @@ export class SegmentReader implements AsyncIterable<SegmentEvent> {
       if (event.kind === "lapped") {
         this.lost[event.ring] += event.lost;
       }
-      take(event);
+      try {
+        take(event);
+      } catch (cause) {
+        throw new TakerFailed("the taker of an event failed", { cause });
+      }
     };
     this.#shards.lookInTime();
-    for (const event of this.#shards.takePending()) {
-      counted(event);
-    }
-    for (const reader of this.#shards.readers) {
-      this.#shards.caught(reader, () => reader.poll(counted));
+    try {
+      for (const event of this.#shards.takePending()) {
+        counted(event);
+      }
+      for (const reader of this.#shards.readers) {
+        this.#shards.caught(reader, () => reader.poll(counted));
+      }
+    } catch (error) {
+      throw error instanceof TakerFailed ? error.cause : error;
     }
     return count;
   }

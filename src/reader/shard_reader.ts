@@ -26,12 +26,13 @@ import {
   RING_TRADES,
   SIDE_ASK,
   SIDE_BID,
+  STATE_CONNECTING,
   STATE_RETIRED,
   TRADE_BYTES,
   TRADE_INSTRUMENT_ID,
 } from "../../assembly/layout.ts";
 import type { Attachment } from "../mapping/mod.ts";
-import type { InstrumentEntry, SegmentView } from "../segment/view.ts";
+import type { InstrumentEntry, SegmentView, TopOfBook } from "../segment/view.ts";
 import { readCount, writeCount } from "../wire/numbers.ts";
 import type { ImageEvent, SegmentEvent, SegmentInstrument } from "./events.ts";
 import type { ReadFrom } from "./options.ts";
@@ -45,6 +46,27 @@ export class CorruptSegment extends Error {
 }
 
 const IMAGE_TRIES = 64;
+const CELL_NAPS = 8;
+const CELL_NAP_MS = 0.1;
+/** Nobody wakes who sleeps on it. */
+const NAP = new Int32Array(new SharedArrayBuffer(4));
+/** Of a cell that could never be read. */
+const NO_TOP: TopOfBook = {
+  instrumentId: 0,
+  state: STATE_CONNECTING,
+  version: 0n,
+  flags: 0,
+  bidPrice: 0n,
+  bidQuantity: 0n,
+  askPrice: 0n,
+  askQuantity: 0n,
+  tradePrice: 0n,
+  tradeQuantity: 0n,
+  tradeAtNs: 0n,
+  tradeVersion: 0n,
+  eventAtNs: 0n,
+  receivedAtNs: 0n,
+};
 /** The oldest records may be overwritten while they are read first. */
 const OLDEST_MARGIN_SHARE = 16;
 
@@ -62,6 +84,8 @@ export class ShardReader {
   readonly #imageVersions = new Map<number, bigint>();
   readonly #imageReplica: number;
   readonly #pool: ReplicaPool;
+  /** What the cells said last, by instrument id. */
+  readonly #tops = new Map<number, TopOfBook>();
   #hasBegun = false;
 
   /** @throws RangeError when the arena is exhausted */
@@ -122,15 +146,21 @@ export class ShardReader {
     return this.#entries().find(({ canonical }) => canonical === symbol);
   }
 
-  /** The top-of-book cell. @returns undefined when it is being written all the time */
-  top(entry: InstrumentEntry): CellRead | undefined {
-    const top = this.#view.topOfBook(entry.index);
-    if (top === undefined) {
-      return undefined;
+  /**
+   * The top-of-book cell. A writer that lost the processor in the middle of it is given a moment; when it stands still
+   * for longer, what this reader saw last is given.
+   * @param options.isLive its producer gives signs of life: waiting may help
+   * Cost: a microsecond; a cell that stays half written blocks the thread for CELL_NAPS × CELL_NAP_MS.
+   */
+  top(entry: InstrumentEntry, { isLive }: { isLive: boolean }): CellRead {
+    const fresh = this.#view.topOfBook(entry.index) ?? (isLive ? this.#awaitCell(entry.index) : undefined);
+    if (fresh !== undefined) {
+      this.#tops.set(entry.id, fresh);
     }
-    const has = (flag: number) => (top.flags & flag) !== 0;
+    const top = fresh ?? this.#tops.get(entry.id);
+    const has = (flag: number) => top !== undefined && (top.flags & flag) !== 0;
     const known = { bid: has(CELL_FLAG_BID), ask: has(CELL_FLAG_ASK), trade: has(CELL_FLAG_TRADE) };
-    return { top, instrument: this.describe(entry), has: known };
+    return { top: top ?? NO_TOP, isBusy: fresh === undefined, instrument: this.describe(entry), has: known };
   }
 
   /** An entry for its user. */
@@ -152,6 +182,18 @@ export class ShardReader {
 
   #entries(): InstrumentEntry[] {
     return this.#view.instruments().filter(({ state, retiredTo }) => state !== STATE_RETIRED && retiredTo === 0);
+  }
+
+  /** Sleeps so that the writer gets the processor. */
+  #awaitCell(index: number): TopOfBook | undefined {
+    for (let naps = 0; naps < CELL_NAPS; naps++) {
+      Atomics.wait(NAP, 0, 0, CELL_NAP_MS);
+      const top = this.#view.topOfBook(index);
+      if (top !== undefined) {
+        return top;
+      }
+    }
+    return undefined;
   }
 
   #begin(take: (event: SegmentEvent) => void): void {
@@ -225,19 +267,28 @@ export class ShardReader {
     };
   }
 
+  /** While an event longer than the ring is being written nothing is lost yet; the next tail says how much it is. */
+  #tellLap(ring: "deltas" | "trades", { lost, take }: { lost: number; take: (event: SegmentEvent) => void }): void {
+    if (lost > 0) {
+      take({ kind: "lapped", segment: this.attachment.file.name, ring, lost });
+    }
+  }
+
   #pollDeltas(take: (event: SegmentEvent) => void): void {
     const { kernel, memory, deltas, batchRecords } = this.#workspace;
-    const before = this.position.deltaLost;
+    const { deltaCursor, deltaLost } = this.position;
     const count = kernel.readerPoll(this.#deltas, deltas, batchRecords);
     if (count === POLL_LAPPED) {
-      take({
-        kind: "lapped",
-        segment: this.attachment.file.name,
-        ring: "deltas",
-        lost: this.position.deltaLost - before,
-      });
+      const images: SegmentEvent[] = [];
       if (this.#from === "image") {
-        this.#beginAtImages(take);
+        this.#beginAtImages((event) => images.push(event));
+      }
+      // Images may lead on from an earlier record than the ring's rule: that much less is lost.
+      const lost = this.position.deltaCursor - deltaCursor;
+      writeCount(memory, this.#deltas + READER_LOST, deltaLost + lost);
+      this.#tellLap("deltas", { lost, take });
+      for (const image of images) {
+        take(image);
       }
       return;
     }
@@ -272,12 +323,7 @@ export class ShardReader {
     const before = this.position.tradeLost;
     const count = kernel.readerPoll(this.#trades, trades, batchRecords);
     if (count === POLL_LAPPED) {
-      take({
-        kind: "lapped",
-        segment: this.attachment.file.name,
-        ring: "trades",
-        lost: this.position.tradeLost - before,
-      });
+      this.#tellLap("trades", { lost: this.position.tradeLost - before, take });
       return;
     }
     for (let index = 0; index < count; index++) {

@@ -46,6 +46,8 @@ export type ExchangeSyncOptions = {
   readonly snapshotLevels?: number;
   /** Replays: an instrument appears with the first frame that names it. */
   readonly opensUnknown?: boolean;
+  /** Somebody makes a larger segment when this one has no room. Default false. */
+  readonly canGrow?: boolean;
 };
 
 /** What became of a REST snapshot; `early`: kept until events of its numbers come. */
@@ -64,6 +66,7 @@ export class ExchangeSync {
   readonly #settler: SettlerGround;
   readonly #desk: OutcomeDesk;
   readonly #connections: SyncConnection[] = [];
+  #canGrow: boolean;
   #actions: SyncAction[] = [];
 
   /** @throws RangeError when the arena has no room for the scratch */
@@ -72,6 +75,7 @@ export class ExchangeSync {
     this.exchange = options.exchange;
     this.#options = options;
     this.#kernel = kernel;
+    this.#canGrow = options.canGrow === true;
     this.#frame = new Uint8Array(kernel.buffer, frame.address, frame.bytes);
     this.#outcome = new Outcome(kernel);
     const scratch = kernel.arenaAllocate(SCRATCH_BYTES);
@@ -80,7 +84,15 @@ export class ExchangeSync {
     }
     this.#watch = new InstrumentWatch({
       exchange: options.exchange,
-      ground: { kernel, view: new DataView(kernel.buffer), segment, scratch, imageEvery, wallNs },
+      ground: {
+        kernel,
+        view: new DataView(kernel.buffer),
+        segment,
+        scratch,
+        imageEvery,
+        wallNs,
+        canGrow: () => this.#canGrow,
+      },
       settings,
       random,
       snapshotLevels: this.#snapshotLevels,
@@ -100,6 +112,7 @@ export class ExchangeSync {
       segment,
       keepsFrames: this.exchange.header.snapshot === "rest",
       opensUnknown: options.opensUnknown === true,
+      canGrow: () => this.#canGrow,
       connection: (index) => this.connection(index),
       act: (action) => this.#actions.push(action),
     });
@@ -203,9 +216,15 @@ export class ExchangeSync {
     }
   }
 
-  /** Says of every book that it ends here. */
-  stop(receivedAt: number): void {
-    this.#watch.stop(receivedAt);
+  /** Says of every book that it ends here. @param options.makesWay for a larger segment, in which it goes on */
+  stop(receivedAt: number, options: { makesWay?: boolean } = {}): void {
+    this.#watch.stop(receivedAt, options);
+  }
+
+  /** There will be no larger segment: books that wait for one are out of service. */
+  refuseRoom(receivedAt: number): void {
+    this.#canGrow = false;
+    this.#watch.refuseRoom(receivedAt);
   }
 
   /** Publishes what was written. @param now ns since the wall anchor @returns records */

@@ -35,6 +35,7 @@ import {
   SIDE_BID,
   STATE_CONNECTING,
   STATE_OUT_OF_SERVICE,
+  STATE_RESYNCING,
   TRADING_OPEN,
   TRADING_UNKNOWN,
 } from "../../assembly/layout.ts";
@@ -54,6 +55,8 @@ export type InstrumentGround = {
   readonly imageEvery: number;
   /** Unix ns of a receivedAt. */
   readonly wallNs: (receivedAt: number) => bigint;
+  /** Whether somebody makes a larger segment when this one has no room; absent = nobody does. */
+  readonly canGrow?: () => boolean;
 };
 
 /** How an instrument begins. */
@@ -212,7 +215,7 @@ export class InstrumentBlock {
 
   /**
    * Gives the book more decimals; under a fresh id when records were published under the old one.
-   * @returns false when it cannot: the instrument is out of service then
+   * @returns false when it cannot: the instrument is out of service then, or waits for a larger segment
    */
   rescale(exponents: { price: number; quantity: number }, receivedAt: number): boolean {
     const { kernel } = this.#ground;
@@ -235,7 +238,7 @@ export class InstrumentBlock {
   /**
    * Moves to larger images under a fresh id; the book stays.
    * @param levels that must fit at least
-   * @returns false when it cannot: the instrument is out of service then
+   * @returns false when it cannot: the instrument is out of service then, or waits for a larger segment
    */
   growImages(levels: number, receivedAt: number): boolean {
     const imageLevels = Math.max(this.#start.imageLevels * 2, Math.ceil(levels * 1.5));
@@ -283,7 +286,8 @@ export class InstrumentBlock {
     const retired = this.#segment;
     const entry = this.#addEntry(this.#start.imageLevels, receivedAt, exponents);
     if (entry === undefined) {
-      this.unsync(STATE_OUT_OF_SERVICE, REASON_LIMIT, receivedAt);
+      const state = this.#ground.canGrow?.() === true ? STATE_RESYNCING : STATE_OUT_OF_SERVICE;
+      this.unsync(state, REASON_LIMIT, receivedAt);
       return false;
     }
     kernel.instrumentRetire(this.address, receivedAt);

@@ -8,6 +8,7 @@ import {
   REASON_CONNECTING,
   REASON_DISCONNECTED,
   REASON_DRIFT,
+  REASON_LIMIT,
   REASON_NONE,
   REASON_OVERFLOW,
   REASON_REFUSED,
@@ -244,6 +245,18 @@ export class InstrumentSync {
       return this.#rest(at, reason);
     }
     return this.#unsync(STATE_OUT_OF_SERVICE, reason);
+  }
+
+  /** The segment has no room for the book and a larger one is being made: nothing is asked for in this one. */
+  awaitRoom(): readonly InstrumentAction[] {
+    this.#deadline = undefined;
+    this.#forgetSnapshot();
+    return this.#unsync(STATE_RESYNCING, REASON_LIMIT);
+  }
+
+  /** It waits for a larger segment. */
+  get isAwaitingRoom(): boolean {
+    return this.#state === STATE_RESYNCING && this.#reason === REASON_LIMIT;
   }
 
   /**

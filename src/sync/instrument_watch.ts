@@ -161,6 +161,22 @@ export class InstrumentWatch {
     }
   }
 
+  /** The segment has no room for the book. */
+  noRoom(instrument: TrackedInstrument | undefined, receivedAt: number): void {
+    if (instrument !== undefined && this.#options.ground.canGrow?.() === true) {
+      this.perform(instrument, instrument.machine.awaitRoom(), receivedAt);
+    } else {
+      this.outOfService(instrument, REASON_LIMIT, receivedAt);
+    }
+  }
+
+  /** There will be no larger segment: what waited for it is out of service. */
+  refuseRoom(receivedAt: number): void {
+    for (const instrument of this.all.filter(({ machine }) => machine.isAwaitingRoom)) {
+      this.outOfService(instrument, REASON_LIMIT, receivedAt);
+    }
+  }
+
   /** A frame could not be read. @param instrument whose it was; undefined = it could be any of the connection */
   unreadable(connection: number, instrument: TrackedInstrument | undefined, receivedAt: number): void {
     if (instrument === undefined) {
@@ -187,16 +203,19 @@ export class InstrumentWatch {
       if (isCheckDue && block.state === STATE_SYNCED) {
         this.#checkSilence(instrument, receivedAt);
       }
-      if (block.isImageFull && block.state !== STATE_OUT_OF_SERVICE && !block.growImages(block.levels, receivedAt)) {
-        this.outOfService(instrument, REASON_LIMIT, receivedAt);
+      const isFull = block.isImageFull && block.state !== STATE_OUT_OF_SERVICE && !machine.isAwaitingRoom;
+      if (isFull && !block.growImages(block.levels, receivedAt)) {
+        this.noRoom(instrument, receivedAt);
       }
     }
   }
 
-  /** Says of every book that it ends here. */
-  stop(receivedAt: number): void {
+  /** Says of every book that it ends here. @param options.makesWay for a larger segment, in which it goes on */
+  stop(receivedAt: number, { makesWay = false }: { makesWay?: boolean } = {}): void {
     for (const instrument of this.#byNative.values()) {
-      this.perform(instrument, instrument.machine.closed(REASON_STOPPED), receivedAt);
+      const { machine } = instrument;
+      const actions = [...machine.closed(REASON_STOPPED), ...(makesWay ? machine.awaitRoom() : [])];
+      this.perform(instrument, actions.slice(-1), receivedAt);
     }
   }
 
@@ -276,6 +295,8 @@ export class InstrumentWatch {
       form.synced(block.version);
       order.synced(receivedAt / 1e6);
       this.perform(instrument, instrument.machine.synced(receivedAt / 1e6), receivedAt);
+    } else if (state === STATE_RESYNCING && instrument.block.reason === REASON_LIMIT) {
+      this.noRoom(instrument, receivedAt);
     } else if (state === STATE_RESYNCING) {
       this.fault(instrument, instrument.block.reason, receivedAt);
     } else if (state === STATE_OUT_OF_SERVICE) {

@@ -26,7 +26,6 @@ import {
   REASON_LIMIT,
   REASON_OVERFLOW,
   REASON_TRADE_GAP,
-  STATE_OUT_OF_SERVICE,
   STATE_SYNCED,
 } from "../../assembly/layout.ts";
 import type { SegmentWriter } from "../segment/writer.ts";
@@ -46,6 +45,8 @@ export type DeskGround = {
   readonly keepsFrames: boolean;
   /** Replays: an instrument appears with the first frame that names it. */
   readonly opensUnknown: boolean;
+  /** Whether somebody makes a larger segment when this one has no room. */
+  readonly canGrow: () => boolean;
   readonly connection: (index: number) => SyncConnection;
   readonly act: (action: SyncAction) => void;
 };
@@ -110,7 +111,7 @@ export class OutcomeDesk {
         watch.fault(instrument, REASON_CROSSED, receivedAt);
         break;
       case APPLY_OVERFLOW:
-        watch.outOfService(instrument, overflowReason(instrument), receivedAt);
+        this.#overflow(instrument, receivedAt);
         break;
       case APPLY_LIMIT:
         this.#limit(instrument, { connection, detail, receivedAt });
@@ -191,10 +192,25 @@ export class OutcomeDesk {
       this.#ground.watch.unreadable(connection, instrument, receivedAt);
       return;
     }
+    const { watch, canGrow, act } = this.#ground;
+    if (detail === LIMIT_IMAGE && canGrow()) {
+      watch.noRoom(instrument, receivedAt);
+      return;
+    }
     const what = detail === LIMIT_ARENA ? "the kernel's arena" : "the segment's table or image area";
     const text = `Cannot hold the book: ${what} is exhausted`;
-    this.#ground.act({ do: "report", level: "error", text, native: instrument?.block.native ?? "" });
-    this.#ground.watch.outOfService(instrument, REASON_LIMIT, receivedAt);
+    act({ do: "report", level: "error", text, native: instrument?.block.native ?? "" });
+    watch.outOfService(instrument, REASON_LIMIT, receivedAt);
+  }
+
+  /** Numbers out of range; a rescale that found no room for a fresh id has already said so. */
+  #overflow(instrument: TrackedInstrument | undefined, receivedAt: number): void {
+    const { watch } = this.#ground;
+    if (instrument?.block.reason === REASON_LIMIT) {
+      watch.noRoom(instrument, receivedAt);
+    } else {
+      watch.outOfService(instrument, REASON_OVERFLOW, receivedAt);
+    }
   }
 
   #buffer(instrument: TrackedInstrument | undefined, bytes: Uint8Array, receivedAt: number): void {
@@ -216,10 +232,4 @@ export class OutcomeDesk {
       this.#ground.segment.count(COUNTER_BUFFER_OVERFLOWS, dropped);
     }
   }
-}
-
-/** A rescale that found no room for a fresh id has already said so. */
-function overflowReason(instrument: TrackedInstrument | undefined): number {
-  const { state, reason } = instrument?.block ?? {};
-  return state === STATE_OUT_OF_SERVICE && reason !== undefined ? reason : REASON_OVERFLOW;
 }

@@ -3,15 +3,17 @@
  * them may be killed, stopped and started again at any time, and nobody else is disturbed.
  * Bad case: a machine with one slow core; deadlines are many times what is needed.
  */
+import { once } from "node:events";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import { assetPath } from "../../src/assets.ts";
 import { loadConfig } from "../../src/config/mod.ts";
 import { segmentDirectory } from "../../src/mapping/mod.ts";
 import type { ExchangeId } from "../../src/model/exchange_id.ts";
 import type { SegmentReader } from "../../src/reader/mod.ts";
-import { gatewayUrl, health, PATIENCE, type Program, runNode, Scene } from "./mapped_rig.ts";
+import { atEnd, gatewayUrl, health, PATIENCE, type Program, runNode, Scene } from "./mapped_rig.ts";
 
 const THREE: ExchangeId[] = ["coinbase_exchange", "kraken", "binance"];
 /** What must be seen within half a second, five times over. */
@@ -98,19 +100,29 @@ describe("three collectors, a gateway and readers as processes", () => {
     return (await health(url)).instruments.find(({ instrument }) => instrument === name)?.state;
   }
 
-  it("survive gateways that are killed: collectors and readers do not notice, another gateway serves at once", async () => {
+  it("survive gateways that are killed: nobody else notices, the next one serves at once on the same port", async () => {
     const scene = await Scene.start(["kraken"], 20);
+    const beside = scene.run(["gateway", "--port", "0"]);
     const collector = scene.collect("kraken");
     const reader = await scene.open("kraken", { staleMs: 10_000 });
     const outcomes: string[] = [];
     reader.on({ outcome: ({ kind }) => outcomes.push(kind) }, (error) => outcomes.push(String(error)));
+    const urls: string[] = [];
     for (let round = 0; round < 3; round++) {
-      const gateway = scene.run(["gateway", "--port", "0"]);
+      const gateway = scene.run(["gateway", "--port", urls[0]?.replace(/.*:/, "") ?? "0"]);
       const url = await gatewayUrl(gateway);
+      urls.push(url);
       await expect.poll(async () => (await stateOf(url, "kraken:ETH-USD")) === "synced", PATIENCE).toBe(true);
+      // A client that is connected when its gateway is killed leaves half of a connection behind on the port.
+      const client = new WebSocket(`${url.replace("http", "ws")}/ws`);
+      atEnd(() => client.terminate());
+      await once(client, "message");
       await kill(gateway);
     }
+    expect(urls).toEqual([urls[0], urls[0], urls[0]]);
     expect([outcomes, collector.child.exitCode, collector.stderr()]).toEqual([["attached"], null, ""]);
+    expect(await stateOf(await gatewayUrl(beside), "kraken:ETH-USD")).toBe("synced");
+    expect([beside.child.exitCode, beside.stderr()]).toEqual([null, ""]);
   }, 120_000);
 });
 
@@ -152,12 +164,24 @@ describe("alphapulse collect", () => {
   it("divides an exchange into shards that a reader merges", async () => {
     const scene = await Scene.start(["kraken"]);
     const symbols = ["--symbols", "BTC-USD,ETH-USD"];
-    scene.collect("kraken", [...symbols, "--shard", "1/2"]);
+    const gateway = scene.run(["gateway", "--port", "0"]);
+    const first = scene.collect("kraken", [...symbols, "--shard", "1/2"]);
     scene.collect("kraken", [...symbols, "--shard", "2/2"]);
     const reader = await scene.open("kraken");
     await expect.poll(() => scene.synced(reader), PATIENCE).toEqual(["kraken:BTC-USD", "kraken:ETH-USD"]);
     const files = readdirSync(scene.directory).filter((file) => file.endsWith(".seg"));
     expect(files.sort()).toEqual(["kraken.1of2.seg", "kraken.2of2.seg"]);
+    await kill(first);
+    await expect.poll(() => scene.synced(reader), SOON).toEqual(["kraken:ETH-USD"]);
+    scene.collect("kraken", [...symbols, "--shard", "1/2"]);
+    await expect.poll(() => scene.synced(reader), PATIENCE).toEqual(["kraken:BTC-USD", "kraken:ETH-USD"]);
+    const url = await gatewayUrl(gateway);
+    await expect
+      .poll(async () => (await health(url)).instruments.map(({ instrument, state }) => [instrument, state]), PATIENCE)
+      .toEqual([
+        ["kraken:BTC-USD", "synced"],
+        ["kraken:ETH-USD", "synced"],
+      ]);
     scene.emulator.pause();
     await expect.poll(() => scene.differences(reader), PATIENCE).toEqual([]);
   }, 60_000);

@@ -36,6 +36,7 @@ export type SeededBug = { bug: string; model: ModelFile; defines: Defines; viola
 /** Every model runs through its ring more than twice, and join.pml writes its first image twice, unless said otherwise. */
 export const SIZES: readonly Size[] = [
   { name: "ring", model: "ring.pml", defines: {} },
+  { name: "ring that announces ahead", model: "ring.pml", defines: { AHEAD: 1, CLAIM_RECORDS: 2 } },
   {
     name: "ring of eight, one and a half laps, events longer than the ring",
     model: "ring.pml",
@@ -85,6 +86,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     violates: "exact",
   },
   { bug: "CLAIM_TOO_LARGE", model: "ring.pml", defines: { RECORDS: 2 }, violates: "readable" },
+  { bug: "CLAIM_RENEWED_LATE", model: "ring.pml", defines: { AHEAD: 1, CLAIM_RECORDS: 2 }, violates: "whole" },
   {
     bug: "STORES_REORDERED",
     model: "ring.pml",

@@ -25,6 +25,15 @@
 #ifndef CLAIM_RECORDS
 #define CLAIM_RECORDS 3
 #endif
+/* Records that a claim announces beyond what it must: the 1,024th part of a ring, so none of one as small as these. */
+#ifndef AHEAD
+#define AHEAD 0
+#endif
+#ifdef BUG_CLAIM_RENEWED_LATE
+#define CLAIMED (deltaIntent + 1)
+#else
+#define CLAIMED deltaIntent
+#endif
 /* Records of one poll at most. */
 #ifndef LIMIT
 #define LIMIT 3
@@ -56,8 +65,8 @@ byte deltaPosition, deltaTail, deltaIntent;
 
 inline deltaClaim(count) {
   if
-  :: deltaPosition + count > deltaIntent ->
-    deltaIntent = deltaPosition + count;
+  :: deltaPosition + count > CLAIMED ->
+    deltaIntent = deltaPosition + count + AHEAD;
 #ifndef BUG_NO_INTENT
     atomicStore(PRODUCER, INTENT, deltaIntent)
 #endif

@@ -46,6 +46,15 @@ export const RING_MUTANTS: readonly Patch[] = [
     tests: ["test/unit/twin_ring.test.ts", ORDER],
   },
   {
+    name: "ring-claim-renewed-late",
+    why: "when a claim that reaches ahead is used up, one record is written that nothing announces",
+    edits: [
+      { file: PRODUCER, find: "  if (want <= deltaIntent) return;", replace: "  if (want <= deltaIntent + 1) return;" },
+      { file: TWIN_PRODUCER, find: "    if (want > this.#intent) {", replace: "    if (want > this.#intent + 1) {" },
+    ],
+    tests: [ORDER],
+  },
+  {
     name: "ring-loss-overstated",
     why: "a lapped reader is told another number of lost records than it lost",
     edits: [

@@ -4,12 +4,17 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
 import { packageFolder } from "../../src/assets.ts";
+
+/** Of /proc/<pid>/stat, behind the name in brackets: time in the program; the next one is that in the system. */
+const USER_FIELD = 11;
+/** USER_HZ of Linux on x64. */
+const TICKS_PER_SECOND = 100;
 
 /** A process. */
 export type Child = {
@@ -34,6 +39,13 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
+}
+
+/** Seconds of CPU time that a process has used so far, all its threads together. */
+export function cpuSeconds(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[USER_FIELD]) + Number(fields[USER_FIELD + 1])) / TICKS_PER_SECOND;
 }
 
 /** Waits until something holds. @returns whether it did before the time was over */
@@ -97,17 +109,24 @@ export async function endChild(started: Child): Promise<number> {
   return at;
 }
 
-/** Bundles a script of test/support for Node. @returns its path */
+let bundled = 0;
+
+/**
+ * Bundles a script of test/support for Node. It is renamed into its place: another run may be starting from it.
+ * @returns its path
+ */
 export async function bundleScript(name: string): Promise<string> {
   const outfile = join(packageFolder(), "dist", `${name}.mjs`);
+  const part = `${outfile}.${process.pid}.${bundled++}.part`;
   await build({
     entryPoints: [join(packageFolder(), `test/support/${name}.ts`)],
-    outfile,
+    outfile: part,
     bundle: true,
     format: "esm",
     platform: "node",
     packages: "external",
     logLevel: "warning",
   });
+  renameSync(part, outfile);
   return outfile;
 }

@@ -16,6 +16,7 @@ import {
   bundleScript,
   type Child,
   type ChildLines,
+  cpuSeconds,
   endChild,
   holds,
   monotonicMs,
@@ -93,9 +94,12 @@ export class MappedFleet {
   readonly #answers = new Map<WitnessName, ToldBook[]>();
   readonly #witnessScript: string;
   readonly #python: string | undefined;
-  /** One for each gateway; the last one is asked. */
-  readonly #clients: StreamClient[] = [];
+  /** Of whichever gateway has the port. */
+  #client: StreamClient | undefined;
+  #port = 0;
   #watch: NodeJS.Timeout | undefined;
+  #watchedAt = monotonicMs();
+  #stalledMs = 0;
 
   constructor(parts: { emulator: Emulator; script: string; python: string | undefined }) {
     this.emulator = parts.emulator;
@@ -112,7 +116,7 @@ export class MappedFleet {
     for (const role of fleet.roles) {
       fleet.run(role);
     }
-    fleet.#watch = setInterval(() => fleet.#watchClient(), WATCH_MS);
+    fleet.#watch = setInterval(() => fleet.#watchAll(), WATCH_MS);
     if (!(await holds(() => fleet.isWhole, START_MS))) {
       const state = JSON.stringify(fleet.missing);
       await fleet.close();
@@ -141,9 +145,17 @@ export class MappedFleet {
     return Object.fromEntries(this.witnesses.map((witness) => [witness, this.syncedBooks(witness)]));
   }
 
-  /** Checks that failed at the clients of the gateways. */
+  /** Checks that failed at the client of the gateways. */
   get clientFaults(): number {
-    return this.#clients.reduce((sum, { counts }) => sum + counts.malformed + counts.resyncs, 0);
+    const { malformed = 0, resyncs = 0 } = this.#client?.counts ?? {};
+    return malformed + resyncs;
+  }
+
+  /** The longest time since the last call in which this process, and the emulator in it, got no time to run. */
+  takeStall(): number {
+    const stalled = this.#stalledMs;
+    this.#stalledMs = 0;
+    return Math.round(stalled);
   }
 
   /** Books that a witness shows as synced. */
@@ -179,6 +191,14 @@ export class MappedFleet {
       this.#synced[role].clear();
     }
     return at;
+  }
+
+  /** The share of one core that a role uses while the market is as it is. */
+  async cpuShare(role: Role, seconds: number): Promise<number> {
+    const pid = this.#children.get(role)?.child.pid ?? 0;
+    const [before, startedAt] = [cpuSeconds(pid), monotonicMs()];
+    await pause(seconds * 1000);
+    return (cpuSeconds(pid) - before) / ((monotonicMs() - startedAt) / 1000);
   }
 
   /** All books of a witness, every level. @returns undefined when it did not answer */
@@ -235,7 +255,8 @@ export class MappedFleet {
           ...[this.directory, FLEET_EXCHANGES.join()],
         ];
       case "gateway":
-        return program(["gateway", "--port", "0"], "info");
+        // The one that takes over after a kill must get the port of the killed one.
+        return program(["gateway", "--port", String(this.#port)], "info");
       default: {
         const { websocket, rest } = this.emulator.endpoints[role];
         const places = [`websocket_urls=${websocket}`, `rest_url=${rest}`];
@@ -251,24 +272,19 @@ export class MappedFleet {
     }
     return role === "gateway"
       ? {
-          out: (line) => this.#connect(/http:\/\/[^\s/]+/.exec(line)?.[0]),
+          out: (line) => this.#listens(new URL(/http:\S+/.exec(line)?.[0] ?? "").port),
           error: (line) => this.#hearGateway(line),
         }
       : {};
   }
 
-  get #client(): StreamClient | undefined {
-    return this.#clients.at(-1);
-  }
-
-  /** Each gateway has a port of its own, and a client that knows nothing yet. */
-  #connect(url: string | undefined): void {
-    if (url !== undefined) {
-      this.#client?.close();
-      const client = connect(`${url.replace("http", "ws")}/ws`, { WebSocket });
-      client.subscribe({ channels: ["book"], instruments: ["*:*"] });
-      client.on(() => this.#watchClient());
-      this.#clients.push(client);
+  /** The first gateway took any port; those after it have the same, and the client finds its way back by itself. */
+  #listens(port: string): void {
+    this.#port = Number(port);
+    if (this.#client === undefined) {
+      this.#client = connect(`ws://127.0.0.1:${port}/ws`, { WebSocket });
+      this.#client.subscribe({ channels: ["book"], instruments: ["*:*"] });
+      this.#client.on(() => this.#watchClient());
     }
   }
 
@@ -316,6 +332,13 @@ export class MappedFleet {
     } else if (/^Cannot/.test(msg)) {
       this.accidents.push(`gateway: ${msg}`);
     }
+  }
+
+  #watchAll(): void {
+    const now = monotonicMs();
+    this.#stalledMs = Math.max(this.#stalledMs, now - this.#watchedAt - WATCH_MS);
+    this.#watchedAt = now;
+    this.#watchClient();
   }
 
   #watchClient(): void {

@@ -27,6 +27,8 @@ export type KillRow = {
   readonly disturbed: readonly string[];
   /** Exchanges whose producers lived and yet gave no sign of life in time: the machine was too busy. */
   readonly starved: readonly string[];
+  /** The longest time in which this process, and the exchanges in it, got no time to run. */
+  readonly stalledMs: number;
   /** Books that are not the emulator's. */
   readonly wrong: readonly string[];
 };
@@ -42,6 +44,8 @@ export type KillsResult = {
   readonly accidents: readonly string[];
   /** Checks that failed at the client of the gateway. */
   readonly clientFaults: number;
+  /** Share of a core that the gateway used while the market stood still, at the end. */
+  readonly idleGatewayCpu: number;
 };
 
 const WHOLE_MS = 40_000;
@@ -50,12 +54,19 @@ const JUDGE_MS = 20_000;
 const STILL_MS = 150;
 const STILL_LOOKS = 8;
 const BEFORE_MS = 300;
+const QUIET_MS = 500;
+const IDLE_SECONDS = 20;
 const DOWN_MS = 900;
 
-/** @param options.onRow called after every kill */
+/** @param options.onRow called after every kill @param options.idleSeconds how long the idle gateway is watched */
 export async function runKills(
   kills: number,
-  options: { seed: number; python: string | undefined; onRow?: (row: KillRow, index: number) => void },
+  options: {
+    seed: number;
+    python: string | undefined;
+    onRow?: (row: KillRow, index: number) => void;
+    idleSeconds?: number;
+  },
 ): Promise<KillsResult> {
   const { seed, python } = options;
   const random = new SeededRandom(seed);
@@ -76,9 +87,14 @@ export async function runKills(
       rows.push({ ...row, wrong: judged.wrong });
       options.onRow?.(rows.at(-1) as KillRow, index);
     }
+    fleet.emulator.pause();
+    await pause(QUIET_MS);
+    const idleGatewayCpu = await fleet.cpuShare("gateway", options.idleSeconds ?? IDLE_SECONDS);
     const { contradictions, accidents, clientFaults, witnesses } = fleet;
-    const samplesCompared = fleet.compared;
-    return { seed, witnesses, rows, booksCompared, samplesCompared, contradictions, accidents, clientFaults };
+    return {
+      ...{ seed, witnesses, rows, booksCompared, samplesCompared: fleet.compared },
+      ...{ contradictions, accidents, clientFaults, idleGatewayCpu },
+    };
   } finally {
     await fleet.close();
   }
@@ -86,6 +102,7 @@ export async function runKills(
 
 async function killOne(fleet: MappedFleet, role: Role, random: SeededRandom): Promise<Omit<KillRow, "wrong">> {
   await pause(random.below(BEFORE_MS));
+  fleet.takeStall();
   const first = fleet.sights.length;
   const sights = () => fleet.sights.slice(first);
   const isProducer = FLEET_EXCHANGES.some((exchange) => exchange === role);
@@ -113,6 +130,7 @@ async function killOne(fleet: MappedFleet, role: Role, random: SeededRandom): Pr
     wholeMs,
     disturbed: disturbances(sights(), role),
     starved: starvedBeside(sights(), role),
+    stalledMs: fleet.takeStall(),
   };
 }
 

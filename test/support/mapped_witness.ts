@@ -71,7 +71,7 @@ function tellStates(reader: SegmentReader): void {
   for (const name of new Set([...names, ...known])) {
     const top = reader.top(name);
     // A cell cannot be read while its writer stands still in the middle of it; the book can.
-    const isSynced = (top ?? reader.book(name, 1))?.isSynced === true;
+    const isSynced = (top?.state === "busy" ? reader.book(name, 1) : top)?.isSynced === true;
     if (states.get(name) !== isSynced) {
       states.set(name, isSynced);
       say({ kind: "state", at: now(), name, isSynced, why: top?.state ?? "absent" });

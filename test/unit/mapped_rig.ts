@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HEADER_DELTA_TAIL, SEGMENT_STATE_CLOSED, TRADING_UNKNOWN } from "../../assembly/layout.ts";
+import { HEADER_DELTA_TAIL, HEADER_TRADE_TAIL, SEGMENT_STATE_CLOSED, TRADING_UNKNOWN } from "../../assembly/layout.ts";
 import { readAsset } from "../../src/assets.ts";
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
 import { systemClock, wallNs } from "../../src/feed/clock.ts";
@@ -60,17 +60,18 @@ export class MappedProducer {
   readonly #updates = new Map<string, Uint8Array>();
   #made = 0;
 
-  constructor(map: ExportedMap, rings: (kernel: Kernel) => Kernel) {
+  constructor(map: ExportedMap, options: { config: SegmentConfig; rings: (kernel: Kernel) => Kernel }) {
+    const { config, rings } = options;
     this.map = map;
     const arena = map.reserve("arena", { bytes: ARENA_BYTES });
     const frame = map.reserve("frame", { bytes: FRAME_BYTES });
-    this.range = map.reserveSegment(EXCHANGE, { generation: ++this.#made, bytes: segmentBytes(MAPPED_SEGMENT) });
+    this.range = map.reserveSegment(EXCHANGE, { generation: ++this.#made, bytes: segmentBytes(config) });
     this.#kernel = rings(loadKernel({ name: "wasm", memory: map.memory, wasmBytes: readAsset("kernel.wasm") }));
     this.#kernel.arenaInit(arena.address, arena.bytes);
     const { anchorNs, monotonicAnchorNs } = this.#clock;
     this.segment = createSegment(map.memory.buffer, {
       address: this.range.address,
-      config: MAPPED_SEGMENT,
+      config,
       identity: {
         exchange: EXCHANGE,
         epoch: anchorNs,
@@ -98,8 +99,8 @@ export class MappedProducer {
   }
 
   /** Claims the name in a folder and makes the segment; `appeared` says when readers can see it. */
-  static async start(directory: string): Promise<MappedProducer> {
-    const bytes = memoryBytes([ARENA_BYTES, FRAME_BYTES, segmentBytes(MAPPED_SEGMENT), 65_536]);
+  static async start(directory: string, config = MAPPED_SEGMENT): Promise<MappedProducer> {
+    const bytes = memoryBytes([ARENA_BYTES, FRAME_BYTES, segmentBytes(config), 65_536]);
     const map = await ExportedMap.open(bytes, {
       directory,
       isExplicit: true,
@@ -110,7 +111,8 @@ export class MappedProducer {
     const libc = await loadLibc();
     const readers = map.readersOf(EXCHANGE)?.address ?? 0;
     try {
-      const producer = new MappedProducer(map, (kernel) => ringingKernel(kernel, new Bell(libc, map.memory, readers)));
+      const rings = (kernel: Kernel) => ringingKernel(kernel, new Bell(libc, map.memory, readers));
+      const producer = new MappedProducer(map, { config, rings });
       producer.beat();
       map.publishInitialised();
       return producer;
@@ -123,6 +125,21 @@ export class MappedProducer {
   /** Delta records published so far. */
   get tail(): number {
     return readCount(new DataView(this.map.memory.buffer), this.segment.address + HEADER_DELTA_TAIL);
+  }
+
+  /** Trade records published so far. */
+  get tradeTail(): number {
+    return readCount(new DataView(this.map.memory.buffer), this.segment.address + HEADER_TRADE_TAIL);
+  }
+
+  /** What applies and publishes: those who write millions of records cannot send a frame for each. It rings. */
+  get kernel(): Kernel {
+    return this.#kernel;
+  }
+
+  /** The clock of its records, ns since their anchor. */
+  now(): number {
+    return this.#clock.now();
   }
 
   /** Gives a sign of life. */
@@ -148,9 +165,15 @@ export class MappedProducer {
     this.#receive(frame);
   }
 
-  /** A trade. */
-  trade(id: number): void {
-    const trade = { trade_id: id, side: "sell", size: "0.5", price: "10001", product_id: "BTC-USD" };
+  /** One event with a change of each of so many bids. */
+  burst(levels: number, product = "BTC-USD"): void {
+    const changes = Array.from({ length: levels }, (_, index) => ["buy", String(9000 - index), "3"]);
+    this.#send({ type: "l2update", product_id: product, changes });
+  }
+
+  /** A trade. @param size decimal text */
+  trade(id: number, size = "0.5"): void {
+    const trade = { trade_id: id, side: "sell", size, price: "10001", product_id: "BTC-USD" };
     this.#send({ type: "match", ...trade });
   }
 

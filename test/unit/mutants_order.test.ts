@@ -156,6 +156,10 @@ describe("stores that readers see", () => {
   it("move the tails when the records are written, and the intent before any is overwritten", () => {
     const { rig, view, memory, receive } = producer("twin");
     rig.frame(match(1), 2);
+    // What the last claim announced ahead is used up first.
+    for (let price = 1; view.deltaTailIntent > view.deltaTail; price++) {
+      rig.frame(update(["buy", price, "1"]), 2);
+    }
     const { deltaRingOffset, tradeRingOffset } = view.header;
     const deltas = view.address + deltaRingOffset + view.deltaTail * DELTA_BYTES;
     const trades = view.address + tradeRingOffset + view.tradeTail * TRADE_BYTES;
@@ -179,6 +183,21 @@ describe("stores that readers see", () => {
     expect(seen.map(({ what }) => what)).toEqual(["intent", "deltas", "trades"]);
     expect(seen[0]?.records).toEqual(before);
     expect(seen[1]?.records).toEqual(read());
+  });
+});
+
+describe.each(["wasm", "twin"] as const)("a claim on %s", (name) => {
+  it("reaches a 1,024th of the ring further than it must when records are written one by one", () => {
+    const { rig, view } = producer(name);
+    const ahead = view.header.deltaCapacity / 1024;
+    const period = ahead + 1;
+    const margins = Array.from({ length: 3 * period }, (_, index) => {
+      rig.frame(update(["buy", index + 1, "1"]), 2);
+      return view.deltaTailIntent - view.deltaTail;
+    });
+    const expected = margins.map((_, index) => ((margins[0] ?? 0) + period - (index % period)) % period);
+    expect(ahead).toBeGreaterThan(1);
+    expect(margins).toEqual(expected);
   });
 });
 

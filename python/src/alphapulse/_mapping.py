@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _layout as layout
+from ._process import process_identity
 from .directory import SEGMENT_NAME
 from .errors import SegmentError, SegmentNotFoundError, UnsupportedPlatformError
 from .header import SegmentHeader, read_header
@@ -67,6 +68,8 @@ class Mapping:
         self.bytes: Final = memoryview(self._memory)
         self.header: Final[SegmentHeader] = read_header(self.bytes[: layout.HEADER_BYTES], found.st_size)
         _check_name(path.name, self.header)
+        self.producer: Final = process_identity(self.header.pid)
+        """The process that writes it; None when it was gone already, or is not of our pid namespace."""
         self.words: Final = self.bytes[: found.st_size & ~7].cast("Q")
         self.halves: Final = self.bytes[: found.st_size & ~3].cast("I")
         header = self.header

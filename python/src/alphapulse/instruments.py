@@ -6,6 +6,7 @@ Bad case: bytes of a hostile file; codes without a word become "unknown", names 
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -14,7 +15,9 @@ from ._mapping import Mapping
 from ._places import struct_at
 from .decimals import to_decimal, to_text, to_units
 
-_CELL_TRIES_MAX: Final = 1024
+_CELL_TRIES_MAX: Final = 64
+_CELL_NAPS: Final = 8
+_CELL_NAP_S: Final = 0.000_1
 _ENTRY: Final = struct_at(
     (layout.TABLE_ID, "I"),
     (layout.TABLE_STATE, "I"),
@@ -139,6 +142,8 @@ class TopOfBook(NamedTuple):
     trade_version: int
     event_at_ns: int
     received_at_ns: int
+    is_busy: bool = False
+    """The producer stands still in the middle of a write: the rest is what was seen last; version 0 = nothing."""
 
     @property
     def bid(self) -> Decimal | None:
@@ -200,7 +205,24 @@ def read_instrument(mapping: Mapping, index: int) -> Instrument:
 
 
 def read_top(mapping: Mapping, instrument: Instrument, is_live: bool) -> TopOfBook | None:
-    """The top-of-book cell of an instrument. None when it was being written during every try."""
+    """The top-of-book cell of an instrument.
+
+    A writer that lost the processor in the middle is given a moment, when it lives. None when it stays half written.
+    """
+    for _ in range(_CELL_NAPS if is_live else 0):
+        top = _try_top(mapping, instrument, is_live)
+        if top is not None:
+            return top
+        time.sleep(_CELL_NAP_S)
+    return _try_top(mapping, instrument, is_live)
+
+
+def no_top(instrument: Instrument) -> TopOfBook:
+    """Of a cell that could never be read."""
+    return _top(instrument, bytes(layout.CELL_BYTES), is_live=False)._replace(is_busy=True)
+
+
+def _try_top(mapping: Mapping, instrument: Instrument, is_live: bool) -> TopOfBook | None:
     start = mapping.header.cells_offset + instrument.row * layout.CELL_BYTES
     sequence = (start + layout.CELL_SEQUENCE) >> 2
     halves = mapping.halves

@@ -84,10 +84,7 @@ def spread_html(reader: SegmentReader, *names: str) -> str:
     rows = []
     for name in names:
         top = reader.top(name)
-        if top is None:
-            rows.append(_row(name, "", "", "", "unreadable"))
-            continue
-        state = "synced" if top.is_synced else "not synced"
+        state = "synced" if top.is_synced else "busy" if top.is_busy else "not synced"
         rows.append(_row(name, *(_plain(value) for value in (top.bid, top.ask, top.spread)), state))
     return _table(reader.exchange, ("instrument", "bid", "ask", "spread", "state"), rows, reader.is_live)
 

@@ -14,6 +14,7 @@ import numpy as np
 from . import _layout as layout
 from ._cursor import Cursor
 from ._mapping import Mapping, RingPlace
+from ._process import DOUBT_NS, has_ended
 from ._readers_file import ReaderSlot, take_slot
 from .errors import SegmentNotFoundError
 from .instruments import read_instrument
@@ -73,8 +74,11 @@ class Source:
         return is_used and not self.is_stale(mapping)
 
     def is_stale(self, mapping: Mapping) -> bool:
-        """The heartbeat is too old, or of another boot of the machine."""
-        return not _FUTURE_NS <= mapping.heartbeat_age_ns() <= self._stale_after_ns
+        """The heartbeat is too old, or of another boot of the machine, or its process has ended."""
+        age = mapping.heartbeat_age_ns()
+        if not _FUTURE_NS <= age <= self._stale_after_ns:
+            return True
+        return age > DOUBT_NS and has_ended(mapping.header.pid, mapping.producer)
 
     def close(self) -> None:
         """Gives the line in the readers file back."""

@@ -19,7 +19,7 @@ from ._mapping import Mapping
 from .directory import find_segments, segment_directory
 from .errors import SegmentNotFoundError
 from .image import BookImage, ImageProblem, read_image
-from .instruments import Instrument, TopOfBook, read_instrument, read_top
+from .instruments import Instrument, TopOfBook, no_top, read_instrument, read_top
 from .outcomes import Closed, EpochChanged, Idle, Lapped, Outcome, Stale
 from .ring import RingReader, Source, Start, Wait
 
@@ -48,6 +48,8 @@ class SegmentReader:
         self._wait: Wait = wait
         self._deltas = RingReader(self._source, "deltas", start, wait)
         self._trades = RingReader(self._source, "trades", start, wait)
+        self._tops_of = self._source.latest
+        self._tops: dict[int, TopOfBook] = {}
 
     @classmethod
     def open(
@@ -100,14 +102,21 @@ class SegmentReader:
         """One trade record, or why there is none."""
         return self._trades.read_one(timeout)
 
-    def top(self, name: str) -> TopOfBook | None:
+    def top(self, name: str) -> TopOfBook:
         """Best bid, best ask and last trade of an instrument, without building its book.
 
-        None when its cell was being written during every try (the producer died in the middle). Raises KeyError when
-        there is no such instrument.
+        A cell that its writer left half written is waited for, about a millisecond; when it stays so, `is_busy` is set,
+        `is_synced` is not, and the rest is what this reader saw last. Raises KeyError when there is no such one.
         """
         mapping = self._source.look()
-        return read_top(mapping, self.instrument(name), self._source.is_live(mapping))
+        entry = self.instrument(name)
+        if mapping is not self._tops_of:
+            self._tops_of, self._tops = mapping, {}
+        top = read_top(mapping, entry, self._source.is_live(mapping))
+        if top is None:
+            return self._tops.get(entry.id, no_top(entry))._replace(instrument=entry, is_synced=False, is_busy=True)
+        self._tops[entry.id] = top
+        return top
 
     def image(self, name: str) -> BookImage | ImageProblem:
         """The latest image of a whole book, proved by its hash."""

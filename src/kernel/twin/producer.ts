@@ -28,6 +28,12 @@ import { add, fromNumber, resultHigh, resultLow } from "./int64.ts";
 import { addU64, loadPosition, type Memory, readU64, storePosition, wordAt } from "./memory.ts";
 import { Watches } from "./watch.ts";
 
+/**
+ * A claim is announced this part of the ring further than it must be: the announcement costs a trip to the cores of the
+ * readers, who give up that part of their margin for it. Small rings announce what they write.
+ */
+export const AHEAD_SHIFT = 10;
+
 /** One ring of a segment, as its producer sees it. Positions count records since the epoch began. */
 export class ProducerRing {
   readonly #memory: Memory;
@@ -60,12 +66,12 @@ export class ProducerRing {
     return this.#ring + ((position >>> 0) & (this.capacity - 1)) * this.#recordBytes;
   }
 
-  /** Announces `count` more records before they are written; readers discard what they overwrite. */
+  /** Announces `count` more records before they are written, and some ahead; readers discard what they overwrite. */
   claim(count: number): void {
     const want = this.position + count;
     if (want > this.#intent) {
-      this.#intent = want;
-      storePosition(this.#memory, this.#intentAddress, want);
+      this.#intent = want + (this.capacity >>> AHEAD_SHIFT);
+      storePosition(this.#memory, this.#intentAddress, this.#intent);
     }
   }
 
