@@ -337,7 +337,7 @@ function lotsOf(quantity: string | number, exponent: number): bigint {
   const lots = BigInt((match?.[1] ?? "0") + fraction.slice(0, exponent).padEnd(exponent, "0"));
   const rounded = /[1-9]/.test(fraction.slice(exponent)) ? lots + 1n : lots;
   if (match === null || rounded === 0n) {
-    throw new RangeError(`Cannot sum a book: the quantity must be a positive decimal, was ${quantity}`);
+    throw new RangeError(`Cannot sum: the quantity must be a positive decimal, was ${quantity}`);
   }
   return rounded;
 }

@@ -153,7 +153,7 @@ class Client implements StreamClient {
         this.listInstruments();
       }
     }
-    throw new Error("Cannot list instruments: the client was closed before they came");
+    throw new Error("Cannot list instruments: the client was closed");
   }
 
   subscribe(request: Request): void {

@@ -1,6 +1,6 @@
 /**
  * What a client knows of its instruments: status, views, the trade that comes next. Slots stay when a subscription ends,
- * because a handle may come back for them; an empty book costs a kilobyte.
+ * because a handle may come back for them; an empty book costs eight kilobytes.
  * Bad case: an instrument of which nothing was told yet; its status says connecting and its exponents are −1.
  */
 import type { BboMessage, SyncStatus, TradeMessage } from "../wire/protocol.ts";

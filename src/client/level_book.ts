@@ -11,7 +11,7 @@ import { type Exact, highWord, lowWord, normal } from "./exact.ts";
 
 type Numbers = Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
 
-/** Neighbouring levels, worst first, price and quantity by turns; never empty. */
+/** Neighbouring levels, worst first, price and quantity by turns; empty only when the side is. */
 type Chunk = { numbers: Numbers; count: number };
 
 /** One side, worst level first, in chunks. `find` sets a cursor that the others use. */
@@ -19,7 +19,7 @@ export class BookSide {
   /** Levels held. */
   count = 0;
   readonly #isAsk: boolean;
-  #chunks: Chunk[] = [];
+  #chunks: Chunk[] = [emptyChunk()];
   /** The cursor: a chunk, and a level in it or the place behind its last. */
   #index = 0;
   #place = 0;
@@ -47,7 +47,7 @@ export class BookSide {
   /** Removes every level. */
   clear(): void {
     this.count = 0;
-    this.#chunks = [];
+    this.#chunks = [emptyChunk()];
   }
 
   /** Puts the cursor on the first level that is not worse than the price. @returns it has that price */
@@ -64,11 +64,7 @@ export class BookSide {
         high = middle;
       }
     }
-    const chunk = chunks[index];
-    if (chunk === undefined) {
-      return false;
-    }
-    const { numbers, count } = chunk;
+    const { numbers, count } = chunks[index] as Chunk;
     let place = 0;
     for (let high = count; place < high; ) {
       const middle = (place + high) >> 1;
@@ -127,7 +123,7 @@ export class BookSide {
     chunk.numbers.copyWithin(at, at + STRIDE, chunk.count * STRIDE);
     chunk.count--;
     this.count--;
-    if (chunk.count === 0) {
+    if (chunk.count === 0 && this.count > 0) {
       this.#chunks.splice(this.#index, 1);
     }
   }
@@ -135,26 +131,20 @@ export class BookSide {
   /** The cursor's chunk, with room for one more level: a full one is halved. */
   #roomy(): Chunk {
     const chunks = this.#chunks;
-    if (chunks.length === 0) {
-      this.#index = 0;
-      this.#place = 0;
-      chunks.push(emptyChunk());
-    }
     const chunk = chunks[this.#index] as Chunk;
     if (chunk.count < CHUNK_LEVELS) {
       return chunk;
     }
     const half = CHUNK_LEVELS >> 1;
-    const upper = { numbers: chunk.numbers.slice(), count: CHUNK_LEVELS - half };
-    upper.numbers.copyWithin(0, half * STRIDE);
+    const upper = { numbers: chunk.numbers.slice(), count: half };
+    upper.numbers.copyWithin(0, CHUNK_LEVELS);
     chunk.count = half;
     chunks.splice(this.#index + 1, 0, upper);
-    if (this.#place <= half) {
-      return chunk;
+    if (this.#place > half) {
+      this.#index++;
+      this.#place -= half;
     }
-    this.#index++;
-    this.#place -= half;
-    return upper;
+    return chunks[this.#index] as Chunk;
   }
 
   #ranked(rank: number, part: number): Exact {
@@ -196,7 +186,7 @@ export class LevelBook {
   /** Sum of the level hashes as a signed word; 0 while it is not kept. */
   hash = 0;
   /** Prices whose levels were set since the owner looked, by side; undefined while nobody wants to know. */
-  touched: readonly [bids: Set<Exact>, asks: Set<Exact>] | undefined;
+  touched: readonly Set<Exact>[] | undefined;
   readonly #isHashed: boolean;
 
   /** @param options.isVerified false: the hash stays 0 and costs nothing */
@@ -218,11 +208,9 @@ export class LevelBook {
 
   /** Sets a level to an absolute quantity, 0 removes it. @returns BOOK_* */
   set(side: number, price: Exact, quantity: Exact): number {
-    const levels = side === SIDE_BID ? this.bids : this.asks;
+    const levels = this.side(side);
     const isHeld = levels.find(price);
-    if (this.touched !== undefined) {
-      this.touched[side === SIDE_BID ? 0 : 1].add(price);
-    }
+    this.touched?.[side]?.add(price);
     if (!isHeld) {
       if (quantity === 0) {
         return BOOK_UNCHANGED;

@@ -114,7 +114,10 @@ export class MessageReader {
         return;
       case "unsubscribed":
         if (message.channel === "book") {
-          this.#close(store.view(message.instrument, message));
+          const view = store.view(message.instrument, message);
+          view.isWanted = false;
+          view.clear();
+          view.tell(undefined);
         }
         return;
       case "reset":
@@ -154,12 +157,6 @@ export class MessageReader {
       }
     }
     this.#setStatus(view.instrument, message);
-  }
-
-  #close(view: ViewSlot): void {
-    view.isWanted = false;
-    view.clear();
-    view.tell(undefined);
   }
 
   #reset(message: ResetMessage): void {

@@ -47,7 +47,7 @@ export function connect(url: string, options: ConnectOptions = {}): StreamClient
   const { form = "binary", verify = true, eventsMax } = options;
   const WebSocket = options.WebSocket ?? (globalThis.WebSocket as WebSocketClass | undefined);
   if (WebSocket === undefined) {
-    throw new TypeError("Cannot connect: this runtime has no WebSocket, pass options.WebSocket, was undefined");
+    throw new TypeError("Cannot connect: no WebSocket here, pass options.WebSocket, was undefined");
   }
   const runtime = { WebSocket, ...SYSTEM_RUNTIME, ...options.runtime };
   const settings = { form, isVerified: verify, timing: { ...TIMING, ...options.timing }, runtime };

@@ -142,6 +142,7 @@ export class ReconnectingSocket {
       this.#heardAtMs = this.#runtime.now();
       this.#handlers.message(data as string | ArrayBuffer);
     };
+    // Stays: a socket that is closed while it opens reports an error, which nobody needs.
     socket.onerror = () => undefined;
     socket.onclose = ({ code, reason }) => this.#lose(`closed with ${code ?? "no code"} ${reason ?? ""}`.trim());
     const { connectMs } = this.#timing;
@@ -196,8 +197,6 @@ export class ReconnectingSocket {
       socket.onopen = null;
       socket.onmessage = null;
       socket.onclose = null;
-      // A socket that is closed while it opens reports an error, which nobody needs.
-      socket.onerror = () => undefined;
       socket.close();
     }
   }

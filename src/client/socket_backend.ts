@@ -169,14 +169,15 @@ export class SocketBackend implements Backend {
   }
 
   #askAgain(): void {
-    this.#isPausing = this.#asked.size > 0;
-    for (const { view, reason, instruments } of this.#asked.values()) {
-      while (instruments.length > 0) {
-        const named = instruments.splice(0, INSTRUMENTS_PER_MESSAGE);
-        this.#transmit({ op: "subscribe", channels: ["book"], instruments: named, ...viewOf(view), reason });
+    this.#isPausing = false;
+    for (const [key, { view, reason, instruments }] of this.#asked) {
+      this.#isPausing = true;
+      const named = instruments.splice(0, INSTRUMENTS_PER_MESSAGE);
+      this.#transmit({ op: "subscribe", channels: ["book"], instruments: named, ...viewOf(view), reason });
+      if (instruments.length === 0) {
+        this.#asked.delete(key);
       }
     }
-    this.#asked.clear();
     if (this.#isPausing) {
       this.#runtime.after(PAUSE_MS, () => this.#askAgain());
     }

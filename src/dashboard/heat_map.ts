@@ -8,7 +8,7 @@ import { fullScale, HEAT_STEPS, type HeatGrid, heatStep, sumRows, UNKNOWN } from
 import type { Palette } from "./theme.ts";
 
 /** Columns painted in one frame at most. */
-const COLUMNS_PER_FRAME = 90;
+const COLUMNS_PER_FRAME = 60;
 
 /** Size of the map in cells, and of a cell in device pixels. */
 export type HeatSize = {

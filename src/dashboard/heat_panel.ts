@@ -10,7 +10,7 @@ import type { Painter } from "./frame_loop.ts";
 import { cellLots, centredGrid, fittingTicks, type HeatGrid, lowTickOf, neighbourStep, rowOf } from "./heat_grid.ts";
 import { HeatMap } from "./heat_map.ts";
 import { AXIS_HEIGHT, AXIS_WIDTH, drawOverlay, type HeatCursor, priceText } from "./heat_overlay.ts";
-import { type InstrumentStore, TRADES_MAX } from "./instrument_store.ts";
+import { type InstrumentStore, TRADES_DRAWN } from "./instrument_store.ts";
 import { append } from "./painting.ts";
 import { palette } from "./theme.ts";
 
@@ -113,7 +113,7 @@ export class HeatPanel {
       grid,
       newestSlot: newest.slot,
       history: this.#history,
-      trades: this.#store.trades(TRADES_MAX),
+      trades: this.#store.trades(TRADES_DRAWN),
       colours,
       cursor: this.#cursor,
     });

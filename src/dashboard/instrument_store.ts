@@ -13,6 +13,8 @@ import { PriceSeries } from "./price_series.ts";
 
 /** Trades kept per instrument. */
 export const TRADES_MAX = 500;
+/** Trades that a chart draws: what is older is history. */
+export const TRADES_DRAWN = 250;
 /** Trades kept beyond TRADES_MAX before the oldest are cut, so that cutting is rare. */
 const TRADES_SLACK = 100;
 

@@ -1,6 +1,6 @@
 /**
  * All instruments in one table: how each can be trusted and since when, best prices, spread, rates. Problems stand first;
- * a column's head sorts by it, words filter. What moves is written at frame rate by overview_row.ts.
+ * a column's head sorts by it, words filter. What moves is written in place by overview_row.ts.
  * Bad case: hundreds of instruments: rows beyond the screen are not painted, and the order is looked at once a second.
  */
 import { memo, type ReactNode, useMemo, useSyncExternalStore } from "react";

@@ -1,5 +1,5 @@
 /**
- * What moves in a row of the overview: best prices, spread and rates, written in place at frame rate. The row also
+ * What moves in a row of the overview: best prices, spread and rates, written in place some times a second. The row also
  * carries the attributes that say which book is shown (see best_prices.ts).
  * Bad case: a book that is not synced keeps its last prices, greyed by the row's data-live.
  */
@@ -16,6 +16,9 @@ import { priceRoom } from "./view_state.ts";
 /** The cells that a row's painter fills, in order. */
 const CELLS = ["bid", "ask", "spread", "basis", "updates", "trades", "wire", "trend"] as const;
 
+/** Least time between two writings of a row, milliseconds: nobody reads sixty prices a second in a table. */
+const ROW_MS = 90;
+
 /** Appends the moving cells to a row. */
 export function mountRow(row: HTMLElement, store: InstrumentStore): Painter {
   const cells = Object.fromEntries(CELLS.map((name) => [name, append(row, "td", name)])) as Record<
@@ -29,7 +32,13 @@ export function mountRow(row: HTMLElement, store: InstrumentStore): Painter {
   const basis = new TextSlot(cells.basis);
   const rates = [cells.updates, cells.trades, cells.wire].map((cell) => new TextSlot(cell));
   const spark = mountSparkline(cells.trend, store);
+  let writtenAtMs = Number.NEGATIVE_INFINITY;
   return (atMs) => {
+    if (atMs - writtenAtMs < ROW_MS) {
+      store.mark();
+      return;
+    }
+    writtenAtMs = atMs;
     const prices = store.best();
     const { priceExponent } = store.status.get();
     const room = priceRoom.get();

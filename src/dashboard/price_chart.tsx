@@ -17,7 +17,7 @@ import {
 } from "./chart.ts";
 import { formatDecimal, pixelValue, spreadBasisPoints, subtractDecimals } from "./decimal_text.ts";
 import { clockText } from "./display_text.ts";
-import { type InstrumentStore, TRADES_MAX } from "./instrument_store.ts";
+import { type InstrumentStore, TRADES_DRAWN } from "./instrument_store.ts";
 import type { PriceSeries } from "./price_series.ts";
 import type { Palette } from "./theme.ts";
 
@@ -122,7 +122,7 @@ function drawTrades(plot: uPlot, store: InstrumentStore, colours: Palette): void
   context.beginPath();
   context.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
   context.clip();
-  for (const trade of store.trades(TRADES_MAX)) {
+  for (const trade of store.trades(TRADES_DRAWN)) {
     const isBuy = trade.aggressor === "buy";
     const x = plot.valToPos(trade.eventAtMs / 1000, "x", true);
     const y = plot.valToPos(pixelValue(trade.price), "y", true);

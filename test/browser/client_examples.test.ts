@@ -30,7 +30,7 @@ describe("The examples", () => {
     moving = new MovingMarket();
     // What the build puts beside the dashboard, and the example's page.
     folder = mkdtempSync(join(tmpdir(), "alphapulse-examples-"));
-    copyFileSync(join(FOLDER, "examples/page.html"), join(folder, "page.html"));
+    copyFileSync(join(FOLDER, "src/client/examples/page.html"), join(folder, "page.html"));
     copyFileSync(join(FOLDER, "dist/client.js"), join(folder, "client.js"));
     await moving.market.serve({ dashboardFolder: folder });
     moving.move(100);
@@ -43,7 +43,7 @@ describe("The examples", () => {
 
   it("the script for Node follows a book", async () => {
     const lines = await run(process.execPath, [
-      "examples/follow_node.mjs",
+      "src/client/examples/follow_node.mjs",
       moving.market.streamUrl,
       INSTRUMENT,
       `${CHANGES}`,
@@ -57,7 +57,7 @@ describe("The examples", () => {
       const flags = ["run", "--quiet", "--no-lock", "--no-check", "--allow-net=127.0.0.1"];
       const lines = await run(DENO ?? "", [
         ...flags,
-        "examples/follow_deno.ts",
+        "src/client/examples/follow_deno.ts",
         moving.market.streamUrl,
         INSTRUMENT,
         `${CHANGES * 10}`,

@@ -30,7 +30,7 @@ describe.skipIf(!optionalPart("Chromium", chromiumPath() !== undefined))("The Re
     await moving.market.serve();
     moving.rest();
     pages = await PageServer.start();
-    pages.serve("/index.html", readFileSync(join(packageFolder(), "examples/react/index.html"), "utf8"));
+    pages.serve("/index.html", readFileSync(join(packageFolder(), "src/react/examples/index.html"), "utf8"));
     pages.serve("/app.js", await bundledExample());
     browser = await launchBrowser();
   });
@@ -76,7 +76,7 @@ describe.skipIf(!optionalPart("Chromium", chromiumPath() !== undefined))("The Re
 async function bundledExample(): Promise<string> {
   const folder = packageFolder();
   const built = await build({
-    entryPoints: [join(folder, "examples/react/app.jsx")],
+    entryPoints: [join(folder, "src/react/examples/app.jsx")],
     bundle: true,
     format: "esm",
     jsx: "automatic",

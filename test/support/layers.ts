@@ -69,14 +69,14 @@ export const IMPURE_GLOBALS = [
 /**
  * The part that a file belongs to.
  * @param path relative to the repository
- * @returns undefined for files outside src and other than assembly/layout.ts
+ * @returns undefined for examples, and for files outside src and other than assembly/layout.ts
  */
 export function partOf(path: string): Part | undefined {
   if (path === "assembly/layout.ts") {
     return "layout";
   }
   const [folder, first, ...rest] = path.split("/");
-  if (folder !== "src" || first === undefined) {
+  if (folder !== "src" || first === undefined || rest[0] === "examples") {
     return undefined;
   }
   return rest.length === 0 ? first.replace(/\.tsx?$/, "") : first;

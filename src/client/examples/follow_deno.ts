@@ -1,6 +1,6 @@
 /**
  * Follows one book and its trades from Deno:
- * `deno run --allow-net examples/follow_deno.ts ws://127.0.0.1:8765/ws kraken:BTC-USD 10` prints ten changes.
+ * `deno run --allow-net src/client/examples/follow_deno.ts ws://127.0.0.1:8765/ws kraken:BTC-USD 10` prints ten changes.
  * Outside of this repository the import is `npm:alphapulse/client`; here deno.json says where it stands.
  */
 import { connect } from "alphapulse/client";

@@ -1,5 +1,5 @@
 /**
- * Follows one book from Node: `node examples/follow_node.mjs ws://127.0.0.1:8765/ws kraken:BTC-USD 10` prints ten changes.
+ * Follows one book from Node: `node src/client/examples/follow_node.mjs ws://127.0.0.1:8765/ws kraken:BTC-USD 10` prints ten changes.
  * Node has a WebSocket of its own from version 22 on; before, that of `ws` does.
  */
 import { connect } from "alphapulse/client";
