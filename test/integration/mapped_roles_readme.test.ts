@@ -1,6 +1,6 @@
 /**
  * What the README says of processes is run as it stands there: its commands for collector, gateway and inspect, its Node
- * reader, and the Python reader of python/README.md; directory, port and the emulator's addresses come by environment.
+ * reader and its Python reader, and that of python/README.md; directory, port and the emulator's addresses come by environment.
  * Bad case: a README that was rewritten so that a block is not found; the message says which.
  */
 import { readFileSync, rmSync } from "node:fs";
@@ -99,13 +99,13 @@ describe("README", () => {
   const python = pythonWithNumpy();
 
   it.skipIf(!optionalPart("Python with numpy", python !== undefined))(
-    "reads records and rebuilds books when the Python README's readers run",
+    "reads records and rebuilds books when both READMEs' Python readers run",
     async () => {
       const environment = { ...(await scene()), PYTHONPATH: "python/src", PYTHONDONTWRITEBYTECODE: "1" };
       run(COLLECT, environment);
       const records = run([python ?? "", "-c", block("python/README.md", "python", "read_deltas")], environment);
       expect([await records.child.ended, records.child.stderr()]).toEqual([0, ""]);
-      const books = run([python ?? "", "-c", block("python/README.md", "python", "books.update")], environment);
+      const books = run([python ?? "", "-c", block("README.md", "python", "books.update")], environment);
       expect([await books.child.ended, books.child.stderr()]).toEqual([0, ""]);
       expect(books.lines.join("\n")).toMatch(/^\d+ [0-9a-f]{8} /);
     },
