@@ -13,6 +13,7 @@ import { FRAME } from "./frame.bench.ts";
 import { HASH } from "./hash.bench.ts";
 import { IMAGE } from "./image.bench.ts";
 import { JSON_SCAN } from "./json.bench.ts";
+import { LOAD } from "./load.bench.ts";
 import { QUANTIZE } from "./quantize.bench.ts";
 import { RING } from "./ring.bench.ts";
 import { WIRE } from "./wire.bench.ts";
@@ -32,4 +33,5 @@ export const BENCHES: readonly Bench[] = [
   RING,
   IMAGE,
   FANOUT,
+  LOAD,
 ];

@@ -21,7 +21,8 @@ export type FeederGround = {
   readonly frame: { readonly address: number; readonly bytes: number };
 };
 
-const WALL_NS = 1_700_000_000_000_000_000n;
+/** Events carry the time at which they were to be published. */
+const WALL_NS = BigInt(Math.round(performance.timeOrigin * 1e6));
 const LEVELS = 500;
 const CHANGES = 4;
 const MID = 6_000_000;
@@ -42,7 +43,7 @@ class Feeder {
   readonly #segment: ReturnType<typeof createSegment>;
   readonly #sync: ExchangeSync;
   readonly #lots = new Map<number, number>();
-  #atNs = 1_000_000_000;
+  #atNs = Math.round(performance.now() * 1e6);
   #state = 1;
 
   constructor({ memory, segment, config, arena, frame }: FeederGround) {
@@ -101,10 +102,11 @@ class Feeder {
 
   /** Publishes so many events, paced by the clock. @returns the version of the last one */
   async burst(events: number, perSecond: number): Promise<number> {
-    const startedAt = performance.now();
+    const startedAt = Math.max(performance.now(), this.#atNs / 1e6);
     for (let done = 0; done < events; ) {
       const due = Math.min(events, Math.ceil(((performance.now() - startedAt) / 1000) * perSecond));
       for (; done < due; done++) {
+        this.#atNs = Math.round((startedAt + (done * 1000) / perSecond) * 1e6);
         this.#update();
       }
       await new Promise((resume) => setImmediate(resume));
@@ -138,7 +140,6 @@ class Feeder {
   }
 
   #publish(frame: object): void {
-    this.#atNs += 1_000_000;
     this.#sync.connection(0).receive(new TextEncoder().encode(JSON.stringify(frame)), this.#atNs);
     this.#sync.takeActions();
     this.#sync.publish(this.#atNs);

@@ -4,6 +4,7 @@
  * Bad case: a process that dies or never answers; the benchmark fails with its name, and all processes are ended.
  */
 import { type ChildProcess, fork } from "node:child_process";
+import { runCrowd } from "../load/crowd.ts";
 import { runClients } from "./clients.ts";
 import { runFeeder } from "./feeder.ts";
 import { runServer } from "./server.ts";
@@ -22,9 +23,21 @@ export async function runFanoutProcess([role, name]: readonly string[]): Promise
     runFeeder();
   } else if (role === "clients") {
     runClients();
+  } else if (role === "crowd") {
+    runCrowd();
   } else {
     await runServer(SERVERS.find((known) => known === name) ?? "ours");
   }
+}
+
+/** A server in a process of its own. */
+export type ServerPart = Part<ServerAnswer>;
+
+/** Starts a server with its feeder, and waits until it listens. */
+export async function openServer(server: ServerName): Promise<{ part: ServerPart; port: number }> {
+  const part: ServerPart = new Part([FANOUT_WORD, "server", server]);
+  const { port } = await part.next("listening");
+  return { part, port };
 }
 
 /** Servers and clients that are connected. */
@@ -36,7 +49,7 @@ export class FanoutStage {
   /** Use `open`: it starts the servers, too. */
   constructor(count: number) {
     this.#count = count;
-    this.#clients = new Part(["clients"]);
+    this.#clients = new Part([FANOUT_WORD, "clients"]);
   }
 
   /** Starts everything. @param count clients of each server */
@@ -78,9 +91,8 @@ export class FanoutStage {
   }
 
   async #connect(server: ServerName): Promise<void> {
-    const part = new Part<ServerAnswer>(["server", server]);
+    const { part, port } = await openServer(server);
     this.#servers.set(server, part);
-    const { port } = await part.next("listening");
     await this.#clients.ask({ order: "connect", server, port, count: this.#count }, "connected");
   }
 
@@ -96,13 +108,13 @@ export class FanoutStage {
 type Answer = { readonly answer: string; readonly reason?: string };
 
 /** One child process and what it answers. */
-class Part<Answers extends Answer> {
+export class Part<Answers extends Answer> {
   readonly #child: ChildProcess;
   readonly #name: string;
 
   constructor(words: readonly string[]) {
     this.#name = words.join(" ");
-    this.#child = fork(process.argv[1] ?? "", [FANOUT_WORD, ...words], { execArgv: [], serialization: "advanced" });
+    this.#child = fork(process.argv[1] ?? "", [...words], { execArgv: [], serialization: "advanced" });
   }
 
   say(order: object): void {

@@ -29,7 +29,14 @@ import { loadKernel } from "../../src/kernel/load.ts";
 import { MemoryMap, ReplicaJoiner, SegmentView, segmentBytes } from "../../src/segment/mod.ts";
 import { readCount } from "../../src/wire/numbers.ts";
 import type { FeederGround } from "./feeder.ts";
-import { FANOUT_WORD, INSTRUMENT, type ServerAnswer, type ServerName, type ServerOrder } from "./words.ts";
+import {
+  FANOUT_WORD,
+  INSTRUMENT,
+  type ServerAnswer,
+  type ServerName,
+  type ServerOrder,
+  type ServerState,
+} from "./words.ts";
 
 const MIB = 1 << 20;
 const CONFIG = { instrumentCapacity: 8, deltaCapacity: 65_536, tradeCapacity: 1024, imageAreaBytes: 24 * MIB };
@@ -38,8 +45,16 @@ const CHECK_EVERY = 64;
 const NO_MORE_LEVELS = 0xffffffff;
 const BACKPRESSURE_BYTES = 256 * MIB;
 
+/** Thousands of clients come from one address here, and one of them answers no ping. */
+const LIMITS = {
+  connectionsMax: 20_000,
+  connectionsPerAddressMax: 20_000,
+  attemptsPerAddressPerSecondMax: 10_000,
+  idleSeconds: 600,
+};
+
 /** What each kind of server offers. */
-type Serving = { readonly port: number; book(): { version: number; hash: number } };
+type Serving = { readonly port: number; state(): ServerState };
 
 /** Serves until the parent is gone. */
 export async function runServer(name: ServerName): Promise<void> {
@@ -61,7 +76,7 @@ export async function runServer(name: ServerName): Promise<void> {
       feeder.once("message", (version: number) => answer({ answer: "fed", version }));
       feeder.postMessage(order);
     } else {
-      answer({ answer: "report", cpuNs: threadCpuNs(), ...serving.book() });
+      answer({ answer: "report", cpuNs: threadCpuNs(), rss: process.memoryUsage.rss(), ...serving.state() });
     }
   });
   process.once("disconnect", () => process.exit(0));
@@ -70,19 +85,26 @@ export async function runServer(name: ServerName): Promise<void> {
 
 async function serve(name: ServerName, kernel: Kernel, address: number): Promise<Serving> {
   if (name === "ours") {
-    const gateway = await startGateway({ kernel, segments: [{ address }], port: 0 });
+    const gateway = await startGateway({ kernel, segments: [{ address }], port: 0, limits: LIMITS });
     return {
       port: gateway.port,
-      book: () => {
+      state: () => {
         const book = gateway.book(INSTRUMENT);
-        return { version: Number(book?.version ?? 0), hash: book?.hash ?? 0 };
+        const { clients, gateway: own } = gateway.stats();
+        return {
+          version: Number(book?.version ?? 0),
+          hash: book?.hash ?? 0,
+          worstBytes: Math.max(0, ...clients.map(({ bufferedBytes }) => bufferedBytes)),
+          conflatedUpdates: own.totals.conflatedUpdates,
+          slowTimes: own.totals.slowTimes,
+        };
       },
     };
   }
   const follower = new Follower(kernel, address);
   const port = name === "ws broadcast" ? await serveByWs(follower) : await serveByNative(follower);
   follower.start();
-  return { port, book: () => follower.book() };
+  return { port, state: () => ({ ...follower.book(), worstBytes: 0, conflatedUpdates: 0, slowTimes: 0 }) };
 }
 
 /** Follows the ring and hands each delta out as a frame of its own: what a server without batching does. */

@@ -19,7 +19,18 @@ export type ServerOrder = { order: "burst"; events: number; perSecond: number } 
 export type ServerAnswer =
   | { answer: "listening"; port: number }
   | { answer: "fed"; version: number }
-  | { answer: "report"; cpuNs: number; version: number; hash: number };
+  | ({ answer: "report"; cpuNs: number; rss: number } & ServerState);
+
+/** A server's book, and how its slowest client fares. */
+export type ServerState = {
+  version: number;
+  hash: number;
+  /** Bytes that wait for the client for which most do. */
+  worstBytes: number;
+  conflatedUpdates: number;
+  /** Times that a client was found slow. */
+  slowTimes: number;
+};
 
 /** To the clients. */
 export type ClientsOrder =
