@@ -252,7 +252,8 @@ describe("the loop of the gateway", () => {
 describe("a JSON book", () => {
   it("says that it is not synced when its last record does", () => {
     const { rig, workspace, book, move, follow } = followed("twin");
-    const message = () => orderBookMessage(workspace.memory, book.address, { instrument: BTC, depth: 0, rateMs: 0, bids: [], asks: [] });
+    const message = () =>
+      orderBookMessage(workspace.memory, book.address, { instrument: BTC, depth: 0, rateMs: 0, bids: [], asks: [] });
     move(1);
     expect(message()).toMatchObject({ synced: true, crossed: false });
     const from = follow.tail();
