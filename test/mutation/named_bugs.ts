@@ -162,6 +162,21 @@ export const NAMED_BUGS: readonly Patch[] = [
         find: "    return !book.isVerified || book.levels.hash >>> 0 === message.hash;",
         replace: "    return book.state > 0 || book.levels.hash >>> 0 === message.hash;",
       },
+      {
+        file: "src/client/stream_book.ts",
+        find: "    const holds = wordAt(frame, stop) === this.levels.hash && wordAt(frame, stop + 4) === this.chain;",
+        replace: "    const holds = wordAt(frame, stop) >= 0;",
+      },
+      {
+        file: "src/client/stream_book.ts",
+        find: "    if (this.isVerified && this.levels.hash !== hash) {",
+        replace: "    if (this.levels.bids.count < 0 && hash > 0) {",
+      },
+      {
+        file: "src/client/stream_book.ts",
+        find: "    if (this.isVerified && levels.hash !== this.#pendingHash) {",
+        replace: "    if (levels.bids.count < 0 && this.#pendingHash > 0) {",
+      },
     ],
     tests: ["test/unit/twin_ring.test.ts", "test/unit/twin_frame.test.ts"],
   },
