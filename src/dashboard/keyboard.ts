@@ -44,7 +44,7 @@ export function useFilter(): RefObject<HTMLInputElement | null> {
 /** Listens for the keys of the whole page; to be called once. */
 export function startKeyboard(): void {
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || isHelpOpen.get()) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || isAsked()) {
       return;
     }
     const field = event.target instanceof HTMLInputElement ? event.target : undefined;
@@ -70,6 +70,11 @@ export function moveAmongRows(event: ReactKeyboardEvent): void {
   }
   event.preventDefault();
   links[Math.min(Math.max(next, 0), links.length - 1)]?.focus();
+}
+
+/** The dialog itself is asked: it tells of its closing some time after it was closed, and keys pressed meanwhile count. */
+function isAsked(): boolean {
+  return document.querySelector("dialog[open]") !== null;
 }
 
 function rowLinks(): HTMLElement[] {
