@@ -28,6 +28,8 @@ const KERNEL = join(DIST, "kernel.wasm");
 /** The kernel with the loops of the ring benchmark. */
 const BENCH_KERNEL = join(DIST, "kernel_bench.wasm");
 const BENCH_LOOPS = "assembly/bench/ring_driver.ts";
+/** Declarations of what package.json exports, for those who write TypeScript. */
+const TYPES = join(DIST, "types");
 const DASHBOARD = join(DIST, "dashboard");
 const DASHBOARD_INPUTS = join(DIST, ".dashboard_inputs.json");
 
@@ -59,6 +61,7 @@ const STEPS = {
   kernel_bench: () => buildKernel(BENCH_KERNEL, [BENCH_LOOPS]),
   bundles: () => buildBundles(BUNDLES),
   dashboard: buildDashboard,
+  declarations: buildDeclarations,
   benches: () => buildBundles(benchBundles()),
   simulation: () => buildBundles([{ from: "test/simulation/main.ts", to: "simulation/main.js", optional: true }]),
   mutation: () => buildBundles([{ from: "test/mutation/main.ts", to: "mutation/main.js", optional: true }]),
@@ -68,7 +71,7 @@ const STEPS = {
 };
 
 const PLANS = {
-  build: ["kernel", "bundles", "dashboard"],
+  build: ["kernel", "bundles", "declarations", "dashboard"],
   bench: ["kernel", "kernel_bench", "bundles", "benches"],
   simulate: ["kernel", "simulation"],
   mutate: ["mutation"],
@@ -281,6 +284,27 @@ function recordedInputs() {
 }
 
 /** Runs a program of node_modules/.bin with our terminal; rejects when it fails. */
+async function buildDeclarations() {
+  const scratch = join(DIST, `.types.${process.pid}`);
+  try {
+    await run("tsc", ["-p", "src/tsconfig.declarations.json", "--outDir", scratch]);
+    const names = readdirSync(scratch, { recursive: true }).filter((name) => name.endsWith(".d.ts"));
+    for (const name of names) {
+      mkdirSync(dirname(join(TYPES, name)), { recursive: true });
+      replaceFile(join(TYPES, name), readFileSync(join(scratch, name)));
+    }
+    const old = readdirSync(TYPES, { recursive: true }).filter(
+      (name) => name.endsWith(".d.ts") && !names.includes(name),
+    );
+    for (const name of old) {
+      rmSync(join(TYPES, name));
+    }
+    line(relative(ROOT, TYPES), `${names.length} files`);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
 function run(program, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(join(ROOT, "node_modules/.bin", program), args, { cwd: ROOT, stdio: "inherit" });
