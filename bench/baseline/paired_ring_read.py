@@ -10,18 +10,13 @@ of what it read. Bad case: a wrong sum ends the run with an error.
 from __future__ import annotations
 
 import json
-import mmap
 import platform
 import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from ring_read import read_batches, read_singly, unpack_each, write_segment
-
-from alphapulse import SegmentReader
+from ring_read import sample, ways_to_read
 
 STEAL = 7
 FIELDS = 8
@@ -38,17 +33,6 @@ def cpu_ticks() -> list[int]:
     return [sum(fields), fields[STEAL]]
 
 
-def sample(read: Callable[[], int], count: int) -> float:
-    """Nanoseconds a record. Raises when the versions do not sum up."""
-    started = time.perf_counter_ns()
-    total = read()
-    spent = time.perf_counter_ns() - started
-    expected = count * (count + 1) // 2
-    if total != expected:
-        raise AssertionError(f"Cannot trust the measurement: the sum of versions must be {expected}, was {total}")
-    return float(f"{spent / count:.{DIGITS}g}")
-
-
 def measure(
     ways: dict[str, Callable[[], int]], *, count: int, rounds: int, attempts: int, stolen_max: float
 ) -> list[dict[str, object]]:
@@ -60,7 +44,7 @@ def measure(
     for attempt in range(attempts):
         before = cpu_ticks()
         names = list(ways) if attempt % 2 == 0 else list(reversed(ways))
-        taken: dict[str, object] = {name: sample(ways[name], count) for name in names}
+        taken: dict[str, object] = {name: float(f"{sample(ways[name], count):.{DIGITS}g}") for name in names}
         after = cpu_ticks()
         found.append({**taken, "ticks": before + after})
         passed = after[0] - before[0]
@@ -74,28 +58,8 @@ def main() -> None:
     """Measures and prints."""
     rounds, attempts, count = (int(word) for word in sys.argv[1:4])
     stolen_max = float(sys.argv[4])
-    shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
-        path = Path(folder) / "kraken.seg"
-        write_segment(path, count)
-        reader = SegmentReader(path, start="oldest", stale_after_ms=10**9)
-        cursor = reader._deltas.cursor
-
-        def from_start(read: Callable[[SegmentReader, int], int]) -> Callable[[], int]:
-            def run() -> int:
-                cursor.position = 0
-                return read(reader, count)
-
-            return run
-
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as memory:
-            start = reader.mapping.header.delta_ring_offset
-            ways = {
-                "batch": from_start(read_batches),
-                "single": from_start(read_singly),
-                "unpack": lambda: unpack_each(memory, start, count),
-            }
-            found = measure(ways, count=count, rounds=rounds, attempts=attempts, stolen_max=stolen_max)
+    with ways_to_read(count) as ways:
+        found = measure(ways, count=count, rounds=rounds, attempts=attempts, stolen_max=stolen_max)
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     json.dump({**versions, "records": count, "rounds": found}, sys.stdout)
 

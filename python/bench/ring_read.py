@@ -20,7 +20,8 @@ import struct
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -106,28 +107,9 @@ def unpack_each(memory: mmap.mmap, start: int, count: int) -> int:
     return total
 
 
-def measure(read: Callable[[], int], count: int, rounds: int) -> dict[str, float]:
-    """Nanoseconds a record: median and best of the rounds, the first one left out."""
-    expected = count * (count + 1) // 2
-    times = []
-    for _ in range(rounds + 1):
-        started = time.perf_counter_ns()
-        total = read()
-        times.append((time.perf_counter_ns() - started) / count)
-        if total != expected:
-            raise AssertionError(f"Cannot trust the measurement: the sum of versions must be {expected}, was {total}")
-    return {"median_ns": round(statistics.median(times[1:]), 2), "best_ns": round(min(times[1:]), 2)}
-
-
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--records", type=int, default=65_536, help="a power of two, at least 4096")
-    options = parser.parse_args()
-    if RECORD.size != layout.DELTA_BYTES:
-        raise AssertionError(f"Cannot measure: the baseline reads {RECORD.size} bytes a record")
-    count = options.records
+@contextmanager
+def ways_to_read(count: int) -> Iterator[dict[str, Callable[[], int]]]:
+    """The ways to read a whole ring of so many records, in a segment of their own; each sums the versions up."""
     shared = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
         path = Path(folder) / "kraken.seg"
@@ -144,9 +126,43 @@ def main() -> None:
 
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as memory:
             start = reader.mapping.header.delta_ring_offset
-            batch = measure(from_start(read_batches), count, options.rounds)
-            single = measure(from_start(read_singly), count, max(1, options.rounds // 5))
-            baseline = measure(lambda: unpack_each(memory, start, count), count, max(1, options.rounds // 3))
+            yield {
+                "batch": from_start(read_batches),
+                "single": from_start(read_singly),
+                "unpack": lambda: unpack_each(memory, start, count),
+            }
+
+
+def sample(read: Callable[[], int], count: int) -> float:
+    """Nanoseconds a record. Raises when the versions do not sum up."""
+    started = time.perf_counter_ns()
+    total = read()
+    spent = time.perf_counter_ns() - started
+    expected = count * (count + 1) // 2
+    if total != expected:
+        raise AssertionError(f"Cannot trust the measurement: the sum of versions must be {expected}, was {total}")
+    return spent / count
+
+
+def measure(read: Callable[[], int], count: int, rounds: int) -> dict[str, float]:
+    """Nanoseconds a record: median and best of the rounds, the first one left out."""
+    times = [sample(read, count) for _ in range(rounds + 1)][1:]
+    return {"median_ns": round(statistics.median(times), 2), "best_ns": round(min(times), 2)}
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--records", type=int, default=65_536, help="a power of two, at least 4096")
+    options = parser.parse_args()
+    if RECORD.size != layout.DELTA_BYTES:
+        raise AssertionError(f"Cannot measure: the baseline reads {RECORD.size} bytes a record")
+    count = options.records
+    with ways_to_read(count) as ways:
+        batch = measure(ways["batch"], count, options.rounds)
+        single = measure(ways["single"], count, max(1, options.rounds // 5))
+        baseline = measure(ways["unpack"], count, max(1, options.rounds // 3))
     result = {
         "measure": "P9",
         "records": count,

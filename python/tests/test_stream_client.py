@@ -105,6 +105,17 @@ async def send(connection: ServerConnection, vector: str, *, before: bool = True
         await connection.send(bytes.fromhex(message) if known["form"] == "binary" else message)
 
 
+async def follow(fake: FakeGateway, client: StreamClient) -> ServerConnection:
+    """Subscribes, and is given the book."""
+    await client.subscribe(["book"], [NAME])
+    wait = asyncio.create_task(until(client, BookEvent))
+    connection = await fake.connections.get()
+    await connection.send(subscribed(await fake.said.get()))
+    await send(connection, "snapshot/two levels a side")
+    await wait
+    return connection
+
+
 def test_client_follows_a_book_when_it_subscribed() -> None:
     async def test(fake: FakeGateway) -> None:
         async with StreamClient(fake.url, key="s3cret") as client:
@@ -146,12 +157,7 @@ def test_client_follows_a_book_when_it_subscribed() -> None:
 def test_client_goes_on_where_it_stood_when_the_connection_was_lost() -> None:
     async def test(fake: FakeGateway) -> None:
         async with StreamClient(fake.url) as client:
-            await client.subscribe(["book"], [NAME])
-            wait = asyncio.create_task(until(client, BookEvent))
-            connection = await fake.connections.get()
-            await connection.send(subscribed(await fake.said.get()))
-            await send(connection, "snapshot/two levels a side")
-            await wait
+            connection = await follow(fake, client)
             await connection.close(1001)
             lost = await until(client, ConnectionEvent)
             assert (lost.state, client.is_synced(NAME)) == ("lost", False)
@@ -183,11 +189,8 @@ def test_client_goes_on_where_it_stood_when_the_connection_was_lost() -> None:
 def test_client_asks_for_a_book_again_when_a_check_fails(vector: str, reason: str) -> None:
     async def test(fake: FakeGateway) -> None:
         async with StreamClient(fake.url) as client:
-            await client.subscribe(["book"], [NAME], depth=0)
+            connection = await follow(fake, client)
             wait = asyncio.create_task(until(client, ResyncEvent))
-            connection = await fake.connections.get()
-            await connection.send(subscribed(await fake.said.get()))
-            await send(connection, "snapshot/two levels a side")
             await send(connection, vector, before=False)
             assert (await wait).reason == reason
             assert client.book(NAME) is None
@@ -207,11 +210,8 @@ def test_client_asks_for_a_book_again_when_a_check_fails(vector: str, reason: st
 def test_client_does_not_trust_changes_when_a_snapshot_must_come_first() -> None:
     async def test(fake: FakeGateway) -> None:
         async with StreamClient(fake.url) as client:
-            await client.subscribe(["book"], [NAME])
+            connection = await follow(fake, client)
             wait = asyncio.create_task(until(client, ResetEvent))
-            connection = await fake.connections.get()
-            await connection.send(subscribed(await fake.said.get()))
-            await send(connection, "snapshot/two levels a side")
             reset = {"type": "reset", "instrument": NAME, "channel": "book", "depth": 0, "rateMs": 0}
             await connection.send(json.dumps({**reset, "reason": "slow_client"}))
             assert (await wait).reason == "slow_client"
@@ -225,12 +225,7 @@ def test_client_does_not_trust_changes_when_a_snapshot_must_come_first() -> None
 def test_client_drops_a_book_when_the_units_change() -> None:
     async def test(fake: FakeGateway) -> None:
         async with StreamClient(fake.url) as client:
-            await client.subscribe(["book"], [NAME])
-            wait = asyncio.create_task(until(client, BookEvent))
-            connection = await fake.connections.get()
-            await connection.send(subscribed(await fake.said.get()))
-            await send(connection, "snapshot/two levels a side")
-            await wait
+            connection = await follow(fake, client)
             await connection.send(json.dumps({"type": "status", **STATUS, "priceExponent": 4}))
             assert (await until(client, StatusEvent)).status.price_exponent == 4
             assert client.book(NAME) is None

@@ -26,9 +26,9 @@ from alphapulse.stream import (
     ResyncEvent,
     StatsEvent,
     StreamBook,
-    StreamClient,
     TradeEvent,
 )
+from server_texts import VALIDATORS, WitnessClient, fault_of
 
 KRAKEN = "kraken:BTC-USD"
 NATIVES = {"kraken:BTC-USD": "BTC/USD", "coinbase_exchange:BTC-USD": "BTC-USD"}
@@ -100,7 +100,8 @@ def test_books_equal_the_emulators_truth_when_they_are_followed(
 ) -> None:
     async def test() -> None:
         compared = seen = 0
-        async with StreamClient(url, form=form) as client:
+        client = WitnessClient(url, form=form)
+        async with client:
             await client.subscribe(["book"], [instrument], depth=depth, rate_ms=rate_ms)
             async for event in client:
                 assert not isinstance(event, ResyncEvent | ErrorEvent)
@@ -118,13 +119,14 @@ def test_books_equal_the_emulators_truth_when_they_are_followed(
             assert book is not None
             assert len(book.bids(3)) == 3
             assert depth == 0 or max(book.bid_count, book.ask_count) <= depth
+            assert client.texts >= (2 + SAMPLES if form == "json" else 2)
 
     run(test)
 
 
 def test_books_go_on_where_they_stood_when_the_connection_breaks(market: live.Market, url: str) -> None:
     async def test() -> None:
-        async with StreamClient(url) as client:
+        async with WitnessClient(url) as client:
             await client.subscribe(["book"], ["*:BTC-USD"])
             breaks = changes = 0
             async for event in client:
@@ -151,7 +153,7 @@ def test_everything_else_flows_when_it_is_subscribed(url: str) -> None:
     async def test() -> None:
         kinds: set[type] = set()
         wanted = {ConnectionEvent, TradeEvent, BboEvent, StatsEvent, InstrumentsEvent, ErrorEvent}
-        async with StreamClient(url) as client:
+        async with WitnessClient(url) as client:
             await client.subscribe(["trades", "bbo"], ["*:*"])
             await client.subscribe(["stats"])
             async for event in client:
@@ -167,6 +169,21 @@ def test_everything_else_flows_when_it_is_subscribed(url: str) -> None:
                     break
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"type":"pong","id":1}', None),
+        ('{"type":"pong","id":1,"more":2}', "Additional properties are not allowed"),
+        ('{"type":"pong","id":"1"}', "is not of type"),
+        ('{"type":"ping"}', "no message has the type"),
+    ],
+)
+def test_a_text_is_judged_by_the_schemas(text: str, fault: str | None) -> None:
+    found = fault_of(text)
+    assert (found is None) if fault is None else fault in (found or "")
+    assert {"welcome", "subscribed", "orderbook", "orderbook_delta", "trade", "bbo", "stats"} <= set(VALIDATORS)
 
 
 def test_gateway_describes_its_stream(url: str) -> None:

@@ -3,7 +3,7 @@
  * the stream, sharing no code with the page. Bad case: a version between two messages had the earlier one's prices, for
  * the gateway tells every change of the best prices; a version after the last message is not known yet.
  */
-import { WebSocket } from "ws";
+import { WitnessSocket } from "../support/server_messages.ts";
 
 /** Best prices; an empty side is the empty text. */
 export type BestOffer = { bid: string; ask: string };
@@ -21,17 +21,17 @@ const ENTRIES_MAX = 50_000;
 
 /** Follows the best prices of all instruments. */
 export class BestOfferLog {
-  readonly #socket: WebSocket;
+  readonly #socket: WitnessSocket;
   readonly #entries = new Map<string, Entry[]>();
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WitnessSocket) {
     this.#socket = socket;
     socket.on("message", (text) => this.#take(JSON.parse(String(text)) as OfferMessage));
   }
 
   /** Connects and subscribes. @param port of the gateway, on the loopback */
   static async start(port: number): Promise<BestOfferLog> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, ["alphapulse.v1.json"]);
+    const socket = new WitnessSocket(`ws://127.0.0.1:${port}/ws`, ["alphapulse.v1.json"]);
     const log = new BestOfferLog(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once("open", resolve);

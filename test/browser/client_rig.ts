@@ -7,14 +7,18 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll } from "vitest";
 import { packageFolder } from "../../src/assets.ts";
 import { type Level, Market, type Producer } from "../integration/gateway_market.ts";
 import { CHROMIUM_FLAGS, chromiumPath } from "../support/chromium.ts";
+import { checkPages, witnessPage } from "../support/server_messages.ts";
 
 const FLAGS = [...CHROMIUM_FLAGS, "--headless", "--disable-quic", "--no-first-run", "--disable-background-networking"];
 const TYPES: Readonly<Record<string, string>> = { html: "text/html", js: "text/javascript" };
 const BUNDLES = ["client.js", "client_worker.js", "client_worker_script.js", "react.js"];
 const LEVELS = 150;
+
+afterAll(checkPages);
 
 /** The instruments of the market. */
 export const INSTRUMENTS = ["coinbase_exchange:BTC-USD", "coinbase_exchange:ETH-USD"] as const;
@@ -73,6 +77,7 @@ export async function launchBrowser(): Promise<Browser> {
 export async function openPage(browser: Browser, url: string): Promise<{ page: Page; troubles: string[] }> {
   const page = await browser.newPage();
   const troubles: string[] = [];
+  witnessPage(page);
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type()) && !message.text().includes("WebSocket connection")) {
       troubles.push(message.text());

@@ -3,7 +3,7 @@
  * sharing no code with the page. Prices and quantities are kept in ticks and lots, exact.
  * Bad case: the stream begins anew with another snapshot: older versions are forgotten and no longer compared.
  */
-import { WebSocket } from "ws";
+import { WitnessSocket } from "../support/server_messages.ts";
 
 type Side = "bid" | "ask";
 type Change = readonly [Side, string, string];
@@ -27,19 +27,19 @@ export type LoggedBook = { readonly bids: LoggedLevel[]; readonly asks: LoggedLe
 
 /** Follows one book. */
 export class BookLog {
-  readonly #socket: WebSocket;
+  readonly #socket: WitnessSocket;
   #base: { version: bigint; bids: Map<bigint, bigint>; asks: Map<bigint, bigint> } | undefined;
   #deltas: { version: bigint; changes: Change[] }[] = [];
   #exponents = { price: 0, quantity: 0 };
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WitnessSocket) {
     this.#socket = socket;
     socket.on("message", (text) => this.#take(JSON.parse(String(text)) as BookMessage));
   }
 
   /** Connects and subscribes. @param port of the gateway, on the loopback */
   static async start(port: number, instrument: string): Promise<BookLog> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, ["alphapulse.v1.json"]);
+    const socket = new WitnessSocket(`ws://127.0.0.1:${port}/ws`, ["alphapulse.v1.json"]);
     const log = new BookLog(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once("open", resolve);

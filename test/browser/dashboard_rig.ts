@@ -3,8 +3,10 @@
  * page shows in one go. Bad case: no Chromium on this machine: `hasChromium` is false and the tests say that they skip.
  */
 import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll } from "vitest";
 import { CHROMIUM_FLAGS, chromiumPath } from "../support/chromium.ts";
 import { optionalPart } from "../support/require.ts";
+import { checkPages, witnessPage } from "../support/server_messages.ts";
 
 const FLAGS = [
   ...CHROMIUM_FLAGS,
@@ -25,6 +27,8 @@ export const NARROW = { width: 360, height: 740 };
 export const PATIENCE_MS = 20_000;
 
 const path = chromiumPath();
+
+afterAll(checkPages);
 
 /** Whether there is a Chromium; to be asked once per file. */
 export function hasChromium(): boolean {
@@ -48,6 +52,7 @@ export async function openPage(browser: Browser, url: string, options: PageOptio
   const deviceScaleFactor = viewport.width < 500 ? 2 : 1;
   const page = await browser.newPage({ viewport, colorScheme: scheme, deviceScaleFactor });
   const troubles: string[] = [];
+  witnessPage(page);
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) {
       troubles.push(message.text());

@@ -14,6 +14,7 @@ import {
   startEmulator,
 } from "../../src/emulator/mod.ts";
 import type { ExchangeId } from "../../src/model/exchange_id.ts";
+import { checkServerTexts } from "../support/server_messages.ts";
 import { digestOf, nameOf, type Published, Witness } from "./faults_witness.ts";
 
 /** Both instruments of each exchange: the one that faults aim at, and the one that must not notice. */
@@ -142,6 +143,7 @@ export class Storm {
     this.witness.close();
     await this.engine.close();
     await this.emulator.close();
+    checkServerTexts();
   }
 }
 

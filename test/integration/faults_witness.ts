@@ -4,7 +4,6 @@
  * Bad case: a client that repairs what it sees; this one holds what the messages say and counts what does not follow.
  */
 import { createHash } from "node:crypto";
-import { WebSocket } from "ws";
 import type { ExchangeId } from "../../src/model/exchange_id.ts";
 import {
   type JsonLevel,
@@ -13,6 +12,7 @@ import {
   SUBPROTOCOL_JSON,
   type SyncStatus,
 } from "../../src/wire/protocol.ts";
+import { WitnessSocket } from "../support/server_messages.ts";
 
 /** Canonical names of the native ones above. */
 const CANONICAL: Readonly<Record<string, string>> = {
@@ -70,14 +70,14 @@ class WitnessBook implements Sides {
 export class Witness {
   readonly published: Published[] = [];
   readonly opened: Promise<void>;
-  readonly #socket: WebSocket;
+  readonly #socket: WitnessSocket;
   readonly #books = new Map<string, { exchange: ExchangeId; native: string; book: WitnessBook }>();
 
   constructor(url: string, natives: readonly { exchange: ExchangeId; native: string; name: string }[]) {
     for (const { exchange, native, name } of natives) {
       this.#books.set(name, { exchange, native, book: new WitnessBook() });
     }
-    this.#socket = new WebSocket(`${url.replace("http", "ws")}/ws`, [SUBPROTOCOL_JSON]);
+    this.#socket = new WitnessSocket(`${url.replace("http", "ws")}/ws`, [SUBPROTOCOL_JSON]);
     this.opened = new Promise((resolve, reject) => {
       this.#socket.once("error", reject);
       this.#socket.once("open", () => {

@@ -6,9 +6,9 @@ import { readFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { WebSocket } from "ws";
 import { packageFolder } from "../../src/assets.ts";
 import { createUwsTransport, createWsTransport, type GatewayOptions } from "../../src/gateway/mod.ts";
+import { WitnessSocket } from "../support/server_messages.ts";
 import { until } from "./gateway_market.ts";
 import { BTC, closeAll, startMarket, startSocket, wideBook } from "./gateway_rig.ts";
 
@@ -133,7 +133,7 @@ type Options = { protocols?: string[]; headers?: Record<string, string>; ca?: Bu
 
 /** Tries to connect and closes at once. @returns status 101 when it could */
 async function attempt(url: string, { protocols = [], ...options }: Options = {}) {
-  const socket = new WebSocket(url, protocols, options);
+  const socket = new WitnessSocket(url, protocols, options);
   return await new Promise<{ status: number; body?: string; protocol?: string }>((resolve, reject) => {
     socket.once("open", () => {
       socket.close();
@@ -150,8 +150,8 @@ async function attempt(url: string, { protocols = [], ...options }: Options = {}
   });
 }
 
-async function open(url: string, { protocols = [], ...options }: Options = {}): Promise<WebSocket> {
-  const socket = new WebSocket(url, protocols, options);
+async function open(url: string, { protocols = [], ...options }: Options = {}): Promise<WitnessSocket> {
+  const socket = new WitnessSocket(url, protocols, options);
   await new Promise((resolve, reject) => {
     socket.once("open", resolve);
     socket.once("error", reject);

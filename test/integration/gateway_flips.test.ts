@@ -3,10 +3,10 @@
  * book is dropped, asked for again and right again, and both sides count it. Bad case: a run without a flip; it is counted.
  */
 import { afterEach, describe, expect, it } from "vitest";
-import { WebSocket } from "ws";
 import { createUwsTransport, createWsTransport } from "../../src/gateway/mod.ts";
 import { BookTruth, bookText } from "../simulation/downstream/book_truth.ts";
 import { SeededRandom } from "../support/seeded_random.ts";
+import { WitnessSocket } from "../support/server_messages.ts";
 import { FlipProxy } from "./flip_proxy.ts";
 import { until } from "./gateway_market.ts";
 import { BTC, closeAll, startClient, startMarket, wideBook } from "./gateway_rig.ts";
@@ -36,7 +36,7 @@ describe("A stream through a proxy that flips bits", () => {
     const gateway = await market.serve({ transport: await transport() });
     const proxy = await FlipProxy.start(gateway.port, () => random.next() / 2 ** 32);
     proxies.push(proxy);
-    const { client } = startClient(`ws://127.0.0.1:${proxy.port}/ws`, { WebSocket });
+    const { client } = startClient(`ws://127.0.0.1:${proxy.port}/ws`, { WebSocket: WitnessSocket });
     const wrong: string[] = [];
     let judged = 0;
     client.on((event) => {

@@ -5,10 +5,10 @@
  * goes on until they are full.
  */
 import { afterEach, describe, expect, it } from "vitest";
-import { WebSocket } from "ws";
 
 import { createUwsTransport, createWsTransport, type Gateway } from "../../src/gateway/mod.ts";
 import type { Policy } from "../../src/wire/protocol.ts";
+import { WitnessSocket } from "../support/server_messages.ts";
 import type { Producer } from "./gateway_market.ts";
 import { until } from "./gateway_market.ts";
 import {
@@ -31,7 +31,7 @@ const EVENTS_PER_BURST = 40;
 const LEVELS_PER_EVENT = 40;
 const BURST_MS = 8;
 
-const sockets: WebSocket[] = [];
+const sockets: WitnessSocket[] = [];
 
 afterEach(async () => {
   for (const socket of sockets.splice(0)) {
@@ -79,7 +79,7 @@ class Storm {
 
 /** A socket that follows both books in the binary form and counts what it gets. */
 async function startReader(url: string): Promise<{ bytes: number; texts: string[] }> {
-  const socket = new WebSocket(url, ["alphapulse.v1.bin"]);
+  const socket = new WitnessSocket(url, ["alphapulse.v1.bin"]);
   sockets.push(socket);
   const reader: { bytes: number; texts: string[] } = { bytes: 0, texts: [] };
   socket.on("message", (content: Buffer, isBinary) => {

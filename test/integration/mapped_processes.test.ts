@@ -7,12 +7,12 @@ import { once } from "node:events";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { WebSocket } from "ws";
 import { assetPath } from "../../src/assets.ts";
 import { loadConfig } from "../../src/config/mod.ts";
 import { segmentDirectory } from "../../src/mapping/mod.ts";
 import type { ExchangeId } from "../../src/model/exchange_id.ts";
 import type { SegmentReader } from "../../src/reader/mod.ts";
+import { checkServerTexts, WitnessSocket } from "../support/server_messages.ts";
 import { atEnd, gatewayUrl, health, PATIENCE, type Program, runNode, Scene } from "./mapped_rig.ts";
 
 const THREE: ExchangeId[] = ["coinbase_exchange", "kraken", "binance"];
@@ -114,12 +114,13 @@ describe("three collectors, a gateway and readers as processes", () => {
       urls.push(url);
       await expect.poll(async () => (await stateOf(url, "kraken:ETH-USD")) === "synced", PATIENCE).toBe(true);
       // A client that is connected when its gateway is killed leaves half of a connection behind on the port.
-      const client = new WebSocket(`${url.replace("http", "ws")}/ws`);
+      const client = new WitnessSocket(`${url.replace("http", "ws")}/ws`);
       atEnd(() => client.terminate());
       await once(client, "message");
       await kill(gateway);
     }
     expect(urls).toEqual([urls[0], urls[0], urls[0]]);
+    expect(checkServerTexts()).toBeGreaterThanOrEqual(urls.length);
     expect([outcomes, collector.child.exitCode, collector.stderr()]).toEqual([["attached"], null, ""]);
     expect(await stateOf(await gatewayUrl(beside), "kraken:ETH-USD")).toBe("synced");
     expect([beside.child.exitCode, beside.stderr()]).toEqual([null, ""]);

@@ -12,6 +12,7 @@ import { assetPath, packageFolder } from "../../src/assets.ts";
 import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
 import type { ExchangeId } from "../../src/model/exchange_id.ts";
 import { type OpenOptions, openSegment, type SegmentBook, type SegmentReader } from "../../src/reader/mod.ts";
+import { checkServerTexts } from "../support/server_messages.ts";
 
 /** For what must come sooner or later on a slow machine. */
 export const PATIENCE = { timeout: 40_000, interval: 25 };
@@ -22,6 +23,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) {
     await close();
   }
+  checkServerTexts();
 });
 
 /** A process. */

@@ -8,6 +8,7 @@ import { expect, it } from "vitest";
 import { pythonWithNumpy } from "../support/mapped_fleet.ts";
 import { type KillRow, runKills } from "../support/mapped_kills.ts";
 import { optionalPart } from "../support/require.ts";
+import { checkServerTexts } from "../support/server_messages.ts";
 
 const KILLS = 6;
 const SLACK_MS = 2500;
@@ -33,6 +34,7 @@ it("roles show every death, take every next segment, disturb nobody and hold the
       label,
     ).toEqual([]);
   }
+  expect(checkServerTexts(), label).toBeGreaterThan(0);
   const { contradictions, accidents, clientFaults } = result;
   expect({ contradictions, accidents, clientFaults }, label).toEqual({
     contradictions: [],

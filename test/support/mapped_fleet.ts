@@ -6,7 +6,6 @@
 import { execFileSync } from "node:child_process";
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { WebSocket } from "ws";
 import { assetPath, packageFolder } from "../../src/assets.ts";
 import { connect, type StreamClient } from "../../src/client/mod.ts";
 import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
@@ -24,6 +23,7 @@ import {
   segmentFolder,
   startChild,
 } from "./mapped_child.ts";
+import { WitnessSocket } from "./server_messages.ts";
 
 /** The exchanges of the fleet. */
 export const FLEET_EXCHANGES = ["coinbase_exchange", "kraken", "binance"] as const satisfies ExchangeId[];
@@ -282,7 +282,7 @@ export class MappedFleet {
   #listens(port: string): void {
     this.#port = Number(port);
     if (this.#client === undefined) {
-      this.#client = connect(`ws://127.0.0.1:${port}/ws`, { WebSocket });
+      this.#client = connect(`ws://127.0.0.1:${port}/ws`, { WebSocket: WitnessSocket });
       this.#client.subscribe({ channels: ["book"], instruments: ["*:*"] });
       this.#client.on(() => this.#watchClient());
     }

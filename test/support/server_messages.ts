@@ -3,11 +3,13 @@
  * the list of what was wrong, for the test's end.
  * Bad case: a proxy that damages texts on purpose; a test that has one gives its clients a plain socket.
  */
-import { WebSocket } from "ws";
+import type { Page } from "playwright-core";
+import { type ClientOptions, WebSocket } from "ws";
 import { faultOf } from "../../src/wire/server_schemas.ts";
 
 const faults: string[] = [];
 let judged = 0;
+let pages = 0;
 
 /** Judges one text and keeps what is wrong with it. */
 export function witnessServerText(text: string): void {
@@ -32,10 +34,32 @@ export function checkServerTexts(): number {
   return count;
 }
 
+/** Judges every text that the sockets of a page receive; those of its workers are out of sight. */
+export function witnessPage(page: Page): void {
+  pages += 1;
+  page.on("websocket", (socket) => {
+    socket.on("framereceived", ({ payload }) => {
+      if (typeof payload === "string") {
+        witnessServerText(payload);
+      }
+    });
+  });
+}
+
+/**
+ * Ends a file of tests whose pages were witnessed.
+ * @throws Error as checkServerTexts does, or when pages were opened and not one text was seen
+ */
+export function checkPages(): void {
+  if (checkServerTexts() === 0 && pages > 0) {
+    throw new Error(`Cannot judge what pages receive: no text was seen, was ${pages} pages`);
+  }
+}
+
 /** A WebSocket that judges every text that it receives. */
 export class WitnessSocket extends WebSocket {
-  constructor(url: string | URL, protocols?: string | string[]) {
-    super(url, protocols);
+  constructor(url: string | URL, protocols?: string | string[], options?: ClientOptions) {
+    super(url, protocols, options);
     this.on("message", (content: Buffer, isBinary: boolean) => {
       if (!isBinary) {
         witnessServerText(content.toString());

@@ -260,7 +260,7 @@ class StreamClient:
             await self._send(self._session.opened())
 
     async def _connect(self) -> ClientConnection | None:
-        """One try, when it is time for it. None when it failed for now."""
+        """One try, when it is time for it. None when it failed and may be repeated."""
         try:
             from websockets.asyncio.client import connect
             from websockets.exceptions import InvalidHandshake, InvalidStatus

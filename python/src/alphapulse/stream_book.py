@@ -35,6 +35,7 @@ _CHECK_BYTES: Final = 8
 _SEAL_BYTES: Final = 4
 _UNITS: Final = (1, 1000, 1_000_000)
 _DELAY_UNIT: Final = 1000
+_SIGN: Final = 1 << 63
 _COUNT_MAX: Final = 0x7FFFFFFF
 _RECORDS_MAX: Final = 0xFFFFFFFF
 _EMPTY, _LOADING, _FOLLOWING = range(3)
@@ -66,9 +67,10 @@ class StreamBook:
         """Forgets the book; a snapshot is needed next."""
         self._state = _EMPTY
         self.hash = 0
-        # Per side: prices (asks negated) in rising order, and price → lots.
+        # Per side: prices (asks negated) in rising order, price → lots, and price → hash of levels that frames changed.
         self._prices: tuple[list[int], list[int]] = ([], [])
         self._levels: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._hashes: tuple[dict[int, int], dict[int, int]] = ({}, {})
 
     # ── what it holds ────────────────────────────────────────────────────────────────────────────
 
@@ -204,21 +206,27 @@ class StreamBook:
         count = head >> 3
         if count > reader.end - reader.at:
             raise FrameError(Outcome.INCONSISTENT)
-        bids, asks = self._prices
-        references = [bids[-1] if bids else 0, -asks[-1] if asks else 0]
-        for _ in range(count):
-            first = reader.byte()
-            side = first & 1
-            price = signed(references[side] + unzigzag(reader.tagged((first >> 2) & 31, first & 128)))
-            references[side] = price
-            lots = 0 if first & 2 else reader.quantity()
-            if not self._set(side, price, lots):
-                raise FrameError(Outcome.INCONSISTENT)
+        self._changes(reader, count)
         self._judge_crossing(status)
         self.version = (self.version + records + 1) & U64
         self.status = status
         stamps = (self.event_at_ns, self.received_at_ns, self.sequence)
         self.chain = chain_next(self.chain, hash=self.hash, version=self.version, status=status, stamps=stamps)
+
+    def _changes(self, reader: WireReader, count: int) -> None:
+        """The changes of an event, coded against the best prices before it."""
+        bids, asks = self._prices
+        references = [bids[-1] if bids else 0, -asks[-1] if asks else 0]
+        for _ in range(count):
+            first = reader.byte()
+            side = first & 1
+            code = reader.tagged((first >> 2) & 31, 128) if first & 128 else first >> 2
+            price = references[side] + ((code >> 1) ^ -(code & 1))
+            if not -_SIGN <= price < _SIGN:
+                price = signed(price)
+            references[side] = price
+            if not self._set(side, price, 0 if first & 2 else reader.quantity()):
+                raise FrameError(Outcome.INCONSISTENT)
 
     def _conflated(self, reader: WireReader) -> Outcome:
         if reader.varint() != self.version:
@@ -374,20 +382,23 @@ class StreamBook:
 
     def _set(self, side: int, price: int, lots: int) -> bool:
         """Sets one level, 0 removes it. False when that changes nothing."""
-        levels, prices = self._levels[side], self._prices[side]
+        levels, hashes = self._levels[side], self._hashes[side]
         held = levels.get(price, 0)
         if held == lots:
             return False
-        key = -price if side else price
-        if lots == 0:
-            del levels[price]
-            del prices[bisect_left(prices, key)]
-        else:
+        before = after = 0
+        if held:
+            before = hashes.get(price) or level_hash(side, price, held)
+        if lots:
             levels[price] = lots
-            if held == 0:
+            hashes[price] = after = level_hash(side, price, lots)
+        if not (held and lots):
+            prices, key = self._prices[side], -price if side else price
+            if lots:
                 insort(prices, key)
-        before = level_hash(side, price, held) if held else 0
-        after = level_hash(side, price, lots) if lots else 0
+            else:
+                del levels[price], prices[bisect_left(prices, key)]
+                hashes.pop(price, None)
         self.hash = (self.hash - before + after) & U32
         return True
 

@@ -200,6 +200,10 @@ class WireReader:
         """A number whose low five bits stood in the byte before."""
         if not has_more:
             return low
+        at = self.at
+        if at < self.end and 0 < (rest := self.data[at]) < 128:
+            self.at = at + 1
+            return (rest << 5) | low
         rest = self.varint()
         if rest == 0 or rest >> 59:
             raise FrameError(Outcome.INCONSISTENT)
@@ -208,7 +212,7 @@ class WireReader:
     def quantity(self) -> int:
         """A quantity above 0."""
         first = self.byte()
-        mantissa = self.tagged(first & 31, first & 128)
+        mantissa = self.tagged(first & 31, 128) if first & 128 else first & 31
         factors = (first >> 5) & 3
         value = mantissa * _FACTORS[factors]
         if mantissa == 0 or (factors < 3 and mantissa % 100 == 0) or value >= _SIGN:

@@ -3,7 +3,7 @@
  * Bad case: none of these is large; large frames are random (random.ts).
  */
 import { type Change, type Side, STATUS } from "./model.ts";
-import type { EventOptions, GoldenStream } from "./stream.ts";
+import type { EventOptions, GoldenStream, StreamOptions } from "./stream.ts";
 import type { Scenes } from "./vector.ts";
 
 const I64_MAX = 2n ** 63n - 1n;
@@ -123,20 +123,35 @@ export function addDeltas(scenes: Scenes): void {
     single(scenes, `quantity ${lots}`, { changes: [["ask", 10_002n, lots]] });
   }
   for (const alias of ALIASES) {
-    scenes.leads(`deltas/alias ${alias}`, { options: { alias }, act: (stream) => [stream.event([BID]).frame(true)] });
+    single(scenes, `alias ${alias}`, { changes: [BID], options: { alias } });
   }
   for (const version of VERSIONS) {
-    scenes.leads(`deltas/version ${version}`, {
-      options: { version },
-      act: (stream) => [stream.event([BID]).frame(true)],
-    });
+    single(scenes, `version ${version}`, { changes: [BID], options: { version } });
   }
   addExtremes(scenes);
   addFrames(scenes);
 }
 
-function single(scenes: Scenes, what: string, given: { changes: readonly Change[]; event?: EventOptions }): void {
-  scenes.leads(`deltas/${what}`, { act: (stream) => [stream.event(given.changes, given.event ?? {}).frame(true)] });
+/** One event; `before` is the only one so far, instead of the usual book's. */
+type Single = {
+  readonly changes: readonly Change[];
+  readonly event?: EventOptions;
+  readonly options?: Partial<StreamOptions>;
+  readonly before?: readonly Change[];
+};
+
+/** One event in one frame with the check. */
+function single(scenes: Scenes, what: string, { changes, event = {}, options = {}, before }: Single): void {
+  scenes.leads(`deltas/${what}`, {
+    options,
+    ...(before && { setup: (stream: GoldenStream) => stream.event(before, { eventAt: AT, receivedAt: AT }) }),
+    act: (stream) => [stream.event(changes, event).frame(true)],
+  });
+}
+
+/** Events in frames of their own, each with the check. */
+function inTurn(scenes: Scenes, what: string, events: readonly (readonly Change[])[]): void {
+  scenes.leads(`deltas/${what}`, { act: (stream) => events.map((changes) => stream.event(changes).frame(true)) });
 }
 
 /** A bid above the best ask is crossed; said so, or not judged because the book is not synced. */
@@ -145,32 +160,21 @@ function notSynced(step: bigint): EventOptions {
 }
 
 function addExtremes(scenes: Scenes): void {
-  scenes.leads("deltas/crossed, then no longer", {
-    act: (stream) => [
-      stream.event([["bid", 10_002n, 5n]]).frame(true),
-      stream.event([["bid", 10_002n, 0n]]).frame(true),
-    ],
-  });
+  inTurn(scenes, "crossed, then no longer", [[["bid", 10_002n, 5n]], [["bid", 10_002n, 0n]]]);
   for (const [what, price] of [
     ["lowest", I64_MIN],
     ["highest", I64_MAX],
   ] as const) {
     for (const side of ["bid", "ask"] as const) {
-      scenes.leads(`deltas/${what} price as ${side}`, {
-        act: (stream) => [stream.event([[side, price, 1n]]).frame(true), stream.event([[side, price, 0n]]).frame(true)],
-      });
+      inTurn(scenes, `${what} price as ${side}`, [[[side, price, 1n]], [[side, price, 0n]]]);
     }
   }
-  scenes.leads("deltas/from the lowest to the highest price", {
-    setup: (stream) => stream.event([["bid", I64_MIN, 1n]], { eventAt: AT, receivedAt: AT }),
-    act: (stream) => [
-      stream
-        .event([
-          ["bid", I64_MAX, 2n],
-          ["bid", I64_MIN, 0n],
-          ["ask", I64_MAX, 3n],
-        ])
-        .frame(true),
+  single(scenes, "from the lowest to the highest price", {
+    before: [["bid", I64_MIN, 1n]],
+    changes: [
+      ["bid", I64_MAX, 2n],
+      ["bid", I64_MIN, 0n],
+      ["ask", I64_MAX, 3n],
     ],
   });
   for (const timeUnit of [1, 1_000_000]) {
@@ -185,16 +189,12 @@ function addExtremes(scenes: Scenes): void {
 }
 
 function addFrames(scenes: Scenes): void {
-  scenes.leads("deltas/into an empty book", {
-    setup: (stream) => stream.event([], { eventAt: AT, receivedAt: AT }),
-    act: (stream) => [
-      stream
-        .event([
-          ["bid", 31n, 1n],
-          ["bid", 30n, 2n],
-          ["ask", 33n, 3n],
-        ])
-        .frame(true),
+  single(scenes, "into an empty book", {
+    before: [],
+    changes: [
+      ["bid", 31n, 1n],
+      ["bid", 30n, 2n],
+      ["ask", 33n, 3n],
     ],
   });
   scenes.leads("deltas/three events in one frame", {
@@ -214,19 +214,13 @@ function addFrames(scenes: Scenes): void {
   scenes.leads("deltas/a check alone", { act: (stream) => [stream.frame(true)] });
   scenes.leads("deltas/a check after its events", { act: (stream) => [...steps(stream, [false]), stream.frame(true)] });
   for (const count of [16, 17, 33, 100]) {
-    scenes.leads(`deltas/${count} changes in one event`, {
-      act: (stream) => [stream.event(ladder("bid", 9990n, count)).frame(true)],
-    });
+    single(scenes, `${count} changes in one event`, { changes: ladder("bid", 9990n, count) });
   }
-  scenes.leads("deltas/an event of two distant records", {
-    act: (stream) => [
-      stream
-        .event([
-          ["bid", 5n, 5n],
-          ["bid", -(2n ** 40n), 6n],
-          ["bid", 9999n, 0n],
-        ])
-        .frame(true),
+  single(scenes, "an event of two distant records", {
+    changes: [
+      ["bid", 5n, 5n],
+      ["bid", -(2n ** 40n), 6n],
+      ["bid", 9999n, 0n],
     ],
   });
 }
