@@ -5,6 +5,8 @@
  */
 
 const ZEROS = "000000000000000000";
+const ZERO_CODE = 48;
+const POINT_CODE = 46;
 
 /** The last whole second printed: instants come in bursts. */
 let lastSecond = Number.NaN;
@@ -34,7 +36,14 @@ export function paddedDecimal(units: number, decimals: number, padding: number):
  */
 export function plainDecimal(units: number, decimals: number): string {
   const text = paddedDecimal(units, decimals, decimals);
-  return decimals === 0 ? text : text.replace(/\.?0+$/, "");
+  if (decimals === 0) {
+    return text;
+  }
+  let end = text.length;
+  while (text.charCodeAt(end - 1) === ZERO_CODE) {
+    end -= 1;
+  }
+  return text.slice(0, text.charCodeAt(end - 1) === POINT_CODE ? end - 1 : end);
 }
 
 /** The smallest step of a number of decimals, e.g. 2 is `0.01` and 0 is `1`. @param padding digits after the point in the text */

@@ -1,9 +1,12 @@
 /**
- * What hub and clients hold, against what was published: a book that is called right must be the book of its version.
- * Bad case: a client that has not proved its last version yet; only what the hash has reached is judged.
+ * What hub and clients hold, against what was published: a book that is called right must be the book of its version. By
+ * its hash whenever it is looked at, which each of them keeps up by itself from its own levels; level by level now and
+ * then, and always at the end. Bad case: a client that has not proved its last version yet; only what the hash has reached
+ * is judged.
  */
 
-import type { Downstream, SimClient } from "./downstream/mod.ts";
+import { isProved, levelSum } from "./downstream/level_sum.ts";
+import type { Downstream, SimClient, TextFault } from "./downstream/mod.ts";
 import type { InstrumentCheck } from "./instrument_check.ts";
 import { digestOf } from "./published_book.ts";
 
@@ -19,12 +22,26 @@ export type DownstreamEvents = {
   ) => void;
 };
 
+/** @property levelSum the same of the levels themselves; undefined when they are out of order */
+type Head = { readonly version: string; readonly hash: number; readonly levelSum: number | undefined };
+type Sides = {
+  readonly bids: Iterable<readonly [string, string]>;
+  readonly asks: Iterable<readonly [string, string]>;
+};
+
 const ALL_LEVELS = 100_000;
+/** Every so many looks at a book its levels are compared, not its hash alone. */
+const WHOLE_EVERY = 6;
+const NOBODY = { exchange: "", native: "" };
 
 /** Judges hub and clients, one client at a time. */
 export class DownstreamCheck {
   /** Books compared. */
   compared = 0;
+  /** Of them level by level. */
+  comparedWhole = 0;
+  /** Versions that clients reached and whose hashes were compared. */
+  versions = 0;
   readonly #downstream: Downstream;
   readonly #watched: readonly Watched[];
   readonly #events: DownstreamEvents;
@@ -34,25 +51,55 @@ export class DownstreamCheck {
     this.#downstream = downstream;
     this.#watched = watched;
     this.#events = events;
+    const checks = new Map(watched.map(({ name, check }) => [name, check]));
+    for (const client of downstream.clients) {
+      client.onApplied = (instrument) => this.#judgeApplied(client, instrument, checks.get(instrument));
+    }
   }
 
   /** Judges one client, or the hub. */
   next(): void {
     const { clients } = this.#downstream;
-    const place = this.#turn % (clients.length + 1);
+    const round = Math.floor(this.#turn / (clients.length + 1));
+    const client = clients[this.#turn % (clients.length + 1)];
     this.#turn += 1;
-    const client = clients[place];
-    for (const watched of this.#watched) {
+    for (const [index, watched] of this.#watched.entries()) {
+      const isWhole = (round + index) % WHOLE_EVERY === 0;
       if (client === undefined) {
-        this.#judgeHub(watched);
-        this.#judgeViews(watched);
+        this.#judgeHub(watched, isWhole);
       } else {
-        this.#judgeClient(client, watched);
+        this.#judgeClient(client, watched, isWhole);
       }
     }
+    this.#judgeTexts(this.#downstream.textFaults());
   }
 
-  /** Whether everybody has caught up with what was published. @returns what is missing */
+  /** Judges everybody, level by level. */
+  last(): void {
+    for (const watched of this.#watched) {
+      this.#judgeHub(watched, true);
+      for (const client of this.#downstream.clients) {
+        this.#judgeClient(client, watched, true);
+      }
+    }
+    this.#judgeTexts(this.#downstream.textFaults());
+  }
+
+  /** Whether everybody has caught up with what was published; most of the time it is the first one asked who has not. */
+  get isComplete(): boolean {
+    const { hub, clients } = this.#downstream;
+    return (
+      this.#watched.every(({ name, check: { version } }) => {
+        const isThere = clients.every((client) => {
+          const slot = client.slot(name);
+          return slot?.isSynced === true && slot.book.version.equals(version);
+        });
+        return isThere && isAt(hub.book(name, 0), version);
+      }) && this.#watched.every(({ name }) => this.#downstream.lateViews(name).length === 0)
+    );
+  }
+
+  /** What is missing until everybody has caught up. */
   missing(): string[] {
     return this.#watched.flatMap(({ name, check }) => {
       const books = this.#downstream.clients.map(
@@ -61,7 +108,7 @@ export class DownstreamCheck {
       const late = this.#downstream.lateViews(name);
       const all = [["the hub", this.#downstream.hub.book(name, 1)] as const, ...books];
       const behind = all
-        .filter(([, book]) => book?.synced !== true || Number(book.version) !== check.version)
+        .filter(([, book]) => !isAt(book, check.version))
         .map(
           ([who, book]) =>
             `${who} at ${name}: ${book?.synced === true ? "synced" : "not synced"} ${book?.version ?? "no book"} of ${check.version}`,
@@ -70,8 +117,15 @@ export class DownstreamCheck {
     });
   }
 
-  #judgeViews({ name, check }: Watched): void {
-    for (const found of this.#downstream.wrongViews(name)) {
+  #judgeHub({ name, check }: Watched, isWhole: boolean): void {
+    const { hub } = this.#downstream;
+    const head = hub.book(name, 0);
+    if (head?.synced === true) {
+      const { version, hash } = head;
+      const levels = isWhole ? hub.book(name, ALL_LEVELS) : undefined;
+      this.#judge("the hub", check, { head: { version, hash, levelSum: hash }, levels });
+    }
+    for (const found of this.#downstream.wrongViews(name, { isWhole })) {
       this.#events.fail(check.book.log, "a view holds the best levels of its book", {
         expected: "those of the hub's book at the same event",
         found,
@@ -79,36 +133,58 @@ export class DownstreamCheck {
     }
   }
 
-  #judgeHub({ name, check }: Watched): void {
-    const book = this.#downstream.hub.book(name, ALL_LEVELS);
-    if (book?.synced === true) {
-      this.#judge("the hub", check, book);
+  /** At every version that a client reaches and proves: the hash that it keeps is the producer's. */
+  #judgeApplied(client: SimClient, instrument: string, check: InstrumentCheck | undefined): void {
+    const slot = client.slot(instrument);
+    if (check === undefined || slot === undefined || !isProved(slot)) {
+      return;
+    }
+    this.versions += 1;
+    const { version, levels } = slot.book;
+    if (!check.published.hasHash(version.low >>> 0, levels.hash >>> 0)) {
+      this.#failBook(`a ${client.kind} client`, check, version.text);
     }
   }
 
-  #judgeClient(client: SimClient, { name, check }: Watched): void {
-    const book = client.book(name, ALL_LEVELS);
-    if (book?.synced === true && book.version === book.provedVersion) {
-      this.#judge(`a ${client.kind} client`, check, book);
+  #judgeClient(client: SimClient, { name, check }: Watched, isWhole: boolean): void {
+    const slot = client.slot(name);
+    if (slot !== undefined && isProved(slot)) {
+      const { version, levels } = slot.book;
+      const head = { version: version.text, hash: levels.hash >>> 0, levelSum: levelSum(levels) };
+      this.#judge(`a ${client.kind} client`, check, { head, levels: isWhole ? client.book(name) : undefined });
     }
   }
 
-  #judge(
-    who: string,
-    check: InstrumentCheck,
-    {
-      version,
-      bids,
-      asks,
-    }: { version: string; bids: Iterable<readonly [string, string]>; asks: Iterable<readonly [string, string]> },
-  ): void {
+  #judge(who: string, check: InstrumentCheck, { head, levels }: { head: Head; levels: Sides | undefined }): void {
     this.compared += 1;
-    const digest = digestOf([bids, asks]);
-    if (!check.hasPublished(Number(version), digest)) {
-      this.#events.fail(check.book.log, "a book downstream is the one that was published", {
-        expected: `one of version ${version}, published now ${check.version}`,
-        found: `another, of ${who}`,
+    this.comparedWhole += levels === undefined ? 0 : 1;
+    const version = Number(head.version);
+    const isRight =
+      check.published.hasHash(version, head.hash) &&
+      head.levelSum === head.hash &&
+      (levels === undefined || check.published.hasDigest(version, digestOf([levels.bids, levels.asks])));
+    if (!isRight) {
+      this.#failBook(who, check, head.version);
+    }
+  }
+
+  #failBook(who: string, check: InstrumentCheck, version: string): void {
+    this.#events.fail(check.book.log, "a book downstream is the one that was published", {
+      expected: `one of version ${version}, published now ${check.version}`,
+      found: `another, of ${who}`,
+    });
+  }
+
+  #judgeTexts(faults: readonly TextFault[]): void {
+    for (const { text, fault } of faults) {
+      this.#events.fail(NOBODY, "a text of the server keeps to its schema", {
+        expected: "nothing against it",
+        found: `${fault} in ${text}`,
       });
     }
   }
+}
+
+function isAt(book: { synced: boolean; version: string } | undefined, version: number): boolean {
+  return book?.synced === true && Number(book.version) === version;
 }

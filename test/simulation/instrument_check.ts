@@ -16,6 +16,7 @@ import type { InstrumentEntry } from "../../src/segment/view.ts";
 import { AuditLimit } from "./audit_limit.ts";
 import type { CheckGround } from "./check_ground.ts";
 import type { Difference, KnownRange, PublishedBook } from "./published_book.ts";
+import { PublishedVersions } from "./published_versions.ts";
 import type { PublishedRecord, RingTap } from "./ring_tap.ts";
 import { cellDisagreement, imageDisagreement } from "./surfaces.ts";
 import { SyncWatch } from "./sync_watch.ts";
@@ -36,16 +37,18 @@ const LAG_MS = 4500;
 const AUDIT_MS = 60_000;
 const NUMBERED: readonly string[] = ["binance", "binance_us"];
 const SURFACES_TICKS = 15;
+/** Every so many looks at an image its levels are compared as texts, not their hash alone. */
+const SURFACES_PER_WHOLE = 6;
 /** Records are published a little after the table says so. */
 const DISAGREEING_TICKS_MAX = 3;
-/** Ids and epochs of an instrument whose books clients may still hold. */
-const INCARNATIONS_KEPT = 4;
 
 /** The check of one instrument. */
 export class InstrumentCheck {
   readonly book: PublishedBook;
   /** When and why it is in sync. */
   readonly sync: SyncWatch;
+  /** What whoever holds a version must hold. */
+  readonly published = new PublishedVersions();
   readonly #ground: CheckGround;
   readonly #audits: AuditLimit;
   readonly #view: DataView;
@@ -60,8 +63,6 @@ export class InstrumentCheck {
   #isLagTold = false;
   #ticks = 0;
   #disagreeing = 0;
-  /** By version, of the incarnations that clients may still hold: the last one first. */
-  #digests: Map<number, number>[] = [];
 
   constructor(book: PublishedBook, ground: CheckGround) {
     this.book = book;
@@ -128,7 +129,7 @@ export class InstrumentCheck {
     this.#ticks += 1;
     this.#checkTable(now);
     if (this.#ticks % SURFACES_TICKS === 0) {
-      this.#checkSurfaces();
+      this.#checkSurfaces(this.#ticks % (SURFACES_TICKS * SURFACES_PER_WHOLE) === 0);
     }
     if (!this.sync.isSynced) {
       this.sync.tick(now);
@@ -154,7 +155,7 @@ export class InstrumentCheck {
     }
   }
 
-  #checkSurfaces(): void {
+  #checkSurfaces(isWhole: boolean): void {
     const [entry, tap] = [this.#entry, this.#tap];
     if (entry === undefined || tap === undefined || this.#version === 0 || this.#isRetired) {
       return;
@@ -162,7 +163,7 @@ export class InstrumentCheck {
     const held = { book: this.book, version: this.#version };
     const found = [
       cellDisagreement(tap.view, entry, held),
-      imageDisagreement(tap, entry, this.#digests[0] ?? new Map<number, number>()),
+      imageDisagreement(tap, entry, { published: this.published, isWhole }),
     ];
     for (const disagreement of found.filter((one) => one !== undefined)) {
       this.#fail(disagreement.what, disagreement);
@@ -174,7 +175,7 @@ export class InstrumentCheck {
     this.#entry = entry;
     this.#version = 0;
     this.#imageVersion = 0;
-    this.#digests = [new Map<number, number>(), ...this.#digests.slice(0, INCARNATIONS_KEPT - 1)];
+    this.published.begin();
     this.book.clear();
   }
 
@@ -196,22 +197,17 @@ export class InstrumentCheck {
     this.book.load(image);
   }
 
-  /** Whether a book of somebody downstream is one that was published. */
-  hasPublished(version: number, digest: number): boolean {
-    return this.#digests.some((digests) => digests.get(version) === digest);
-  }
-
   /** The version published last. */
   get version(): number {
     return this.#version;
   }
 
-  #close({ flags, sequence, eventUs, version }: PublishedRecord): void {
+  #close({ flags, sequence, eventUs, version, bookHash }: PublishedRecord): void {
     if (version < this.#imageVersion && (flags & FLAG_NOT_SYNCED) === 0) {
       // The image is ahead of its Reset record: the records up to it follow.
       return;
     }
-    this.#digests[0]?.set(version, this.book.digest);
+    this.published.add(version, { digest: this.book.digest, hash: bookHash });
     if ((flags & FLAG_NOT_SYNCED) !== 0) {
       this.#leaveSync();
       return;

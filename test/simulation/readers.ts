@@ -37,7 +37,9 @@ export type ReadersOptions = {
 const HUB_ARENA_BYTES = 96 << 20;
 const READER_ARENA_BYTES = 32 << 20;
 const SLEEP_MS_MAX = 60_000;
-const CLIENTS = 4;
+const CLIENTS = 3;
+/** The turns of kinds, forms, policies and views together; worlds begin anywhere in them. */
+const TURNS = 60;
 const CHECK_MS = 400;
 /** With the twin: how often something runs in the midst of a poll, and for how long. */
 const INTERRUPT_SHARE = 0.02;
@@ -66,12 +68,15 @@ export class Readers {
   start(): void {
     const { clock, posts, random, names, checker, kernelName, fail, note } = this.#options;
     const draws = random.fork("downstream");
+    const withViews = random.below(2);
     this.#downstream = startDownstream({
       kernel: this.#makeKernel("hub", HUB_ARENA_BYTES),
       segments: () => posts.flatMap(({ segment }) => (segment === undefined ? [] : [segment])),
       clock,
       random: () => 1 - draws.unit(),
       clients: CLIENTS,
+      firstTurn: random.below(TURNS),
+      hasView: (index) => index % 2 === withViews,
       faults: random.chance(0.7) ? ROUGH : CALM,
       log: { info: note, warn: note, error: note },
     });
@@ -117,18 +122,27 @@ export class Readers {
     this.#downstream?.endFaults();
   }
 
+  /** Whether hub and clients have everything. */
+  get isComplete(): boolean {
+    return this.#check?.isComplete ?? true;
+  }
+
   /** What hub and clients do not have yet. */
   missing(): string[] {
     return this.#check?.missing() ?? [];
   }
 
-  /** Adds what was seen to a report. */
+  /** Adds what was seen to a report, after a last look at everybody. */
   addTo(report: Report): void {
+    this.#options.checker.poll();
+    this.#check?.last();
     for (const reader of this.#readers.values()) {
       this.#count(reader);
     }
     report.laps += this.#laps;
+    report.downstreamVersions += this.#check?.versions ?? 0;
     report.downstreamBooks += this.#compared + (this.#check?.compared ?? 0);
+    report.downstreamBooksWhole += this.#compared + (this.#check?.comparedWhole ?? 0);
     for (const [name, number] of Object.entries(this.#downstream?.counts() ?? {})) {
       count(report.downstream, name, number);
     }

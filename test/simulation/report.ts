@@ -58,6 +58,10 @@ export type Report = {
   laps: number;
   /** Books of readers, hub and clients compared. */
   downstreamBooks: number;
+  /** Versions that clients reached and proved, each compared by its hash. */
+  downstreamVersions: number;
+  /** Of the books level by level, and not by their hash alone. */
+  downstreamBooksWhole: number;
   /** What was done to the stream, and what the clients made of it. */
   downstream: Counts;
   /** Of everything that happened, in all worlds. */
@@ -90,6 +94,8 @@ export function emptyReport(): Report {
     audits: 0,
     laps: 0,
     downstreamBooks: 0,
+    downstreamVersions: 0,
+    downstreamBooksWhole: 0,
     downstream: {},
     hash: 0,
   };

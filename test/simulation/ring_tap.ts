@@ -6,6 +6,7 @@
 import {
   DELTA_ADD_MASK,
   DELTA_BASE_PRICE,
+  DELTA_BOOK_HASH,
   DELTA_BYTES,
   DELTA_CHANGE_COUNT,
   DELTA_EVENT_AT,
@@ -28,6 +29,7 @@ import {
   TABLE_IMAGE_OFFSET,
 } from "../../assembly/layout.ts";
 import { plainDecimal } from "../../src/emulator/text.ts";
+import { levelHash } from "../../src/kernel/twin/hash.ts";
 import { type InstrumentEntry, SegmentView } from "../../src/segment/view.ts";
 import type { Side } from "./truth_log.ts";
 
@@ -47,6 +49,8 @@ export type PublishedRecord = {
   readonly flags: number;
   readonly sequence: number;
   readonly eventUs: number;
+  /** The producer's own word for the book after it. */
+  readonly bookHash: number;
   readonly changes: readonly PublishedChange[];
 };
 
@@ -119,28 +123,34 @@ export class RingTap {
   }
 
   /** The current image of an entry; undefined when there is none or it is being written. */
-  image({ address, index, imagesFit }: InstrumentEntry): PublishedImage | undefined {
-    const { currentImage, priceExponent, quantityExponent } = this.view.instrument(index);
-    if (currentImage === 0 || !imagesFit) {
+  image(entry: InstrumentEntry): PublishedImage | undefined {
+    const image = this.#image(entry);
+    if (image === undefined) {
       return undefined;
     }
-    const memory = this.#memory;
-    const offset =
-      this.#u64(address + TABLE_IMAGE_OFFSET) + (currentImage - 1) * this.#u64(address + TABLE_IMAGE_BYTES);
-    const image = this.view.address + offset;
-    if ((memory.getUint32(image + IMAGE_GENERATION, true) & 1) === 1) {
-      return undefined;
-    }
+    const { priceExponent, quantityExponent } = this.view.instrument(entry.index);
     const sides: [Map<string, string>, Map<string, string>] = [new Map(), new Map()];
-    const bids = memory.getUint32(image + IMAGE_BID_COUNT, true);
-    const levels = bids + memory.getUint32(image + IMAGE_ASK_COUNT, true);
-    for (let index = 0; index < levels; index++) {
-      const level = image + IMAGE_HEADER_BYTES + index * LEVEL_BYTES;
-      const price = decimalAt(memory, level + LEVEL_PRICE, { offset: 0, exponent: priceExponent });
-      const quantity = decimalAt(memory, level + LEVEL_QUANTITY, { offset: 0, exponent: quantityExponent });
-      sides[index < bids ? 0 : 1].set(price, quantity);
-    }
+    this.#eachLevel(image, (level, side) => {
+      const price = decimalAt(this.#memory, level + LEVEL_PRICE, { offset: 0, exponent: priceExponent });
+      const quantity = decimalAt(this.#memory, level + LEVEL_QUANTITY, { offset: 0, exponent: quantityExponent });
+      sides[side].set(price, quantity);
+    });
     return { version: this.#u64(image + IMAGE_VERSION), sides };
+  }
+
+  /** Version and hash of the current image, the hash added up from its levels; undefined as for `image`. */
+  imageSum(entry: InstrumentEntry): { readonly version: number; readonly hash: number } | undefined {
+    const image = this.#image(entry);
+    if (image === undefined) {
+      return undefined;
+    }
+    const word = (address: number): number => this.#memory.getInt32(address, true);
+    let hash = 0;
+    this.#eachLevel(image, (level, side) => {
+      const [price, quantity] = [level + LEVEL_PRICE, level + LEVEL_QUANTITY];
+      hash = (hash + levelHash(side, word(price), word(price + 4), word(quantity), word(quantity + 4))) | 0;
+    });
+    return { version: this.#u64(image + IMAGE_VERSION), hash: hash >>> 0 };
   }
 
   /** Version of the current image; 0 when there is none. */
@@ -149,6 +159,26 @@ export class RingTap {
     const offset =
       this.#u64(address + TABLE_IMAGE_OFFSET) + (currentImage - 1) * this.#u64(address + TABLE_IMAGE_BYTES);
     return currentImage === 0 ? 0 : this.#u64(this.view.address + offset + IMAGE_VERSION);
+  }
+
+  /** Address of the current image. */
+  #image({ address, index, imagesFit }: InstrumentEntry): number | undefined {
+    const { currentImage } = this.view.instrument(index);
+    if (currentImage === 0 || !imagesFit) {
+      return undefined;
+    }
+    const offset =
+      this.#u64(address + TABLE_IMAGE_OFFSET) + (currentImage - 1) * this.#u64(address + TABLE_IMAGE_BYTES);
+    const image = this.view.address + offset;
+    return (this.#memory.getUint32(image + IMAGE_GENERATION, true) & 1) === 1 ? undefined : image;
+  }
+
+  #eachLevel(image: number, visit: (level: number, side: Side) => void): void {
+    const bids = this.#memory.getUint32(image + IMAGE_BID_COUNT, true);
+    const levels = bids + this.#memory.getUint32(image + IMAGE_ASK_COUNT, true);
+    for (let index = 0; index < levels; index++) {
+      visit(image + IMAGE_HEADER_BYTES + index * LEVEL_BYTES, index < bids ? 0 : 1);
+    }
   }
 
   #read(position: number): PublishedRecord {
@@ -163,6 +193,7 @@ export class RingTap {
       flags: memory.getUint16(at + DELTA_FLAGS, true),
       sequence: this.#u64(at + DELTA_SOURCE_SEQUENCE),
       eventUs: Number(memory.getBigUint64(at + DELTA_EVENT_AT, true) / 1000n),
+      bookHash: memory.getUint32(at + DELTA_BOOK_HASH, true),
       changes: this.#changes(at, id),
     };
   }

@@ -27,6 +27,10 @@ describe("The simulation", () => {
     }
     expect(sum.comparisons).toBeGreaterThan(1000);
     expect(sum.downstreamBooks).toBeGreaterThan(1000);
+    expect(sum.downstreamBooksWhole).toBeGreaterThan(300);
+    expect(sum.downstreamVersions).toBeGreaterThan(3000);
+    expect(sum.downstream.viewsJudged).toBeGreaterThan(300);
+    expect(sum.downstream.textsJudged).toBeGreaterThan(300);
   });
 
   it("repeats itself when it gets the same seed", async () => {

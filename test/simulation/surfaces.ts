@@ -5,6 +5,7 @@
 import { CELL_FLAG_ASK, CELL_FLAG_BID } from "../../assembly/layout.ts";
 import type { InstrumentEntry, SegmentView } from "../../src/segment/view.ts";
 import { digestOf, type PublishedBook } from "./published_book.ts";
+import type { PublishedVersions } from "./published_versions.ts";
 import type { RingTap } from "./ring_tap.ts";
 
 /** What disagrees; undefined when all is well. */
@@ -26,30 +27,45 @@ export function cellDisagreement(
     (cell.flags & CELL_FLAG_BID) === 0 ? undefined : Number(cell.bidPrice) / 10 ** priceExponent,
     (cell.flags & CELL_FLAG_ASK) === 0 ? undefined : Number(cell.askPrice) / 10 ** priceExponent,
   ];
-  const expected = [best(book.sides[0], Math.max), best(book.sides[1], Math.min)];
+  const expected = [best(book.sides[0], (one, other) => one > other), best(book.sides[1], (one, other) => one < other)];
   const isSame = expected.every((price, side) => price === found[side]);
   return isSame
     ? undefined
     : { what: "the cell holds the best prices", expected: expected.join(" / "), found: found.join(" / ") };
 }
 
-/** The image against the book that was published at its version. */
+/**
+ * The image against the book that was published at its version: by the hash of its levels.
+ * @param isWhole by its levels as texts, too
+ */
 export function imageDisagreement(
   tap: RingTap,
   entry: InstrumentEntry,
-  digests: ReadonlyMap<number, number>,
+  { published, isWhole }: { published: PublishedVersions; isWhole: boolean },
 ): Disagreement {
-  const image = tap.image(entry);
-  const expected = image === undefined ? undefined : digests.get(image.version);
-  if (image === undefined || expected === undefined) {
+  const what = "an image holds the book of its version";
+  const sum = tap.imageSum(entry);
+  const hash = sum === undefined ? undefined : published.hashOf(sum.version);
+  if (sum === undefined || hash === undefined) {
     return undefined;
   }
-  const found = digestOf(image.sides);
-  return found === expected
-    ? undefined
-    : { what: "an image holds the book of its version", expected: `digest ${expected}`, found: `digest ${found}` };
+  if (sum.hash !== hash) {
+    return { what, expected: `hash ${hash}`, found: `hash ${sum.hash}` };
+  }
+  const image = isWhole ? tap.image(entry) : undefined;
+  const expected = image === undefined ? undefined : published.digestOf(image.version);
+  const found = image === undefined ? undefined : digestOf(image.sides);
+  return found === expected ? undefined : { what, expected: `digest ${expected}`, found: `digest ${found}` };
 }
 
-function best(side: ReadonlyMap<string, string>, choose: (...prices: number[]) => number): number | undefined {
-  return side.size === 0 ? undefined : choose(...[...side.keys()].map(Number));
+function best(
+  side: ReadonlyMap<string, string>,
+  isBetter: (one: number, other: number) => boolean,
+): number | undefined {
+  let found: number | undefined;
+  for (const text of side.keys()) {
+    const price = Number(text);
+    found = found === undefined || isBetter(price, found) ? price : found;
+  }
+  return found;
 }

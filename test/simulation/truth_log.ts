@@ -52,6 +52,8 @@ export class TruthLog {
   readonly #initialTop: NonNullable<TrueEvent["top"]>;
   readonly #bySequence = new Map<number, number>();
   readonly #initialSequence: number;
+  /** Of the last event: for each side how many numbers, and the numbers. */
+  #topNumbers: readonly number[] = [];
 
   /** @param depth levels per side that are published; 0 = all */
   constructor(
@@ -144,9 +146,24 @@ export class TruthLog {
 
   /** The same object as long as nothing in it changes. */
   #topOf(book: MarketBook): NonNullable<TrueEvent["top"]> {
+    const numbers = [...this.#numbers(book.bids), ...this.#numbers(book.asks)];
+    const before = this.#topNumbers;
+    if (numbers.length === before.length && numbers.every((number, index) => number === before[index])) {
+      return this.topAt({ events: this.events.length, changes: 0 });
+    }
+    this.#topNumbers = numbers;
     const top = [this.#top(book, book.bids), this.#top(book, book.asks)] as const;
-    const before = this.topAt({ events: this.events.length, changes: 0 });
-    return isSame(top[0], before[0]) && isSame(top[1], before[1]) ? before : top;
+    const last = this.topAt({ events: this.events.length, changes: 0 });
+    return isSame(top[0], last[0]) && isSame(top[1], last[1]) ? last : top;
+  }
+
+  /** Prices and quantities of the best levels, which tell two tops apart at less cost than texts. */
+  #numbers(ladder: Ladder): number[] {
+    const numbers: number[] = [];
+    for (let rank = 0; rank < Math.min(this.#depth, ladder.count); rank++) {
+      numbers.push(ladder.price(rank), ladder.quantity(rank));
+    }
+    return [numbers.length, ...numbers];
   }
 
   #top({ instrument }: MarketBook, ladder: Ladder): Level[] {

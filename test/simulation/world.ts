@@ -265,7 +265,7 @@ class World {
   }
 
   #hasSettled(): boolean {
-    return [...this.#checker.checks.values()].every((check) => check.isRight) && this.#readers?.missing().length === 0;
+    return [...this.#checker.checks.values()].every(({ isRight }) => isRight) && this.#readers?.isComplete === true;
   }
 
   #died(exchange: ExchangeId, lastsMs: number): void {

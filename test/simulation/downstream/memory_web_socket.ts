@@ -7,6 +7,7 @@ import type { WebSocketClass } from "../../../src/client/mod.ts";
 import type { Damage } from "./faults.ts";
 import type { MemoryConnection, Message, Way } from "./memory_connection.ts";
 import type { MemoryTransport } from "./memory_transport.ts";
+import type { TextWitness } from "./text_witness.ts";
 
 type Listener = ((event: object) => void) | null;
 
@@ -15,6 +16,7 @@ export type SocketScene = {
   readonly transport: MemoryTransport;
   readonly way: Way;
   readonly damage: Damage;
+  readonly witness: TextWitness;
   /** A socket was made. */
   readonly made: (connection: MemoryConnection) => void;
 };
@@ -50,6 +52,7 @@ export function memoryWebSocket(scene: SocketScene): WebSocketClass {
 
     #received(message: Message): void {
       if (typeof message === "string") {
+        scene.witness.hear(message);
         this.onmessage?.({ data: message });
         return;
       }

@@ -9,15 +9,17 @@ import { GatewayCore } from "../../../src/gateway/core.ts";
 import { completeLimits, type GatewayLimits } from "../../../src/gateway/limits.ts";
 import { type GatewayLog, SILENT_LOG } from "../../../src/gateway/log.ts";
 import type { Kernel } from "../../../src/kernel/kernel.ts";
-import { STREAM_PATHS } from "../../../src/wire/protocol.ts";
+import { type Policy, STREAM_PATHS } from "../../../src/wire/protocol.ts";
 import { Damage, type DamageCounts, type DownstreamFaults } from "./faults.ts";
 import { HubThread } from "./hub_thread.ts";
 import { MemoryTransport } from "./memory_transport.ts";
 import { repeat } from "./repeat.ts";
 import { type ClientKind, SimClient, type SimView } from "./sim_client.ts";
+import { type TextFault, TextWitness } from "./text_witness.ts";
 
 export { CALM, type DamageCounts, type DownstreamFaults, ROUGH } from "./faults.ts";
 export type { ClientKind, SimBook, SimClient, SimClientCounts, SimView } from "./sim_client.ts";
+export type { TextFault } from "./text_witness.ts";
 
 import { ViewJudge } from "./view_judge.ts";
 
@@ -38,8 +40,9 @@ const VIEWS: readonly [SimView, ...SimView[]] = [
   { depth: 50, rateMs: 250 },
   { depth: 10, rateMs: 1000 },
 ];
-/** Every so many clients want nothing merged. */
+/** Every so many clients want nothing merged, and every so many read JSON. */
 const LOSSLESS_EVERY = 5;
+const JSON_EVERY = 4;
 
 const KINDS: readonly [ClientKind, ...ClientKind[]] = ["prompt", "slow", "resuming"];
 
@@ -54,6 +57,10 @@ export type DownstreamOptions = {
   readonly random: () => number;
   /** How many; prompt, slow and resuming ones take turns, every fourth reads JSON. */
   readonly clients: number;
+  /** Where in their turns the first one stands: which kinds, forms, policies and views meet. Default 0. */
+  readonly firstTurn?: number;
+  /** Whether one follows a view beside the whole books. Default: all do. */
+  readonly hasView?: (index: number) => boolean;
   readonly faults: DownstreamFaults;
   readonly limits?: Partial<GatewayLimits>;
   readonly log?: GatewayLog;
@@ -82,6 +89,8 @@ export type DownstreamCounts = DamageCounts & {
   resumes: number;
   /** Views that were compared with the hub's book of the same moment. */
   viewsJudged: number;
+  /** Texts of the hub that were held against their schemas. */
+  textsJudged: number;
 };
 
 /** A running downstream. */
@@ -89,10 +98,15 @@ export type Downstream = {
   readonly hub: GatewayCore;
   readonly clients: readonly SimClient[];
   counts(): DownstreamCounts;
-  /** Views of an instrument that clients call right and that are not the best levels of the hub's book at the same event. */
-  wrongViews(instrument: string): string[];
+  /**
+   * Views of an instrument that clients call right and that are not the best levels of the hub's book at the same event.
+   * @param options.isWhole compares levels also where the hash says it all
+   */
+  wrongViews(instrument: string, options: { isWhole: boolean }): string[];
   /** Clients whose view of an instrument is not the hub's book of now. */
   lateViews(instrument: string): string[];
+  /** Texts that were received since the last call and are against their schemas. */
+  textFaults(): TextFault[];
   /** The hub's thread runs nothing for so long: its readers may be lapped. @param ms of virtual time */
   sleepHub(ms: number): void;
   readonly isHubAsleep: boolean;
@@ -123,12 +137,11 @@ export function startDownstream(options: DownstreamOptions): Downstream {
     transport.listen({ host: "memory", port: 0, webSocketPaths: STREAM_PATHS, ...limits, handlers: hub.handlers() }),
   );
   const damage = new Damage({ faults, random });
+  const witness = new TextWitness();
   const clients = Array.from({ length: options.clients }, (_, index) => {
-    const kind = KINDS[index % KINDS.length] ?? KINDS[0];
-    const form = index % 4 === 3 ? "json" : "binary";
-    const view = VIEWS[index % VIEWS.length] ?? VIEWS[0];
-    const policy = index % LOSSLESS_EVERY === LOSSLESS_EVERY - 1 ? "lossless" : "conflate";
-    return new SimClient({ kind, form, policy, view, clock, random, faults, damage, transport });
+    const role = roleOf((options.firstTurn ?? 0) + index);
+    const view = options.hasView?.(index) === false ? undefined : role.view;
+    return new SimClient({ ...role, view, clock, random, faults, damage, transport, witness });
   });
   const cancelSleeps = repeat({ clock, random, everyMs: faults.sleepEveryMs }, () =>
     thread.sleep(random() * faults.sleepMs),
@@ -137,9 +150,14 @@ export function startDownstream(options: DownstreamOptions): Downstream {
   return {
     hub,
     clients,
-    counts: () => ({ ...countAll({ hub, clients, damage, thread }), viewsJudged: views.judged }),
-    wrongViews: (instrument) => views.wrong(instrument),
+    counts: () => ({
+      ...countAll({ hub, clients, damage, thread }),
+      viewsJudged: views.judged,
+      textsJudged: witness.judged,
+    }),
+    wrongViews: (instrument, how) => views.wrong(instrument, how),
     lateViews: (instrument) => views.late(instrument),
+    textFaults: () => witness.takeFaults(),
     sleepHub: (ms) => thread.sleep(ms),
     get isHubAsleep() {
       return thread.isAsleep;
@@ -162,12 +180,21 @@ export function startDownstream(options: DownstreamOptions): Downstream {
   };
 }
 
+function roleOf(turn: number): { kind: ClientKind; form: "binary" | "json"; view: SimView; policy: Policy } {
+  return {
+    kind: KINDS[turn % KINDS.length] ?? KINDS[0],
+    form: turn % JSON_EVERY === JSON_EVERY - 1 ? "json" : "binary",
+    view: VIEWS[turn % VIEWS.length] ?? VIEWS[0],
+    policy: turn % LOSSLESS_EVERY === LOSSLESS_EVERY - 1 ? "lossless" : "conflate",
+  };
+}
+
 function countAll(parts: {
   hub: GatewayCore;
   clients: readonly SimClient[];
   damage: Damage;
   thread: HubThread;
-}): Omit<DownstreamCounts, "viewsJudged"> {
+}): Omit<DownstreamCounts, "viewsJudged" | "textsJudged"> {
   const { hub, clients, damage, thread } = parts;
   const sum = (read: (client: SimClient) => number): number => clients.reduce((total, one) => total + read(one), 0);
   const stats = hub.stats();

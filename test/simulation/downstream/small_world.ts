@@ -75,6 +75,7 @@ export class World {
 
   /** Compares every book that is called right. @throws AssertionError when one is not the producer's */
   judge(): void {
+    expect(this.downstream.textFaults()).toEqual([]);
     for (const native of NATIVES) {
       const book = this.downstream.hub.book(`coinbase_exchange:${native}`, 1000);
       if (book?.synced) {
@@ -114,11 +115,12 @@ export class World {
   }
 
   #judgeView(native: string, client: SimClient): void {
-    const book = client.book(`coinbase_exchange:${native}`, undefined, client.view);
-    if (book?.synced !== true || book.version !== book.provedVersion) {
+    const { view } = client;
+    const book = view && client.book(`coinbase_exchange:${native}`, undefined, view);
+    if (view === undefined || book?.synced !== true || book.version !== book.provedVersion) {
       return;
     }
-    const { depth, rateMs } = client.view;
+    const { depth, rateMs } = view;
     const truth = this.#truth.topText(native, book.eventAtNs, depth);
     if (truth === undefined) {
       // The time is what memory lied about; nothing says which event this is.

@@ -1,66 +1,90 @@
 /**
  * The views of clients against the hub's book, which is judged by itself: at the same event, a view holds the book's best
- * levels. Bad case: a hub that is at another event than the client; nothing is compared then, and `judged` counts how often
- * something was.
+ * levels. A view of all levels must have the book's hash as well, which costs nothing to ask, so its levels are compared
+ * only now and then. Bad case: a hub that is at another event than the client; nothing is compared then, and `judged`
+ * counts how often something was.
  */
-import type { GatewayCore } from "../../../src/gateway/core.ts";
-import type { SimBook, SimClient } from "./sim_client.ts";
+import type { StreamBook } from "../../../src/client/stream_book.ts";
+import type { GatewayBook, GatewayCore } from "../../../src/gateway/core.ts";
+import { isProved, levelSum } from "./level_sum.ts";
+import type { SimBook, SimClient, SimView } from "./sim_client.ts";
 
 const ALL_LEVELS = 100_000;
+
+type Follower = { readonly client: SimClient; readonly view: SimView };
+type Sides = Pick<SimBook, "bids" | "asks">;
 
 /** Compares views. */
 export class ViewJudge {
   /** Comparisons made. */
   judged = 0;
   readonly #hub: GatewayCore;
-  readonly #clients: readonly SimClient[];
+  readonly #followers: readonly Follower[];
 
   constructor(hub: GatewayCore, clients: readonly SimClient[]) {
     this.#hub = hub;
-    this.#clients = clients;
+    this.#followers = clients.flatMap((client) => (client.view === undefined ? [] : [{ client, view: client.view }]));
   }
 
-  /** Views that are called right, are at the event at which the hub is, and differ from its book. */
-  wrong(instrument: string): string[] {
-    return this.#clients.flatMap((client) => {
-      const book = client.book(instrument, undefined, client.view);
-      const truth = this.#truth(instrument, client);
-      const isProved = book?.synced === true && book.version === book.provedVersion;
-      if (!isProved || truth === undefined || !isSameEvent(book, truth)) {
+  /**
+   * Views that are called right, are at the event at which the hub is, and differ from its book.
+   * @param options.isWhole compares the levels of views of all levels, too, and not their hash alone
+   */
+  wrong(instrument: string, { isWhole }: { isWhole: boolean }): string[] {
+    const head = this.#hub.book(instrument, 0);
+    let levels: GatewayBook | undefined;
+    return this.#followers.flatMap((follower) => {
+      const { client, view } = follower;
+      const slot = head === undefined ? undefined : client.slot(instrument, view);
+      if (head === undefined || slot === undefined || !isProved(slot) || !isSameEvent(slot.book, head)) {
         return [];
       }
       this.judged += 1;
-      return textOf(book) === textOf(truth) ? [] : [`${nameOf(client)} at ${instrument} ${book.version}`];
+      const { levels: held, version } = slot.book;
+      const isHashRight = view.depth > 0 || (held.hash >>> 0 === head.hash && levelSum(held) === head.hash);
+      const isDue = isWhole || view.depth > 0;
+      levels ??= isDue ? this.#hub.book(instrument, ALL_LEVELS) : undefined;
+      const isRight = isHashRight && (!isDue || holds(client.book(instrument, undefined, view), levels, view.depth));
+      return isRight ? [] : [`${nameOf(follower)} at ${instrument} ${version.text}`];
     });
   }
 
   /** Views that are not yet what the hub's book is now. */
   late(instrument: string): string[] {
-    return this.#clients.flatMap((client) => {
-      const book = client.book(instrument, undefined, client.view);
-      const truth = this.#truth(instrument, client);
-      const isThere = book?.synced === true && truth?.synced === true && textOf(book) === textOf(truth);
+    const truth = this.#followers.length === 0 ? undefined : this.#hub.book(instrument, ALL_LEVELS);
+    return this.#followers.flatMap((follower) => {
+      const { client, view } = follower;
+      const book = client.book(instrument, undefined, view);
+      const isThere = book?.synced === true && truth?.synced === true && holds(book, truth, view.depth);
       return isThere
         ? []
-        : [`${nameOf(client)} at ${instrument}: ${book?.synced === true ? "another book" : "not synced"}`];
+        : [`${nameOf(follower)} at ${instrument}: ${book?.synced === true ? "another book" : "not synced"}`];
     });
-  }
-
-  #truth(instrument: string, { view }: SimClient) {
-    return this.#hub.book(instrument, view.depth === 0 ? ALL_LEVELS : view.depth);
   }
 }
 
-function nameOf({ kind, form, view }: SimClient): string {
+function nameOf({ client: { kind, form }, view }: Follower): string {
   return `a ${kind} ${form} client's view of depth ${view.depth} and rate ${view.rateMs} ms`;
 }
 
-type Moment = Pick<SimBook, "eventAtNs" | "receivedAtNs">;
-
-function isSameEvent(one: Moment, other: Moment): boolean {
-  return one.eventAtNs === other.eventAtNs && one.receivedAtNs === other.receivedAtNs;
+function isSameEvent({ eventAt, receivedAt }: StreamBook, { eventAtNs, receivedAtNs }: GatewayBook): boolean {
+  return eventAt.text === eventAtNs && receivedAt.text === receivedAtNs;
 }
 
-function textOf({ bids, asks }: Pick<SimBook, "bids" | "asks">): string {
-  return JSON.stringify([bids, asks]);
+/** Whether a view holds the best levels of a book and nothing else. @param depth 0 = all */
+function holds(view: Sides | undefined, book: Sides | undefined, depth: number): boolean {
+  return (
+    view !== undefined &&
+    book !== undefined &&
+    isBestOf(view.bids, book.bids, depth) &&
+    isBestOf(view.asks, book.asks, depth)
+  );
+}
+
+function isBestOf(held: SimBook["bids"], all: SimBook["bids"], depth: number): boolean {
+  const count = depth === 0 ? all.length : Math.min(depth, all.length);
+  return (
+    held.length === count &&
+    held.every(([price, quantity], rank) => price === all[rank]?.[0] && quantity === all[rank]?.[1])
+  );
 }
