@@ -85,38 +85,6 @@ export class DownstreamCheck {
     this.#judgeTexts(this.#downstream.textFaults());
   }
 
-  /** Whether everybody has caught up with what was published; most of the time it is the first one asked who has not. */
-  get isComplete(): boolean {
-    const { hub, clients } = this.#downstream;
-    return (
-      this.#watched.every(({ name, check: { version } }) => {
-        const isThere = clients.every((client) => {
-          const slot = client.slot(name);
-          return slot?.isSynced === true && slot.book.version.equals(version);
-        });
-        return isThere && isAt(hub.book(name, 0), version);
-      }) && this.#watched.every(({ name }) => this.#downstream.lateViews(name).length === 0)
-    );
-  }
-
-  /** What is missing until everybody has caught up. */
-  missing(): string[] {
-    return this.#watched.flatMap(({ name, check }) => {
-      const books = this.#downstream.clients.map(
-        (client) => [`a ${client.kind} client`, client.book(name, 1)] as const,
-      );
-      const late = this.#downstream.lateViews(name);
-      const all = [["the hub", this.#downstream.hub.book(name, 1)] as const, ...books];
-      const behind = all
-        .filter(([, book]) => !isAt(book, check.version))
-        .map(
-          ([who, book]) =>
-            `${who} at ${name}: ${book?.synced === true ? "synced" : "not synced"} ${book?.version ?? "no book"} of ${check.version}`,
-        );
-      return [...behind, ...late];
-    });
-  }
-
   #judgeHub({ name, check }: Watched, isWhole: boolean): void {
     const { hub } = this.#downstream;
     const head = hub.book(name, 0);
@@ -183,8 +151,4 @@ export class DownstreamCheck {
       });
     }
   }
-}
-
-function isAt(book: { synced: boolean; version: string } | undefined, version: number): boolean {
-  return book?.synced === true && Number(book.version) === version;
 }

@@ -8,6 +8,7 @@ import type { Kernel, KernelName } from "../../src/kernel/kernel.ts";
 import { loadKernel } from "../../src/kernel/load.ts";
 import type { ExchangeId } from "../../src/model/exchange_id.ts";
 import type { MemoryMap } from "../../src/segment/memory_map.ts";
+import { CaughtUp } from "./caught_up.ts";
 import type { Checker } from "./checker.ts";
 import { CALM, type Downstream, ROUGH, startDownstream } from "./downstream/mod.ts";
 import { DownstreamCheck } from "./downstream_check.ts";
@@ -54,6 +55,7 @@ export class Readers {
   readonly #readers = new Map<ExchangeId, SleepyReader>();
   #downstream: Downstream | undefined;
   #check: DownstreamCheck | undefined;
+  #caughtUp: CaughtUp | undefined;
   #stopInterrupting: () => void = () => undefined;
   #isReading = false;
   #laps = 0;
@@ -85,6 +87,7 @@ export class Readers {
       return check === undefined ? [] : [{ name: `${exchange}:${canonical}`, check }];
     });
     this.#check = new DownstreamCheck(this.#downstream, watched, { fail });
+    this.#caughtUp = new CaughtUp(this.#downstream, watched, clock.now);
     this.#checkLater();
     if (kernelName === "twin") {
       this.#stopInterrupting = interruptAtomics({
@@ -122,14 +125,10 @@ export class Readers {
     this.#downstream?.endFaults();
   }
 
-  /** Whether hub and clients have everything. */
-  get isComplete(): boolean {
-    return this.#check?.isComplete ?? true;
-  }
-
-  /** What hub and clients do not have yet. */
+  /** Whom of hub and clients nobody has seen lately with what was published. Call again and again until it is nobody. */
   missing(): string[] {
-    return this.#check?.missing() ?? [];
+    this.#options.checker.poll();
+    return this.#caughtUp?.look() ?? [];
   }
 
   /** Adds what was seen to a report, after a last look at everybody. */

@@ -35,6 +35,7 @@ const TICK_MS = 100;
 /** After the last fault: until everything must be right. */
 const SETTLE_MS = 20_000;
 const PATIENCE_MS = 150_000;
+const LOOK_MS = 250;
 /** Every so many worlds run on the twin. */
 const WORLDS_PER_TWIN = 4;
 /** Macrotasks that go by after the last request. */
@@ -167,7 +168,7 @@ class World {
     await this.#pass(SETTLE_MS);
     const deadlineMs = this.#clock.now() + PATIENCE_MS;
     while (!this.#hasSettled() && this.#clock.now() < deadlineMs) {
-      await this.#pass(1000);
+      await this.#pass(LOOK_MS);
     }
     this.#finish();
   }
@@ -265,7 +266,8 @@ class World {
   }
 
   #hasSettled(): boolean {
-    return [...this.#checker.checks.values()].every(({ isRight }) => isRight) && this.#readers?.isComplete === true;
+    const areRight = [...this.#checker.checks.values()].every(({ isRight }) => isRight);
+    return areRight && this.#readers?.missing().length === 0;
   }
 
   #died(exchange: ExchangeId, lastsMs: number): void {

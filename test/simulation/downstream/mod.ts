@@ -105,6 +105,8 @@ export type Downstream = {
   wrongViews(instrument: string, options: { isWhole: boolean }): string[];
   /** Clients whose view of an instrument is not the hub's book of now. */
   lateViews(instrument: string): string[];
+  /** How a client's view is called in what `wrongViews` and `lateViews` tell; undefined when it follows none. */
+  viewName(client: SimClient): string | undefined;
   /** Texts that were received since the last call and are against their schemas. */
   textFaults(): TextFault[];
   /** The hub's thread runs nothing for so long: its readers may be lapped. @param ms of virtual time */
@@ -157,6 +159,7 @@ export function startDownstream(options: DownstreamOptions): Downstream {
     }),
     wrongViews: (instrument, how) => views.wrong(instrument, how),
     lateViews: (instrument) => views.late(instrument),
+    viewName: (client) => views.nameOf(client),
     textFaults: () => witness.takeFaults(),
     sleepHub: (ms) => thread.sleep(ms),
     get isHubAsleep() {

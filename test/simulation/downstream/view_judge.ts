@@ -10,6 +10,8 @@ import { isProved, levelSum } from "./level_sum.ts";
 import type { SimBook, SimClient, SimView } from "./sim_client.ts";
 
 const ALL_LEVELS = 100_000;
+/** From the hub to a client that reads promptly, slowly or in pieces, on a network without faults. */
+const WAY_MS = 1000;
 
 type Follower = { readonly client: SimClient; readonly view: SimView };
 type Sides = Pick<SimBook, "bids" | "asks">;
@@ -49,16 +51,27 @@ export class ViewJudge {
     });
   }
 
-  /** Views that are not yet what the hub's book is now. */
+  /** How a client's view is called in what is told of it; undefined when it follows none. */
+  nameOf(client: SimClient): string | undefined {
+    const follower = this.#followers.find((one) => one.client === client);
+    return follower === undefined ? undefined : nameOf(follower);
+  }
+
+  /**
+   * Views that are not what the hub's book is now, nor what it was a moment ago: while a market moves, a view of one change
+   * a second is hardly ever at the event of the hub, and never when it is looked at once a second at the wrong moment.
+   */
   late(instrument: string): string[] {
     const truth = this.#followers.length === 0 ? undefined : this.#hub.book(instrument, ALL_LEVELS);
     return this.#followers.flatMap((follower) => {
       const { client, view } = follower;
       const book = client.book(instrument, undefined, view);
-      const isThere = book?.synced === true && truth?.synced === true && holds(book, truth, view.depth);
-      return isThere
-        ? []
-        : [`${nameOf(follower)} at ${instrument}: ${book?.synced === true ? "another book" : "not synced"}`];
+      const slot = client.slot(instrument, view);
+      if (book?.synced !== true || truth?.synced !== true || slot === undefined) {
+        return [`${nameOf(follower)} at ${instrument}: not synced`];
+      }
+      const isThere = holds(book, truth, view.depth) || isJustBehind(slot.book, truth, view.rateMs);
+      return isThere ? [] : [`${nameOf(follower)} at ${instrument}: another book`];
     });
   }
 }
@@ -69,6 +82,12 @@ function nameOf({ client: { kind, form }, view }: Follower): string {
 
 function isSameEvent({ eventAt, receivedAt }: StreamBook, { eventAtNs, receivedAtNs }: GatewayBook): boolean {
   return eventAt.text === eventAtNs && receivedAt.text === receivedAtNs;
+}
+
+/** Whether a view is at an event that the hub's book left no longer ago than its rate, and what the way takes, explain. */
+function isJustBehind({ receivedAt }: StreamBook, { receivedAtNs }: GatewayBook, rateMs: number): boolean {
+  const behindNs = BigInt(receivedAtNs) - BigInt(receivedAt.text);
+  return behindNs > 0n && behindNs <= BigInt(rateMs + WAY_MS) * 1_000_000n;
 }
 
 /** Whether a view holds the best levels of a book and nothing else. @param depth 0 = all */
