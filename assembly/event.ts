@@ -45,6 +45,7 @@ import {
   INSTRUMENT_FLAG_ALLOW_CROSSED,
   INSTRUMENT_IMAGE_ADDRESS,
   INSTRUMENT_LAST_SEQUENCE,
+  INSTRUMENT_METRICS_SNAPSHOTS,
   INSTRUMENT_WATCH,
   LEVEL_BYTES,
   LEVEL_QUANTITY,
@@ -63,6 +64,7 @@ import {
   STATE_RESYNCING,
 } from "./layout";
 import { ENTRY_BYTES, ENTRY_QUANTITY, ENTRY_SIDE, levelAt } from "./levels";
+import { noteDelay, noteInstrument, noteUpdate } from "./metrics";
 import { count, finish, outcomeAddress, outcomeBegin, unixTime } from "./producer";
 import { dropSuperseded, eventNames, SIDE_DROPPED } from "./superseded";
 
@@ -99,6 +101,9 @@ export function applyDelta(instrument: usize, first: u32, last: u32, at: i64, se
   applyLevels(instrument, first, last);
   if (watched) watchNarrow(instrument);
   noteEvent(first, last);
+  const book = <usize>load<u32>(instrument, INSTRUMENT_BOOK);
+  noteUpdate(instrument, bookCount(book, SIDE_BID) + bookCount(book, SIDE_ASK));
+  noteDelay(at, received);
   return settle(instrument, APPLY_BOOK, received, relative);
 }
 
@@ -259,10 +264,11 @@ export function applyFull(
   count(COUNTER_SNAPSHOTS, 1);
   if (inBand) noteEvent(first, last);
   else noteEntries(first, last);
-  if (load<u32>(instrument, INSTRUMENT_IMAGE_ADDRESS) == 0 || held + (last - first) <= <u32>INLINE_SNAPSHOT_LEVELS) {
-    return applyDifference(instrument, first, last, at, sequence, relative);
-  }
-  return applyReplacement(instrument, first, last, at, relative);
+  noteInstrument(instrument, INSTRUMENT_METRICS_SNAPSHOTS, 1);
+  const isSmall = held + (last - first) <= <u32>INLINE_SNAPSHOT_LEVELS;
+  return load<u32>(instrument, INSTRUMENT_IMAGE_ADDRESS) == 0 || isSmall
+    ? applyDifference(instrument, first, last, at, sequence, relative)
+    : applyReplacement(instrument, first, last, at, relative);
 }
 
 /** Publishes a snapshot as its true difference from the held book. */

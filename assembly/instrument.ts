@@ -42,6 +42,7 @@ import {
   WATCH_FLAG_BROKEN,
   WATCH_FLAGS,
 } from "./layout";
+import { noteState } from "./metrics";
 import { count, unixTime } from "./producer";
 
 const SLOTS: u32 = 4096;
@@ -120,6 +121,7 @@ export function setState(instrument: usize, state: u32, reason: u32, at: i64): v
 function mirrorState(instrument: usize, at: i64): void {
   const entry = <usize>load<u32>(instrument, INSTRUMENT_TABLE_ADDRESS);
   if (entry != 0) {
+    noteState(instrument, entry, at);
     atomic.store<u32>(entry, load<u32>(instrument, INSTRUMENT_REASON), TABLE_REASON);
     store<i64>(entry, at, TABLE_SINCE);
     atomic.store<u32>(entry, load<u32>(instrument, INSTRUMENT_STATE), TABLE_STATE);

@@ -35,7 +35,7 @@ export function addCollect(program: Command): void {
 
 async function collect(flags: CollectFlags): Promise<void> {
   const config = commandConfig(flags);
-  const log = openLog(config.logLevel);
+  const log = openLog(config.logLevel, { format: config.logFormat });
   const shard = flags.shard === undefined ? WHOLE : parseShard(flags.shard);
   const [selected, ...others] = selectShard(config, shard);
   if (selected === undefined || others.length > 0) {
@@ -74,7 +74,8 @@ async function collect(flags: CollectFlags): Promise<void> {
     pid: process.pid,
     sizes,
     readersOf: (exchange) => map.readersOf(exchange),
-    report: (exchange, { level, text, native }) => log[level]({ exchange, instrument: native }, text),
+    report: (exchange, { level, text, native, fields }) =>
+      log[level]({ exchange, instrument: native, ...fields }, text),
   });
   const close = async () => {
     await supervisor.stop();

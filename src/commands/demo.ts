@@ -43,7 +43,10 @@ async function demo(flags: DemoFlags): Promise<void> {
     const kernelModule = compileKernel(preliminary);
     const { endpoints } = await announcement;
     const config = commandConfig(flags, { ...chosen, ...endpointSettings(endpoints) });
-    const engine = await startEngine(config, openLog(config.logLevel), { kernelModule, patienceMs: 0 });
+    const engine = await startEngine(config, openLog(config.logLevel, { format: config.logFormat }), {
+      kernelModule,
+      patienceMs: 0,
+    });
     process.stdout.write(`AlphaPulse demo: ${engine.gateway.url}/\n`);
     await runUntilStopped(() => engine.close(), engine.refused);
   } finally {

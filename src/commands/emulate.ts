@@ -58,7 +58,7 @@ async function emulate(flags: EmulateFlags): Promise<void> {
     ...(flags.rate === undefined ? {} : { "emulator.rate": flags.rate }),
     ...(flags.seed === undefined ? {} : { "emulator.seed": flags.seed }),
   });
-  const log = openLog(config.logLevel);
+  const log = openLog(config.logLevel, { format: config.logFormat });
   const isChosen = flags.exchange !== undefined || process.env.EXCHANGE !== undefined;
   const exchanges = isChosen ? config.exchange : [...EXCHANGE_IDS];
   const first = portNumber(flags.port);

@@ -24,7 +24,7 @@ export function addServe(program: Command): void {
 
 async function serve(flags: SharedFlags): Promise<void> {
   const config = commandConfig(flags);
-  const log = openLog(config.logLevel);
+  const log = openLog(config.logLevel, { format: config.logFormat });
   const sizes = new SizeFiles(directoryOf(config).directory, { shard: WHOLE, log });
   const map = await openMap(config, log, {
     patienceMs: 0,
