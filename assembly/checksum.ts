@@ -61,7 +61,7 @@ export function checksumOf(instrument: usize, book: usize): u32 {
 }
 
 function slotAt(side: usize, i: u32): usize {
-  return side + (<usize>i << 5);
+  return side + ((<usize>i) << 5);
 }
 
 function cacheOf(instrument: usize): usize {

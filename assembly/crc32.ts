@@ -72,7 +72,7 @@ let moves: usize = 0;
 /** Makes room for all tables, for those who never call crc32. */
 export function crcPrepare(): void {
   if (tables == 0) makeTables();
-  if (moves == 0) moves = arenaAllocate(<usize>(MOVES_NEAR + MOVES_FAR) << MOVE_SHIFT);
+  if (moves == 0) moves = arenaAllocate((<usize>(MOVES_NEAR + MOVES_FAR)) << MOVE_SHIFT);
   if (moves == 0) unreachable();
 }
 

@@ -43,7 +43,7 @@ export function decimalOverflow(): bool {
 }
 
 /** Value of up to eight ASCII digits in a little-endian word whose unused low bytes are zero. */
-function eightDigits(digits: u64): u64 {
+export function eightDigits(digits: u64): u64 {
   let v = ((digits & 0x0f0f0f0f0f0f0f0f) * 2561) >> 8;
   v = ((v & 0x00ff00ff00ff00ff) * 6553601) >> 16;
   return ((v & 0x0000ffff0000ffff) * 42949672960001) >> 32;
