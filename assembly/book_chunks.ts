@@ -50,11 +50,13 @@ export function writeEntry(entry: usize, chunk: usize, count: u32): void {
   store<u32>(entry, count, ENTRY_COUNT);
 }
 
-/** Last entry of the first `count` whose separator is not above the key. Costs one probe per 64 entries and 16 more. */
+/**
+ * Last entry of the first `count` whose separator is not above the key. Costs one probe per 64 entries from the best ones
+ * on, where most events are, and 16 more.
+ */
 export function findEntry(directory: usize, key: i64, count: u32): u32 {
-  let block = directory;
-  const last = directory + (((count - 1) & ~63) << LEVEL_SHIFT);
-  while (block < last && load<i64>(block, 1024) <= key) block += 1024;
+  let block = directory + (((count - 1) & ~63) << LEVEL_SHIFT);
+  while (block > directory && load<i64>(block) > key) block -= 1024;
   const at = block + (eighths(block, key) << 7);
   return (<u32>(at - directory) >> LEVEL_SHIFT) + withinEight(at, key) - 1;
 }
