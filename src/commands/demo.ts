@@ -12,7 +12,7 @@ import type { EmulatorMessage } from "./emulate.ts";
 import { compileKernel, startEngine } from "./engine.ts";
 import { openLog } from "./log.ts";
 import { addCommonFlags, addExchangeFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 
 type DemoFlags = SharedFlags & { rate?: string; seed?: string };
 
@@ -30,6 +30,7 @@ export function addDemo(program: Command): void {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
+  heedSignals();
   const chosen = {
     log_level: "warn",
     ...(flags.rate === undefined ? {} : { "emulator.rate": flags.rate }),

@@ -5,14 +5,14 @@
 
 const DEADLINE_MS = 950;
 
+let signalled: Promise<void> | undefined;
+
 /**
- * Waits for a signal, or for `ended`, then closes.
- * @param close must settle within a second
- * @param ended settles when the command ends by itself
- * @returns when everything is closed
+ * Takes signals from here on: one that comes while a command still starts ends it in order as soon as it runs, instead of
+ * in the midst of what it was doing. To be called before anything is begun that has to be closed.
  */
-export async function runUntilStopped(close: () => Promise<void>, ended?: Promise<void>): Promise<void> {
-  const signalled = new Promise<void>((resolve) => {
+export function heedSignals(): Promise<void> {
+  signalled ??= new Promise<void>((resolve) => {
     let isFirst = true;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       process.on(signal, () => {
@@ -24,8 +24,19 @@ export async function runUntilStopped(close: () => Promise<void>, ended?: Promis
       });
     }
   });
+  return signalled;
+}
+
+/**
+ * Waits for a signal, or for `ended`, then closes.
+ * @param close must settle within a second
+ * @param ended settles when the command ends by itself
+ * @returns when everything is closed
+ */
+export async function runUntilStopped(close: () => Promise<void>, ended?: Promise<void>): Promise<void> {
+  const stop = heedSignals();
   try {
-    await Promise.race(ended === undefined ? [signalled] : [signalled, ended]);
+    await Promise.race(ended === undefined ? [stop] : [stop, ended]);
   } finally {
     setTimeout(() => process.exit(1), DEADLINE_MS).unref();
     await close();

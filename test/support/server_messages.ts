@@ -37,7 +37,9 @@ export function checkServerTexts(): number {
 /** Judges every text that the sockets of a page receive; those of its workers are out of sight. */
 export function witnessPage(page: Page): void {
   page.on("websocket", (socket) => {
-    sockets += 1;
+    socket.once("framereceived", () => {
+      sockets += 1;
+    });
     socket.on("framereceived", ({ payload }) => {
       if (typeof payload === "string") {
         witnessServerText(payload);
@@ -48,7 +50,7 @@ export function witnessPage(page: Page): void {
 
 /**
  * Ends a file of tests whose pages were witnessed.
- * @throws Error as checkServerTexts does, or when they opened sockets and not one text was seen
+ * @throws Error as checkServerTexts does, or when they received something and not one text was seen
  */
 export function checkPages(): void {
   if (checkServerTexts() === 0 && sockets > 0) {
