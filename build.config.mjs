@@ -298,7 +298,7 @@ function recordedInputs() {
     : [];
 }
 
-/** Runs a program of node_modules/.bin with our terminal; rejects when it fails. */
+/** Declarations into dist/types, file by file, so that a reader meanwhile finds each of them whole; old ones are removed. */
 async function buildDeclarations() {
   const scratch = join(DIST, `.types.${process.pid}`);
   try {
@@ -320,6 +320,7 @@ async function buildDeclarations() {
   }
 }
 
+/** Runs a program of node_modules/.bin with our terminal; rejects when it fails. */
 function run(program, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(join(ROOT, "node_modules/.bin", program), args, { cwd: ROOT, stdio: "inherit" });

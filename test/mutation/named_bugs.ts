@@ -165,7 +165,7 @@ export const NAMED_BUGS: readonly Patch[] = [
       {
         file: "src/client/stream_book.ts",
         find: "    const holds = wordAt(frame, stop) === this.levels.hash && wordAt(frame, stop + 4) === this.chain;",
-        replace: "    const holds = wordAt(frame, stop) >= 0;",
+        replace: "    const holds = Number.isInteger(wordAt(frame, stop));",
       },
       {
         file: "src/client/stream_book.ts",
