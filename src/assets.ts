@@ -1,17 +1,32 @@
 /**
  * Where the files stand that the program loads at run time: the kernel, the worker scripts, the page, its own version.
- * The only module that asks where it is itself, so that a standalone binary can swap this one file. It looks upwards for
- * the package's own package.json, hence gives the same answer bundled in dist/ and run from src/ by the tests.
- * Bad case: nothing was built yet; the error says which command builds it.
+ * The only module that asks where it is itself: in the standalone binary src/standalone/assets.ts stands in its place. It
+ * looks upwards for the package's own package.json, hence gives the same answer bundled in dist/ and run from src/ by the
+ * tests. Bad case: nothing was built yet; the error says which command builds it.
  */
+import { type ChildProcess, type ForkOptions, fork } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { Worker, type WorkerOptions } from "node:worker_threads";
 
 const PACKAGE_NAME = "alphapulse";
 
 /** Scripts that run as worker threads; each is a bundle of its own in dist/. */
 export type WorkerName = "collector_worker" | "metrics_worker";
+
+/** Files to serve: the path of a folder, or the bytes by path below it, e.g. `index.html`. */
+export type ServedFolder = string | ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+
+/** What is asked for here, so that a standalone binary can answer the same from within. */
+export type Assets = {
+  readAsset(name: string): Uint8Array<ArrayBuffer>;
+  startWorker(name: WorkerName, options: WorkerOptions): Worker;
+  forkProgram(words: readonly string[], options?: ForkOptions): ChildProcess;
+  dashboardFolder(): ServedFolder;
+  packageVersion(): string;
+  versionText(): string;
+};
 
 /**
  * The folder of the package: the repository in a clone, node_modules/alphapulse where it is installed.
@@ -67,6 +82,24 @@ export function workerUrl(name: WorkerName): URL {
 }
 
 /**
+ * Starts a worker thread.
+ * @param options as for `new Worker`
+ * @throws Error when it was not built
+ */
+export function startWorker(name: WorkerName, options: WorkerOptions): Worker {
+  return new Worker(workerUrl(name), options);
+}
+
+/**
+ * Starts this program again as a child process with a channel for messages, with the terminal of this one unless told otherwise.
+ * @param words behind the program's name
+ * @throws Error when it was not built
+ */
+export function forkProgram(words: readonly string[], options: ForkOptions = {}): ChildProcess {
+  return fork(assetPath("main.js"), words, options);
+}
+
+/**
  * The folder of the built page; its entry is index.html.
  * @returns absolute path
  * @throws Error when it was not built
@@ -79,6 +112,11 @@ export function dashboardFolder(): string {
 export function packageVersion(): string {
   const { version } = JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8")) as { version: string };
   return version;
+}
+
+/** What `--version` prints: the version; of a standalone binary also what it was built from. */
+export function versionText(): string {
+  return packageVersion();
 }
 
 function readPackageName(folder: string): string | undefined {

@@ -3,11 +3,12 @@
  * configuration cannot be used. Bad case: an error of ours; it is printed with its stack, because somebody must mend it.
  */
 import { Command, CommanderError } from "commander";
-import { packageVersion } from "./assets.ts";
+import { versionText } from "./assets.ts";
 import { addCollect } from "./commands/collect.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEmulate } from "./commands/emulate.ts";
 import { addGateway } from "./commands/gateway.ts";
+import { addHealth } from "./commands/health.ts";
 import { addInspect } from "./commands/inspect.ts";
 import { addProbe } from "./commands/probe.ts";
 import { addReplay } from "./commands/replay.ts";
@@ -22,11 +23,21 @@ const STATUS_UNUSABLE = 2;
 function buildProgram(): Command {
   const program = new Command("alphapulse")
     .description("Order books and trades of crypto exchanges: exact, compact, and honest about what is not known.")
-    .version(packageVersion())
+    .version(versionText())
     .showHelpAfterError("(add --help for what can be used)")
     .exitOverride()
     .addHelpText("after", HELP);
-  for (const add of [addDemo, addServe, addCollect, addGateway, addInspect, addEmulate, addReplay, addProbe]) {
+  for (const add of [
+    addDemo,
+    addServe,
+    addCollect,
+    addGateway,
+    addHealth,
+    addInspect,
+    addEmulate,
+    addReplay,
+    addProbe,
+  ]) {
     add(program);
   }
   return program;
@@ -54,4 +65,4 @@ const HELP = `
 Settings come from alphapulse.toml, then the environment (ALPHAPULSE_<KEY>, EXCHANGE, SYMBOLS), then flags.
 Any setting can be given as --set key=value.`;
 
-process.exit(await main(process.argv));
+void main(process.argv).then((status) => process.exit(status));

@@ -11,6 +11,7 @@ import { MappingError, parseShard, segmentName, WHOLE } from "../mapping/mod.ts"
 import { compileKernel } from "./engine.ts";
 import { endHungProducer, type SegmentFiles } from "./hung_producer.ts";
 import { type Log, openLog } from "./log.ts";
+import { keepPublishing } from "./nats.ts";
 import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openExportedMap, selectShard } from "./shared_memory.ts";
@@ -29,6 +30,7 @@ export function addCollect(program: Command): void {
     .option("--shard <i/n>", "only every n-th of the sorted instruments, beginning with the i-th")
     .option("--supervise", "run as a child process that is started again when it dies and ended when it hangs")
     .option("--record <directory>", "also write everything that is sent and received as captures")
+    .option("--publish <urls>", "also publish to a NATS broker, e.g. nats://broker:4222, for gateways elsewhere")
     .addHelpText("after", HELP);
   addCommonFlags(addDirectoryFlag(addExchangeFlags(command))).action(collect);
 }
@@ -77,11 +79,26 @@ async function collect(flags: CollectFlags): Promise<void> {
     report: (exchange, { level, text, native, fields }) =>
       log[level]({ exchange, instrument: native, ...fields }, text),
   });
+  const started = supervisor.start().catch(unwrap);
+  const publisher =
+    config.nats.publish.length === 0
+      ? undefined
+      : await keepPublishing(
+          {
+            config: config.nats,
+            ...directoryOf(config),
+            exchange: selected.id,
+            segment: files.name,
+            kernel: config.kernel,
+            kernelModule,
+          },
+          log,
+        );
   const close = async () => {
     await supervisor.stop();
+    await publisher?.close();
     map.close();
   };
-  const started = supervisor.start().catch(unwrap);
   process.stdout.write(`AlphaPulse collects ${selected.id} into ${directory}: ${selected.instruments.join(", ")}\n`);
   await runUntilStopped(close, forEver(started));
 }
@@ -115,5 +132,6 @@ Examples:
   alphapulse collect --exchange binance --symbols BTC-USDT,ETH-USDT,SOL-USDT --shard 1/2
   EXCHANGE=coinbase SYMBOLS=BTC-USD alphapulse collect
   alphapulse collect --exchange kraken --supervise
+  alphapulse collect --exchange kraken --publish nats://broker:4222
 
 Start and end collectors, gateways and readers in any order. \`alphapulse inspect\` shows what there is.`;

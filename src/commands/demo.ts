@@ -3,9 +3,9 @@
  * own, so that its books share neither memory nor garbage collector with what is shown.
  * Bad case: the emulator dies; the collectors reconnect for ever and the page says so.
  */
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import type { Command } from "commander";
-import { assetPath } from "../assets.ts";
+import { forkProgram } from "../assets.ts";
 import { ConnectionError } from "../errors.ts";
 import type { ExchangeId } from "../model/exchange_id.ts";
 import type { EmulatorMessage } from "./emulate.ts";
@@ -57,7 +57,7 @@ async function demo(flags: DemoFlags): Promise<void> {
 
 function forkEmulator(exchanges: readonly ExchangeId[], flags: string[]): ChildProcess {
   const words = ["emulate", "--exchange", exchanges.join(","), "--log-level", "warn", ...flags];
-  return fork(assetPath("main.js"), words, {
+  return forkProgram(words, {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     env: emulatorEnvironment(),
   });

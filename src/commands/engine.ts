@@ -2,7 +2,7 @@
  * Collectors and gateway in one process over one shared memory: what `serve` and `demo` run.
  * Bad case: an exchange that cannot be reached; the gateway is up all the same and says of each instrument why it waits.
  */
-import { dashboardFolder, packageVersion, readAsset } from "../assets.ts";
+import { dashboardFolder, packageVersion, readAsset, type ServedFolder } from "../assets.ts";
 import { type Config, selectExchanges } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { collectorRanges, type SizeRecord, Supervisor } from "../feed/supervisor.ts";
@@ -138,7 +138,7 @@ export function createMap(ranges: readonly number[]): MemoryMap {
 }
 
 /** Without a built page the stream still works. */
-export function pageFolder(log: Log): { dashboardFolder?: string } {
+export function pageFolder(log: Log): { dashboardFolder?: ServedFolder } {
   try {
     return { dashboardFolder: dashboardFolder() };
   } catch (error) {

@@ -14,6 +14,7 @@ import { compileKernel, pageFolder } from "./engine.ts";
 import { gatewayOptions } from "./gateway_options.ts";
 import { GatewayPlaces } from "./gateway_places.ts";
 import { type Log, openLog } from "./log.ts";
+import { serveFromBroker } from "./nats.ts";
 import { countReaders } from "./reader_count.ts";
 import { addCommonFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
@@ -31,6 +32,7 @@ export function addGateway(program: Command): void {
   const command = program
     .command("gateway")
     .description("Serve stream, health and page from the segments that collectors in other processes write.")
+    .option("--from <urls>", "read a NATS broker instead of segments, e.g. nats://broker:4222")
     .addHelpText("after", HELP);
   addCommonFlags(addDirectoryFlag(addGatewayFlags(command))).action(gateway);
 }
@@ -38,6 +40,10 @@ export function addGateway(program: Command): void {
 async function gateway(flags: SharedFlags): Promise<void> {
   const config = commandConfig(flags);
   const log = openLog(config.logLevel, { format: config.logFormat });
+  if (config.nats.from.length > 0) {
+    await serveFromBroker(config, log);
+    return;
+  }
   const libc = await loadLibc();
   const map = new MemoryMap(MEMORY_BYTES_MAX);
   const options = gatewayOptions(config);
@@ -162,4 +168,5 @@ const HELP = `
 Examples:
   alphapulse gateway                                      every segment in /dev/shm/alphapulse, on port 8765
   alphapulse gateway --port 8766                          another one beside it
+  alphapulse gateway --from nats://broker:4222            what collectors on other machines publish
   alphapulse collect --exchange kraken & alphapulse collect --exchange binance & alphapulse gateway`;

@@ -18,6 +18,8 @@ export type SharedFlags = {
   logLevel?: string;
   record?: string;
   directory?: string;
+  publish?: string;
+  from?: string;
 };
 
 /** Flags by the setting that they stand for. */
@@ -30,6 +32,8 @@ const SETTING_BY_FLAG: Readonly<Record<string, keyof SharedFlags>> = {
   log_level: "logLevel",
   "record.directory": "record",
   "segment.directory": "directory",
+  "nats.publish": "publish",
+  "nats.from": "from",
 };
 
 /** Adds `--config`, `--set`, `--kernel`, `--log-level`. */

@@ -1,7 +1,9 @@
 /**
  * Ends a command when it is told to: SIGINT and SIGTERM close everything within a second, a second signal or the deadline
- * ends the process at once. Bad case: something that does not close; the deadline ends it with status 1.
+ * ends the process at once. A service manager hears of it. Bad case: something that does not close; the deadline ends it
+ * with status 1.
  */
+import { noticeService } from "./service_notice.ts";
 
 const DEADLINE_MS = 950;
 
@@ -35,10 +37,11 @@ export function heedSignals(): Promise<void> {
  */
 export async function runUntilStopped(close: () => Promise<void>, ended?: Promise<void>): Promise<void> {
   const stop = heedSignals();
+  const service = noticeService();
   try {
     await Promise.race(ended === undefined ? [stop] : [stop, ended]);
   } finally {
     setTimeout(() => process.exit(1), DEADLINE_MS).unref();
-    await close();
+    await Promise.all([close(), service.then((manager) => manager?.stopping())]);
   }
 }

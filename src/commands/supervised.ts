@@ -3,7 +3,8 @@
  * so that nobody else has to watch it. The child ends when its supervisor does, however that ends.
  * Bad case: a child whose configuration cannot be used; it is not started again, and its status is ours.
  */
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { forkProgram } from "../assets.ts";
 import { Backoff, type BackoffLimits } from "../sync/mod.ts";
 import { HUNG_MS, producerOf, type SegmentFiles } from "./hung_producer.ts";
 import type { Log } from "./log.ts";
@@ -75,7 +76,7 @@ class KeptChild {
   }
 
   #start(): void {
-    const child = fork(process.argv[1] ?? "", this.#options.words);
+    const child = forkProgram(this.#options.words);
     this.#child = child;
     this.#silentLooks = 0;
     this.#backoff.succeeded(performance.now());

@@ -251,6 +251,57 @@ const accessSection = z
   })
   .prefault({});
 
+/** Addresses of the brokers of one cluster. */
+const brokers = list(
+  z
+    .string()
+    .refine(
+      (text) =>
+        URL.canParse(text) && ["nats:", "tls:"].includes(new URL(text).protocol) && new URL(text).hostname !== "",
+      "must be a URL that begins with nats: or tls:",
+    ),
+  [],
+);
+
+const natsSection = z
+  .strictObject({
+    /** Collectors publish to these brokers; none = they do not. */
+    publish: brokers,
+    /** The gateway reads from these brokers instead of segments; none = segments. */
+    from: brokers,
+    /** TLS even where the broker does not ask for it; `tls://` says the same. */
+    tls: switched(false),
+    /** PEM: whom we trust, and who we are. */
+    tlsCaFile: z.string().default(""),
+    tlsCertFile: z.string().default(""),
+    tlsKeyFile: z.string().default(""),
+    /** A .creds file, or the seed of an nkey, or names. */
+    credentialsFile: z.string().default(""),
+    nkeySeedFile: z.string().default(""),
+    user: z.string().default(""),
+    password: z.string().default(""),
+    token: z.string().default(""),
+    /** What the broker keeps, when we make its streams. */
+    historySeconds: integer({ min: 1, max: 86_400, fallback: 300 }),
+    historyBytesMax: integer({ min: MEBIBYTE, max: 2 ** 45, fallback: 1024 * MEBIBYTE }),
+    storage: z.enum(["file", "memory"]).default("file"),
+    replicas: integer({ min: 1, max: 5, fallback: 1 }),
+    /** A book that changed is published whole at most after so long; one at rest four times as rarely. */
+    snapshotMs: integer({ min: 100, max: 3_600_000, fallback: 30_000 }),
+    /** Bytes sent and not yet stored by the broker; beyond that the collector's ring keeps the records. */
+    windowBytes: integer({ min: 65_536, max: 1024 * MEBIBYTE, fallback: 8 * MEBIBYTE }),
+    beatMs: integer({ min: 50, max: 10_000, fallback: 250 }),
+    /** A collector that was not heard for so long, or whose records are so much behind, counts for nothing. */
+    staleMs: integer({ min: 200, max: 60_000, fallback: 1500 }),
+    /** How long another collector that is behind may take to catch up before its book is taken as it is. */
+    patienceMs: integer({ min: 0, max: 60_000, fallback: 1000 }),
+    /** Private memory of the receiver's kernel: a book for each collector of an instrument, and the merged one. */
+    arenaBytes: integer({ min: 16 * MEBIBYTE, max: 1024 * MEBIBYTE, fallback: 256 * MEBIBYTE }),
+    /** Records of one instrument and collector that wait for a snapshot, or to be matched. */
+    waitingRecordsMax: integer({ min: 16, max: 1_000_000, fallback: 4096 }),
+  })
+  .prefault({});
+
 const emulatorSection = z
   .strictObject({
     /** Factor on all event rates of the synthetic market. */
@@ -290,6 +341,7 @@ export const CONFIG_SCHEMA = z.strictObject({
   gateway: gatewaySection,
   access: accessSection,
   arbitrage: arbitrageSection,
+  nats: natsSection,
   emulator: emulatorSection,
 });
 

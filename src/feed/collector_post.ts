@@ -6,7 +6,7 @@
  * Bad case: a worker that dies at once every time; its instruments stay not synced and the log says why.
  */
 import { Worker } from "node:worker_threads";
-import { workerUrl } from "../assets.ts";
+import { startWorker } from "../assets.ts";
 import type { Config, SelectedExchange } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import type { ExchangeId } from "../model/exchange_id.ts";
@@ -206,8 +206,9 @@ export class CollectorPost {
       pid,
       ...(readers === undefined ? {} : { readers: readers.address }),
     };
-    const program = this.#options.program?.() ?? workerUrl("collector_worker");
-    const worker = new Worker(program, { workerData: start, name: `collector ${id}` });
+    const program = this.#options.program?.();
+    const options = { workerData: start, name: `collector ${id}` };
+    const worker = program === undefined ? startWorker("collector_worker", options) : new Worker(program, options);
     this.#worker = worker;
     this.#hasStopped = false;
     this.#range = range;

@@ -21,7 +21,7 @@ import type { FeedRequest, SupervisorMessage, WorkerMessage, WorkerStart } from 
 
 const TICK_MS = 100;
 
-await run(workerData as WorkerStart);
+void run(workerData as WorkerStart);
 
 async function run(start: WorkerStart): Promise<void> {
   const clock = systemClock();

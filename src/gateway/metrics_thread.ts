@@ -2,7 +2,7 @@
  * The gateway's side of the rendering thread: started with the first scrape, so that whoever never scrapes has no such thread,
  * and started anew when it died. Bad case: it does not answer; the scrape fails after its patience, and the thread is replaced.
  */
-import { Worker } from "node:worker_threads";
+import type { Worker, WorkerOptions } from "node:worker_threads";
 import type { MetricsRenderer } from "./metrics.ts";
 import type { MetricsSample } from "./metrics_sample.ts";
 
@@ -20,16 +20,16 @@ type Waiting = { resolve: (bytes: Uint8Array) => void; reject: (error: Error) =>
 /** Renders on a thread of its own. */
 export class MetricsThread implements MetricsRenderer {
   readonly #memory: ArrayBufferLike;
-  readonly #script: () => URL;
+  readonly #open: (options: WorkerOptions) => Worker;
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker | undefined;
   #serial = 0;
   #names: readonly string[] = [];
 
-  /** @param options.memory shared, with segments and histograms @param options.script of the thread */
-  constructor(options: { memory: ArrayBufferLike; script: () => URL }) {
+  /** @param options.memory shared, with segments and histograms @param options.start starts the thread */
+  constructor(options: { memory: ArrayBufferLike; start: (options: WorkerOptions) => Worker }) {
     this.#memory = options.memory;
-    this.#script = options.script;
+    this.#open = options.start;
   }
 
   /** @returns UTF-8; rejects with the reason when the thread failed */
@@ -56,7 +56,7 @@ export class MetricsThread implements MetricsRenderer {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#script(), { workerData: { memory: this.#memory } });
+    const worker = this.#open({ workerData: { memory: this.#memory } });
     worker.unref();
     worker.on("message", (answer: RenderAnswer) => this.#answered(answer));
     worker.on("error", (error) => this.#give(worker, error.message));

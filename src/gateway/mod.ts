@@ -5,8 +5,9 @@
  * from images, its clients get a reset and a snapshot, and everything is counted.
  */
 
+import type { WorkerOptions } from "node:worker_threads";
 import type { ArbitrageRules } from "../arbitrage/mod.ts";
-import { workerUrl } from "../assets.ts";
+import { type ServedFolder, startWorker } from "../assets.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { STREAM_PATHS, type StatsMessage } from "../wire/protocol.ts";
 import { type AccessRules, accessRules } from "./access.ts";
@@ -51,8 +52,8 @@ export type GatewayOptions = {
   readonly host?: string;
   /** 0 = any free port. */
   readonly port: number;
-  /** Folder of the built page; none = `/` is 404. */
-  readonly dashboardFolder?: string;
+  /** Of the built page; none = `/` is 404. */
+  readonly dashboardFolder?: ServedFolder;
   /** Shown in the welcome and health, e.g. `alphapulse/0.1.0`. */
   readonly server?: string;
   readonly limits?: Partial<GatewayLimits>;
@@ -176,5 +177,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 /** A thread can render what it shares with this one. @returns undefined when the memory is not shared */
 function renderingThread(memory: ArrayBufferLike): MetricsThread | undefined {
   const isShared = memory instanceof SharedArrayBuffer;
-  return isShared ? new MetricsThread({ memory, script: () => workerUrl("metrics_worker") }) : undefined;
+  const start = (options: WorkerOptions) => startWorker("metrics_worker", options);
+  return isShared ? new MetricsThread({ memory, start }) : undefined;
 }

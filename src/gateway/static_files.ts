@@ -1,11 +1,12 @@
 /**
- * The page's files, read into memory once at start and served from there: a request can only name what was found, so no
+ * The page's files, in memory from the start and served from there: a request can only name what was found, so no
  * path leads out of the folder, and no request waits for a disk.
  * Bad case: a folder of unexpected size; beyond the limit the start fails instead of eating the memory.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
+import type { ServedFolder } from "../assets.ts";
 import { ConfigError } from "../errors.ts";
 import type { HttpAnswer, HttpRequest } from "./transport.ts";
 
@@ -37,15 +38,14 @@ export class StaticFiles {
    * @param folder its files are served by their path below it; `/` is index.html
    * @throws ConfigError when it cannot be read or is larger than 64 MiB
    */
-  constructor(folder: string) {
+  constructor(folder: ServedFolder) {
     let bytesLeft = FOLDER_BYTES_MAX;
-    for (const path of listFiles(folder)) {
-      const bytes = new Uint8Array(readFileSync(path));
+    for (const [path, bytes] of typeof folder === "string" ? readFiles(folder) : folder) {
       bytesLeft -= bytes.byteLength;
       if (bytesLeft < 0) {
-        throw new ConfigError(`Cannot serve the page: more than ${FOLDER_BYTES_MAX} bytes, was ${folder}`);
+        throw new ConfigError(`Cannot serve the page: more than ${FOLDER_BYTES_MAX} bytes, was ${path}`);
       }
-      const name = `/${relative(folder, path).split(sep).join("/")}`;
+      const name = `/${path}`;
       this.#files.set(name, {
         type: TYPES[extname(path).toLowerCase()] ?? "application/octet-stream",
         bytes,
@@ -70,6 +70,13 @@ export class StaticFiles {
     return request.ifNoneMatch === file.tag
       ? { status: 304, headers, body: "" }
       : { status: 200, headers, body: file.bytes };
+  }
+}
+
+/** One after the other, so that a folder beyond the limit is not read whole. */
+function* readFiles(folder: string): Generator<readonly [string, Uint8Array]> {
+  for (const path of listFiles(folder)) {
+    yield [relative(folder, path).split(sep).join("/"), new Uint8Array(readFileSync(path))];
   }
 }
 

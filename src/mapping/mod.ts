@@ -4,6 +4,7 @@
  */
 export { Bell, PARK_MS_MAX, ringingKernel, Sleeper } from "./bell.ts";
 export { CommonSleep } from "./common_sleep.ts";
+export { type DatagramSocket, openDatagramSocket } from "./datagram.ts";
 export { segmentDirectory } from "./directory.ts";
 export { MappingError, type MappingReason } from "./errors.ts";
 export { ExportedMap, type ExportOptions } from "./exported_map.ts";

@@ -48,7 +48,15 @@ export function freshFolder(): string {
 
 /** Starts Node with a script and words. */
 export function runNode(words: readonly string[], environment: Record<string, string> = {}): Program {
-  const child = spawn(process.execPath, words, {
+  return runProgram([process.execPath, ...words], environment);
+}
+
+/** Starts a program with words. */
+export function runProgram(
+  [program = "", ...words]: readonly string[],
+  environment: Record<string, string> = {},
+): Program {
+  const child = spawn(program, words, {
     cwd: packageFolder(),
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],

@@ -4,6 +4,7 @@
  * Bad case: a machine that is busy with something else; the shortest of several scrapes is judged, with five times the room.
  */
 import { spawnSync } from "node:child_process";
+import { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   ASSURANCE_SEQUENCE,
@@ -194,7 +195,7 @@ describe("the metrics of the gateway", () => {
   it("are made by another thread when the one before died", async () => {
     const script = new URL("data:text/javascript,process.exit(3)");
     const memory = new SharedArrayBuffer(8);
-    const thread = new MetricsThread({ memory, script: () => script });
+    const thread = new MetricsThread({ memory, start: (options) => new Worker(script, options) });
     const market = startMarket();
     market.produce();
     const gateway = await market.serve({ renderer: thread });

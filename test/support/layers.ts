@@ -33,12 +33,14 @@ export const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   reader: [...HOST, "mapping", "reader"],
   feed: [...HOST, "capture", "feed", "mapping"],
   gateway: [...HOST, "gateway", "rest"],
+  nats: [...HOST, "mapping", "nats"],
   emulator: [...GROUND, "assets", "capture", "config", "emulator", "exchanges", "sync", "wire"],
   client: [...KERNEL, "book", "client", "wire"],
   react: [...KERNEL, "book", "client", "react", "wire"],
   dashboard: [...KERNEL, "book", "client", "dashboard", "react", "rest", "wire"],
   replay: [...HOST, "capture", "client", "replay"],
-  commands: [...HOST, "capture", "client", "commands", "emulator", "feed", "gateway", "mapping", "replay"],
+  commands: [...HOST, "capture", "client", "commands", "emulator", "feed", "gateway", "mapping", "nats", "replay"],
+  standalone: ["assets", "standalone"],
   main: ["commands", "config", "errors", "main", "mapping", "assets"],
 };
 

@@ -1,0 +1,329 @@
+/**
+ * Publishes the segments of a directory: a reader like any other, so that the collector's hot path never knows of the
+ * broker. The ring is the buffer: what the broker has not stored yet is read from there again after a reconnect, and what
+ * the ring has forgotten by then is counted and followed by whole books. At most `windowBytes` are under way; the last
+ * message of each turn is acknowledged by the stream, and since a connection keeps the order, that stands for all before.
+ * Bad case: a broker that is away for longer than the ring lasts.
+ */
+import { randomBytes } from "node:crypto";
+import type { Subscription } from "@nats-io/transport-node";
+import { HEADER_DELTA_TAIL } from "../../assembly/layout.ts";
+import { type Attachment, CommonSleep, type Libc, loadLibc, SegmentFollower } from "../mapping/mod.ts";
+import { MEMORY_BYTES_MAX, MemoryMap } from "../segment/memory_map.ts";
+import { type Broker, closeBroker, ensureStreams, type NatsConfig, type NatsLog, openBroker } from "./broker.ts";
+import { beatSubject, encodeMessage, KINDS, parseSubject, STREAMS } from "./message.ts";
+import { type Outgoing, PublishedSegment, type RingPosition } from "./published_segment.ts";
+import { Workspace, type WorkspaceOptions } from "./workspace.ts";
+
+/** How to publish. */
+export type PublisherOptions = {
+  readonly config: NatsConfig;
+  readonly directory: string;
+  readonly isExplicit: boolean;
+  readonly exchange: string;
+  /** Only this segment, e.g. `kraken.1of2`. */
+  readonly segment: string;
+  readonly kernel: WorkspaceOptions["kernel"];
+  readonly kernelModule?: WebAssembly.Module | undefined;
+  readonly log: NatsLog;
+};
+
+/** What was published. */
+export type PublisherCounts = {
+  messages: number;
+  bytes: number;
+  snapshots: number;
+  /** Times that the ring was read again from what the broker had stored. */
+  rewinds: number;
+  /** Records that the ring forgot before the broker stored them. */
+  lostDeltas: number;
+  lostTrades: number;
+};
+
+const LOOK_MS = 100;
+const PARK_MS = 50;
+const RETRY_MS = 250;
+const SNAPSHOT_BYTES_PER_TURN = 1024 * 1024;
+
+/**
+ * Connects and publishes until it is closed.
+ * @throws ConnectionError when the broker cannot be used at the start; later it is waited for
+ */
+export async function startPublisher(options: PublisherOptions): Promise<NatsPublisher> {
+  const { config, exchange, log } = options;
+  const libc = await loadLibc();
+  const broker = await openBroker(config, { urls: config.publish, name: `alphapulse collect ${exchange}`, log });
+  return new NatsPublisher(options, libc, broker);
+}
+
+type Live = { readonly attachment: Attachment; readonly segment: PublishedSegment; confirmed: RingPosition };
+
+/** Publishes one collector's segment. Thread: one. */
+export class NatsPublisher {
+  readonly counts: PublisherCounts = {
+    messages: 0,
+    bytes: 0,
+    snapshots: 0,
+    rewinds: 0,
+    lostDeltas: 0,
+    lostTrades: 0,
+  };
+  /** Of this life of the collector. */
+  readonly source = randomBytes(8).readBigUInt64LE();
+  readonly #options: PublisherOptions;
+  readonly #broker: Broker;
+  readonly #follower: SegmentFollower;
+  readonly #workspace: Workspace;
+  readonly #sleep: CommonSleep;
+  readonly #wants: Subscription;
+  readonly #beats: NodeJS.Timeout;
+  readonly #ended: Promise<void>;
+  #live: Live | undefined;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #isConnected = true;
+  #mustRecover = false;
+  #isClosed = false;
+  /** Grows when what is under way counts for nothing. */
+  #life = 0;
+  #underWay = 0;
+  /** Position of the last stored record in the stream of deltas. */
+  #stored = 0;
+  #lostBefore = { deltas: 0, trades: 0 };
+  #wake: (() => void) | undefined;
+
+  constructor(options: PublisherOptions, libc: Libc, broker: Broker) {
+    this.#options = options;
+    this.#broker = broker;
+    const map = new MemoryMap(MEMORY_BYTES_MAX);
+    const { directory, isExplicit, exchange, config } = options;
+    this.#follower = new SegmentFollower({ libc, map, directory, isExplicit, exchange });
+    this.#workspace = new Workspace(map, { ...options, arenaBytes: config.arenaBytes, name: "arena of the publisher" });
+    this.#sleep = new CommonSleep(libc, {
+      memory: map.memory,
+      readersOf: (address) => this.#follower.attachments.find(({ view }) => view.address === address)?.readers ?? 0,
+    });
+    this.#wants = broker.connection.subscribe(`alphapulse.v1.${exchange}.*.want`, {
+      callback: (_, message) => this.#live?.segment.want(parseSubject(message.subject)?.symbol ?? ""),
+    });
+    this.#beats = setInterval(() => this.#beat(), config.beatMs);
+    void this.#watchConnection();
+    this.#ended = this.#run();
+  }
+
+  /** Stops, after what was read has been stored, at most so long. */
+  async close(patienceMs = 300): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#beats);
+    this.#wants.unsubscribe();
+    this.#wake?.();
+    const patience = new Promise<void>((resolve) => {
+      setTimeout(resolve, patienceMs).unref();
+    });
+    await Promise.race([this.#ended, patience]);
+    await closeBroker(this.#broker, patienceMs);
+    this.#follower.close();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        await this.#turn();
+      } catch (error) {
+        this.#options.log.error(`Cannot publish: ${error instanceof Error ? error.message : String(error)}`);
+        this.#fail();
+        await this.#pause(RETRY_MS);
+      }
+    }
+  }
+
+  async #turn(): Promise<void> {
+    this.#look();
+    if (!this.#isConnected || this.#live === undefined) {
+      await this.#pause(RETRY_MS);
+      return;
+    }
+    if (this.#mustRecover && !(await this.#recover(this.#live))) {
+      await this.#pause(RETRY_MS);
+      return;
+    }
+    if (this.#underWay > this.#options.config.windowBytes) {
+      await this.#pause(PARK_MS);
+      return;
+    }
+    const { segment } = this.#live;
+    const waiting = this.#sleep.wait({ index: (segment.view.address + HEADER_DELTA_TAIL) >>> 2 }, PARK_MS);
+    const isBusy = this.#publish(this.#live);
+    await (isBusy ? new Promise<void>((resolve) => setImmediate(resolve)) : waiting.value);
+  }
+
+  /** @returns whether there was anything */
+  #publish(live: Live): boolean {
+    const { config } = this.#options;
+    const { segment } = live;
+    const messages = segment.poll();
+    this.#send(live, messages);
+    const snapshots = segment.snapshots({
+      bound: BigInt(this.#stored),
+      bytesMax: SNAPSHOT_BYTES_PER_TURN,
+      payloadMax: this.#broker.payloadMax,
+      periodMs: config.snapshotMs,
+      nowMs: performance.now(),
+    });
+    for (const message of snapshots) {
+      this.counts.snapshots += 1;
+      this.#acknowledged(message, { onStored: () => undefined });
+    }
+    this.#countLost(segment);
+    return messages.length + snapshots.length > 0;
+  }
+
+  #send(live: Live, messages: readonly Outgoing[]): void {
+    const position = live.segment.position;
+    const last = messages.at(-1);
+    for (const message of messages.slice(0, -1)) {
+      this.#count(message);
+      this.#broker.connection.publish(message.subject, message.payload);
+    }
+    if (last !== undefined) {
+      this.#acknowledged(last, {
+        onStored: (sequence) => {
+          live.confirmed = position;
+          this.#stored = sequence;
+        },
+      });
+    }
+  }
+
+  /** Publishes and waits, beside everything else, until the stream has it. */
+  #acknowledged(message: Outgoing, { onStored }: { onStored: (sequence: number) => void }): void {
+    const life = this.#life;
+    this.#count(message);
+    this.#underWay += message.payload.length;
+    this.#broker.jetstream.publish(message.subject, message.payload).then(
+      ({ seq }) => {
+        if (life === this.#life) {
+          this.#underWay -= message.payload.length;
+          onStored(seq);
+          this.#wake?.();
+        }
+      },
+      () => {
+        if (life === this.#life) {
+          this.#fail();
+        }
+      },
+    );
+  }
+
+  #count({ payload }: Outgoing): void {
+    this.counts.messages += 1;
+    this.counts.bytes += payload.length;
+  }
+
+  #countLost({ lost }: PublishedSegment): void {
+    if (lost.deltas > this.#lostBefore.deltas || lost.trades > this.#lostBefore.trades) {
+      const [deltas, trades] = [lost.deltas - this.#lostBefore.deltas, lost.trades - this.#lostBefore.trades];
+      this.counts.lostDeltas += deltas;
+      this.counts.lostTrades += trades;
+      this.#lostBefore = { ...lost };
+      this.#options.log.warn(
+        `Cannot publish everything: the ring overtook the broker, whole books follow, was ${deltas} deltas and ${trades} trades lost`,
+      );
+    }
+  }
+
+  /** What is under way may be lost: it is read from the ring again. */
+  #fail(): void {
+    this.#life += 1;
+    this.#underWay = 0;
+    this.#mustRecover = true;
+  }
+
+  async #recover(live: Live): Promise<boolean> {
+    const life = this.#life;
+    try {
+      await ensureStreams(this.#broker.manager, this.#options.config);
+      const { state } = await this.#broker.manager.streams.info(STREAMS.records.name);
+      this.#stored = Math.min(this.#stored, state.last_seq);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.warn(`Cannot publish yet: ${reason}`);
+      return false;
+    }
+    if (life !== this.#life) {
+      return false;
+    }
+    this.#mustRecover = false;
+    this.counts.rewinds += 1;
+    live.segment.rewind(live.confirmed);
+    live.segment.want();
+    return true;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    if (now - this.#lookedAtMs < LOOK_MS) {
+      return;
+    }
+    this.#lookedAtMs = now;
+    this.#follower.look();
+    const attachment = this.#follower.attachments.find(({ file }) => file.name === this.#options.segment);
+    if (attachment === this.#live?.attachment) {
+      return;
+    }
+    this.#live?.segment.close();
+    this.#live = undefined;
+    this.#lostBefore = { deltas: 0, trades: 0 };
+    if (attachment !== undefined) {
+      const segment = new PublishedSegment(this.#workspace, { view: attachment.view, source: this.source });
+      this.#live = { attachment, segment, confirmed: segment.position };
+    }
+  }
+
+  #beat(): void {
+    const live = this.#live;
+    if (live === undefined || !this.#isConnected || this.#follower.condition(live.attachment) !== "live") {
+      return;
+    }
+    const { exchange, epoch } = live.segment.view.header;
+    const payload = encodeMessage(
+      {
+        kind: KINDS.beat,
+        source: this.source,
+        epoch,
+        instrumentId: 0,
+        count: 0,
+        bound: BigInt(this.#stored),
+        parts: 0,
+      },
+      [],
+    );
+    this.#broker.connection.publish(beatSubject(exchange), payload);
+  }
+
+  async #watchConnection(): Promise<void> {
+    for await (const status of this.#broker.connection.status()) {
+      if (status.type === "disconnect" || status.type === "staleConnection") {
+        this.#isConnected = false;
+        this.#fail();
+        this.#options.log.warn("The broker is away: the ring keeps what is not stored yet");
+      } else if (status.type === "reconnect") {
+        this.#isConnected = true;
+        this.#options.log.info("The broker is back");
+        this.#wake?.();
+      } else if (status.type === "error") {
+        this.#options.log.error(`The broker complains: ${status.error.message}`);
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
