@@ -17,7 +17,7 @@ import { type Log, openLog } from "./log.ts";
 import { countReaders } from "./reader_count.ts";
 import { addCommonFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 
 /** How often the gateway looks at signs of life: some loads from memory for each segment. */
 const LIFE_MS = 50;
@@ -58,6 +58,7 @@ async function gateway(flags: SharedFlags): Promise<void> {
     readersOf: (segment) => follower.attachments.find(({ view }) => view.address === segment)?.readers ?? 0,
   });
   const dead = new Set<string>();
+  heedSignals();
   const running = await startGateway({
     kernel,
     segments: () => {

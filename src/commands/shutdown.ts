@@ -4,12 +4,15 @@
  */
 
 const DEADLINE_MS = 950;
+/** For a start that does not come to its end; longer than a slow one takes. */
+const START_DEADLINE_MS = 8000;
 
 let signalled: Promise<void> | undefined;
 
 /**
  * Takes signals from here on: one that comes while a command still starts ends it in order as soon as it runs, instead of
  * in the midst of what it was doing. To be called before anything is begun that has to be closed.
+ * Bad case: a start that hangs; seconds after the signal the process ends with status 1.
  */
 export function heedSignals(): Promise<void> {
   signalled ??= new Promise<void>((resolve) => {
@@ -20,6 +23,7 @@ export function heedSignals(): Promise<void> {
           process.exit(1);
         }
         isFirst = false;
+        setTimeout(() => process.exit(1), START_DEADLINE_MS).unref();
         resolve();
       });
     }
