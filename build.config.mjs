@@ -45,6 +45,7 @@ const BUNDLES = [
   { from: "src/client/mod.ts", to: "client.js", portable: true, minify: true },
   { from: "src/client/worker.ts", to: "client_worker.js", portable: true, minify: true },
   { from: "src/client/worker_script.ts", to: "client_worker_script.js", portable: true, minify: true },
+  { from: "src/rest/client.ts", to: "rest.js", portable: true, minify: true },
   { from: "src/react/mod.ts", to: "react.js", portable: true, minify: true, beside: ["react", "./client.js"] },
 ];
 
