@@ -40,11 +40,12 @@ const DASHBOARD_INPUTS = join(DIST, ".dashboard_inputs.json");
 const BUNDLES = [
   { from: "src/main.ts", to: "main.js", executable: true },
   { from: "src/feed/collector_worker.ts", to: "collector_worker.js" },
-  { from: "src/gateway/gateway_worker.ts", to: "gateway_worker.js", optional: true },
+  { from: "src/gateway/metrics_worker.ts", to: "metrics_worker.js" },
   { from: "src/reader/mod.ts", to: "segment.js" },
   { from: "src/client/mod.ts", to: "client.js", portable: true, minify: true },
   { from: "src/client/worker.ts", to: "client_worker.js", portable: true, minify: true },
   { from: "src/client/worker_script.ts", to: "client_worker_script.js", portable: true, minify: true },
+  { from: "src/rest/client.ts", to: "rest.js", portable: true, minify: true },
   { from: "src/react/mod.ts", to: "react.js", portable: true, minify: true, beside: ["react", "./client.js"] },
 ];
 
@@ -222,6 +223,7 @@ async function buildDashboard() {
   const lists = [join(ROOT, "src/dashboard"), join(ROOT, "vite.config.ts"), join(ROOT, "package-lock.json")];
   if (existsSync(DASHBOARD) && isFresh(DASHBOARD_INPUTS, [...lists, ...recordedInputs()])) {
     serveClient();
+    serveExplorer();
     return line("dist/dashboard", "unchanged");
   }
   const startedAt = new Date();
@@ -251,6 +253,7 @@ async function buildDashboard() {
     await Promise.race([built, stray]);
     replaceFolder(output, DASHBOARD);
     serveClient();
+    serveExplorer();
   } finally {
     process.off("unhandledRejection", reject);
     rmSync(output, { recursive: true, force: true });
@@ -258,6 +261,19 @@ async function buildDashboard() {
   replaceFile(DASHBOARD_INPUTS, JSON.stringify([...inputs].sort(), null, 1));
   utimesSync(DASHBOARD_INPUTS, startedAt, startedAt);
   line("dist/dashboard", `built from ${inputs.size} files`);
+}
+
+/** The explorer of the REST API is served below the page's files: without a network, and from nowhere else. */
+function serveExplorer() {
+  const ours = join(ROOT, "src/rest/explorer");
+  const theirs = join(ROOT, "node_modules/swagger-ui-dist");
+  const files = [
+    ...["index.html", "start.js"].map((name) => join(ours, name)),
+    ...["swagger-ui.css", "swagger-ui-bundle.js", "LICENSE", "NOTICE"].map((name) => join(theirs, name)),
+  ];
+  for (const file of files) {
+    replaceFile(join(DASHBOARD, "explorer", basename(file)), readFileSync(file));
+  }
 }
 
 /** The client's bundles are served beside the page, for pages of others: /client.js and so on. */

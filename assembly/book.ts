@@ -28,7 +28,7 @@ import {
   takeChunk,
   writeEntry,
 } from "./book_chunks";
-import { levelHash } from "./hash";
+import { hashEnd, hashStart, levelHash } from "./hash";
 import {
   BOOK_ADDED,
   BOOK_CHANGED,
@@ -113,11 +113,23 @@ export function bookApply(book: usize, side: u32, level: usize): i32 {
 
 /** Sets a level to an absolute quantity. @returns BOOK_* */
 export function bookSet(book: usize, side: u32, price: i64, quantity: i64): i32 {
+  const code = bookPut(book, side, price, quantity);
+  if (code == BOOK_UNCHANGED || code == BOOK_FULL) return code;
+  const start = hashStart(side, price);
+  let hash = load<u32>(book, HASH);
+  if (code != BOOK_ADDED) hash -= hashEnd(start, before);
+  if (code != BOOK_REMOVED) hash += hashEnd(start, quantity);
+  store<u32>(book, hash, HASH);
+  return code;
+}
+
+/** The same without the hash, which the caller must set when all levels are in. @returns BOOK_* */
+export function bookPut(book: usize, side: u32, price: i64, quantity: i64): i32 {
   const s = sideAt(book, side);
   const key = side == SIDE_ASK ? ~price : price;
   const chunks = load<u32>(s, CHUNKS);
   before = 0;
-  if (chunks == 0) return quantity == 0 ? BOOK_UNCHANGED : addFirst(book, side, key, quantity);
+  if (chunks == 0) return quantity == 0 ? BOOK_UNCHANGED : addFirst(s, key, quantity);
   const directory = <usize>load<u32>(s);
   let index = chunks - 1;
   if (index > 0 && key < load<i64>(directory + index * ENTRY_BYTES)) index = findEntry(directory, key, index);
@@ -130,14 +142,10 @@ export function bookSet(book: usize, side: u32, price: i64, quantity: i64): i32 
     const old = load<i64>(at, QUANTITY);
     before = old;
     if (old == quantity) return BOOK_UNCHANGED;
-    let hash = load<u32>(book, HASH) - levelHash(side, price, old);
     if (quantity == 0) {
-      store<u32>(book, hash, HASH);
       removeAt(s, index, place);
       return BOOK_REMOVED;
     }
-    hash += levelHash(side, price, quantity);
-    store<u32>(book, hash, HASH);
     store<i64>(at, quantity, QUANTITY);
     return BOOK_CHANGED;
   }
@@ -145,24 +153,25 @@ export function bookSet(book: usize, side: u32, price: i64, quantity: i64): i32 
   if (count < CHUNK_LEVELS) insertAt(entry, place, key, quantity);
   else if (!insertSplit(s, index, place, key, quantity)) return BOOK_FULL;
   store<u32>(s, load<u32>(s, LEVELS) + 1, LEVELS);
-  store<u32>(book, load<u32>(book, HASH) + levelHash(side, price, quantity), HASH);
   return BOOK_ADDED;
 }
 
-function addFirst(book: usize, side: u32, key: i64, quantity: i64): i32 {
-  const s = sideAt(book, side);
+function addFirst(side: usize, key: i64, quantity: i64): i32 {
   const chunk = takeChunk();
   if (chunk == 0) return BOOK_FULL;
-  const directory = <usize>load<u32>(s);
+  const directory = <usize>load<u32>(side);
   writeEntry(directory, chunk, 1);
   store<i64>(directory, i64.MIN_VALUE);
   store<i64>(chunk, key);
   store<i64>(chunk, quantity, QUANTITY);
-  store<u32>(s, 1, CHUNKS);
-  store<u32>(s, 1, LEVELS);
-  const price = side == SIDE_ASK ? ~key : key;
-  store<u32>(book, load<u32>(book, HASH) + levelHash(side, price, quantity), HASH);
+  store<u32>(side, 1, CHUNKS);
+  store<u32>(side, 1, LEVELS);
   return BOOK_ADDED;
+}
+
+/** Sets the hash after levels were put. */
+export function hashSet(book: usize, hash: u32): void {
+  store<u32>(book, hash, HASH);
 }
 
 /** Best price of a side; undefined when the side is empty. */

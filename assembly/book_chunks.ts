@@ -50,11 +50,13 @@ export function writeEntry(entry: usize, chunk: usize, count: u32): void {
   store<u32>(entry, count, ENTRY_COUNT);
 }
 
-/** Last entry of the first `count` whose separator is not above the key. Costs one probe per 64 entries and 16 more. */
+/**
+ * Last entry of the first `count` whose separator is not above the key. Costs one probe per 64 entries from the best ones
+ * on, where most events are, and 16 more.
+ */
 export function findEntry(directory: usize, key: i64, count: u32): u32 {
-  let block = directory;
-  const last = directory + (((count - 1) & ~63) << LEVEL_SHIFT);
-  while (block < last && load<i64>(block, 1024) <= key) block += 1024;
+  let block = directory + (((count - 1) & ~63) << LEVEL_SHIFT);
+  while (block > directory && load<i64>(block) > key) block -= 1024;
   const at = block + (eighths(block, key) << 7);
   return (<u32>(at - directory) >> LEVEL_SHIFT) + withinEight(at, key) - 1;
 }
@@ -64,44 +66,28 @@ export function lowerBound(chunk: usize, key: i64): u32 {
   const block =
     <u32>(load<i64>(chunk, 112) < key) + <u32>(load<i64>(chunk, 240) < key) + <u32>(load<i64>(chunk, 368) < key);
   const at = chunk + ((<usize>block) << 7);
-  return (
-    (block << 3) +
-    <u32>(load<i64>(at) < key) +
-    <u32>(load<i64>(at, 16) < key) +
-    <u32>(load<i64>(at, 32) < key) +
-    <u32>(load<i64>(at, 48) < key) +
-    <u32>(load<i64>(at, 64) < key) +
-    <u32>(load<i64>(at, 80) < key) +
-    <u32>(load<i64>(at, 96) < key) +
-    <u32>(load<i64>(at, 112) < key)
-  );
+  const a = <u32>(load<i64>(at) < key) + <u32>(load<i64>(at, 16) < key);
+  const b = <u32>(load<i64>(at, 32) < key) + <u32>(load<i64>(at, 48) < key);
+  const c = <u32>(load<i64>(at, 64) < key) + <u32>(load<i64>(at, 80) < key);
+  const d = <u32>(load<i64>(at, 96) < key) + <u32>(load<i64>(at, 112) < key);
+  return (block << 3) + (a + b + (c + d));
 }
 
 /** Of 64 entries, how many eighths but the last are wholly not above the key. */
 function eighths(block: usize, key: i64): usize {
-  return (
-    <usize>(load<i64>(block, 112) <= key) +
-    <usize>(load<i64>(block, 240) <= key) +
-    <usize>(load<i64>(block, 368) <= key) +
-    <usize>(load<i64>(block, 496) <= key) +
-    <usize>(load<i64>(block, 624) <= key) +
-    <usize>(load<i64>(block, 752) <= key) +
-    <usize>(load<i64>(block, 880) <= key)
-  );
+  const a = <usize>(load<i64>(block, 112) <= key) + <usize>(load<i64>(block, 240) <= key);
+  const b = <usize>(load<i64>(block, 368) <= key) + <usize>(load<i64>(block, 496) <= key);
+  const c = <usize>(load<i64>(block, 624) <= key) + <usize>(load<i64>(block, 752) <= key);
+  return a + b + (c + <usize>(load<i64>(block, 880) <= key));
 }
 
 /** Of eight entries, how many are not above the key. */
 function withinEight(at: usize, key: i64): u32 {
-  return (
-    <u32>(load<i64>(at) <= key) +
-    <u32>(load<i64>(at, 16) <= key) +
-    <u32>(load<i64>(at, 32) <= key) +
-    <u32>(load<i64>(at, 48) <= key) +
-    <u32>(load<i64>(at, 64) <= key) +
-    <u32>(load<i64>(at, 80) <= key) +
-    <u32>(load<i64>(at, 96) <= key) +
-    <u32>(load<i64>(at, 112) <= key)
-  );
+  const a = <u32>(load<i64>(at) <= key) + <u32>(load<i64>(at, 16) <= key);
+  const b = <u32>(load<i64>(at, 32) <= key) + <u32>(load<i64>(at, 48) <= key);
+  const c = <u32>(load<i64>(at, 64) <= key) + <u32>(load<i64>(at, 80) <= key);
+  const d = <u32>(load<i64>(at, 96) <= key) + <u32>(load<i64>(at, 112) <= key);
+  return a + b + (c + d);
 }
 
 /** Fills places with the highest key, which no search passes. */

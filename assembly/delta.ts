@@ -70,6 +70,7 @@ import {
   STATE_OUT_OF_SERVICE,
   STATE_SYNCED,
 } from "./layout";
+import { noteRecords } from "./metrics";
 import { count, deltaClaim, deltaNext, deltaPublished, deltaRecords, deltaRoom, outcomeAddress } from "./producer";
 import { publish } from "./ring";
 
@@ -192,6 +193,7 @@ export function eventEnd(flags: u32, relative: f64): void {
   setFlag(instrument, INSTRUMENT_FLAG_OPENED);
   count(COUNTER_CHANGES, totalChanges);
   count(COUNTER_NO_CHANGES, unchanged);
+  noteRecords(instrument, totalChanges, records);
   const outcome = outcomeAddress();
   store<u32>(outcome, load<u32>(outcome, OUTCOME_RECORDS) + records, OUTCOME_RECORDS);
   store<u32>(outcome, load<u32>(outcome, OUTCOME_CHANGES) + totalChanges, OUTCOME_CHANGES);

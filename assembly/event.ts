@@ -13,14 +13,12 @@ import {
   bookTruncate,
   bookWalk,
   quantityAt,
-  quantityBefore,
-  worstPrice,
 } from "./book";
 import { arenaAllocate } from "./arena";
 import { watchLevels, watchNarrow } from "./audit";
+import { applyLevels } from "./changes";
 import { checksumOf } from "./checksum";
-import { append, eventBegin, eventEnd, eventFull, noteFull, noteUnchanged, resetEvent, setLevel } from "./delta";
-import { levelHash } from "./hash";
+import { eventBegin, eventEnd, eventFull, resetEvent, setLevel } from "./delta";
 import { imageWanted } from "./image";
 import { breakWatch, clearFlag, hasFlag, setFlag, setState, setSynced } from "./instrument";
 import {
@@ -29,7 +27,6 @@ import {
   APPLY_CROSSED,
   APPLY_LIMIT,
   APPLY_SNAPSHOT,
-  BOOK_FULL,
   COUNTER_BOOK_UPDATES,
   COUNTER_CHECKSUM_BAD,
   COUNTER_CHECKSUM_OK,
@@ -38,13 +35,13 @@ import {
   COUNTER_SNAPSHOTS,
   FLAG_CROSSED,
   FLAG_SNAPSHOT,
-  FRAME_LEVELS_MAX,
   INLINE_SNAPSHOT_LEVELS,
   INSTRUMENT_BOOK,
   INSTRUMENT_DEPTH,
   INSTRUMENT_FLAG_ALLOW_CROSSED,
   INSTRUMENT_IMAGE_ADDRESS,
   INSTRUMENT_LAST_SEQUENCE,
+  INSTRUMENT_METRICS_SNAPSHOTS,
   INSTRUMENT_WATCH,
   LEVEL_BYTES,
   LEVEL_QUANTITY,
@@ -63,17 +60,9 @@ import {
   STATE_RESYNCING,
 } from "./layout";
 import { ENTRY_BYTES, ENTRY_QUANTITY, ENTRY_SIDE, levelAt } from "./levels";
+import { noteDelay, noteInstrument, noteUpdate } from "./metrics";
 import { count, finish, outcomeAddress, outcomeBegin, unixTime } from "./producer";
-import { dropSuperseded, eventNames, SIDE_DROPPED } from "./superseded";
 
-/** A level that was cut: price i64 · quantity i64 · side u32. */
-const CUT_BYTES: usize = 24;
-/** Levels that one event can cut: all that it added, or a whole book when the depth shrinks. */
-const CUTS_MAX: usize = FRAME_LEVELS_MAX;
-
-let befores: usize = 0;
-let cuts: usize = 0;
-let cutCount: u32 = 0;
 let spare: usize = 0;
 let level: usize = 0;
 let checksumWanted: bool = false;
@@ -99,79 +88,10 @@ export function applyDelta(instrument: usize, first: u32, last: u32, at: i64, se
   applyLevels(instrument, first, last);
   if (watched) watchNarrow(instrument);
   noteEvent(first, last);
+  const book = <usize>load<u32>(instrument, INSTRUMENT_BOOK);
+  noteUpdate(instrument, bookCount(book, SIDE_BID) + bookCount(book, SIDE_ASK));
+  noteDelay(at, received);
   return settle(instrument, APPLY_BOOK, received, relative);
-}
-
-/** Applies each level of the event once, and cuts the depth. */
-function applyLevels(instrument: usize, first: u32, last: u32): void {
-  dropSuperseded(first, last);
-  const depth = load<u32>(instrument, INSTRUMENT_DEPTH);
-  if (depth > 0) {
-    applyCut(load<u32>(instrument, INSTRUMENT_BOOK), first, last, depth);
-    return;
-  }
-  const stop = levelAt(last);
-  for (let entry = levelAt(first); entry < stop; entry += ENTRY_BYTES) {
-    const side = <u32>load<u8>(entry, ENTRY_SIDE);
-    if (side == SIDE_DROPPED) noteUnchanged();
-    else setLevel(side, load<i64>(entry), load<i64>(entry, ENTRY_QUANTITY));
-  }
-}
-
-/**
- * Applies an event to a book of limited depth: levels and cut first, then the records, so that a level which comes and is
- * cut in the same event leaves no trace.
- */
-function applyCut(book: usize, first: u32, last: u32, depth: u32): void {
-  if (befores == 0) befores = arenaAllocate(<usize>FRAME_LEVELS_MAX * 8);
-  if (befores == 0) unreachable();
-  let hash = bookHash(book);
-  for (let i = first; i < last; i++) {
-    const entry = levelAt(i);
-    const side = <u32>load<u8>(entry, ENTRY_SIDE);
-    if (side == SIDE_DROPPED) continue;
-    if (bookSet(book, side, load<i64>(entry), load<i64>(entry, ENTRY_QUANTITY)) == BOOK_FULL) noteFull();
-    store<i64>(befores + ((<usize>(i - first)) << 3), quantityBefore());
-  }
-  cutCount = 0;
-  cutSide(book, SIDE_BID, depth);
-  cutSide(book, SIDE_ASK, depth);
-  for (let i = first; i < last; i++) {
-    const entry = levelAt(i);
-    const side = <u32>load<u8>(entry, ENTRY_SIDE);
-    const was = load<i64>(befores + ((<usize>(i - first)) << 3));
-    const price = load<i64>(entry);
-    const is = side == SIDE_DROPPED ? was : quantityAt(book, side, price);
-    if (side == SIDE_DROPPED || is == was) noteUnchanged();
-    else hash = record(side, price, was, is, hash);
-  }
-  for (let i: u32 = 0; i < cutCount; i++) {
-    const cut = cuts + <usize>i * CUT_BYTES;
-    const side = load<u32>(cut, 16);
-    if (!eventNames(side, load<i64>(cut))) hash = record(side, load<i64>(cut), load<i64>(cut, 8), 0, hash);
-  }
-}
-
-/** Records one net change. @returns the hash after it */
-function record(side: u32, price: i64, was: i64, is: i64, hash: u32): u32 {
-  append(side, price, is, was == 0, hash);
-  if (was != 0) hash -= levelHash(side, price, was);
-  return is != 0 ? hash + levelHash(side, price, is) : hash;
-}
-
-/** Drops the worst levels of a side beyond the depth and remembers them. */
-function cutSide(book: usize, side: u32, depth: u32): void {
-  if (cuts == 0) cuts = arenaAllocate(CUTS_MAX * CUT_BYTES);
-  if (cuts == 0) unreachable();
-  while (bookCount(book, side) > depth && cutCount < <u32>CUTS_MAX) {
-    const price = worstPrice(book, side);
-    bookSet(book, side, price, 0);
-    const cut = cuts + <usize>cutCount * CUT_BYTES;
-    store<i64>(cut, price);
-    store<i64>(cut, quantityBefore(), 8);
-    store<u32>(cut, side, 16);
-    cutCount++;
-  }
 }
 
 /** Counts an in-band book message. */
@@ -259,10 +179,11 @@ export function applyFull(
   count(COUNTER_SNAPSHOTS, 1);
   if (inBand) noteEvent(first, last);
   else noteEntries(first, last);
-  if (load<u32>(instrument, INSTRUMENT_IMAGE_ADDRESS) == 0 || held + (last - first) <= <u32>INLINE_SNAPSHOT_LEVELS) {
-    return applyDifference(instrument, first, last, at, sequence, relative);
-  }
-  return applyReplacement(instrument, first, last, at, relative);
+  noteInstrument(instrument, INSTRUMENT_METRICS_SNAPSHOTS, 1);
+  const isSmall = held + (last - first) <= <u32>INLINE_SNAPSHOT_LEVELS;
+  return load<u32>(instrument, INSTRUMENT_IMAGE_ADDRESS) == 0 || isSmall
+    ? applyDifference(instrument, first, last, at, sequence, relative)
+    : applyReplacement(instrument, first, last, at, relative);
 }
 
 /** Publishes a snapshot as its true difference from the held book. */

@@ -5,12 +5,17 @@
  * Source: Austin Appleby, MurmurHash3 (public domain).
  */
 export function levelHash(side: u32, price: i64, quantity: i64): u32 {
-  let h: u32 = 0;
-  h = mix(h, side);
-  h = mix(h, <u32>price);
-  h = mix(h, <u32>(price >> 32));
-  h = mix(h, <u32>quantity);
-  h = mix(h, <u32>(quantity >> 32));
+  return hashEnd(hashStart(side, price), quantity);
+}
+
+/** What the hashes of a level have in common, whatever its quantity. */
+export function hashStart(side: u32, price: i64): u32 {
+  return mix(mix(mix(0, side), <u32>price), <u32>(price >> 32));
+}
+
+/** The hash of the level that hashStart began. */
+export function hashEnd(start: u32, quantity: i64): u32 {
+  let h = mix(mix(start, <u32>quantity), <u32>(quantity >> 32));
   h ^= 20;
   h ^= h >> 16;
   h *= 0x85ebca6b;

@@ -16,6 +16,7 @@ import {
   APPLY_NOT_SYNCED,
   APPLY_OVERFLOW,
   APPLY_RESCALE,
+  APPLY_SNAPSHOT,
   APPLY_STALE,
   APPLY_TICKER,
   APPLY_UNKNOWN_INSTRUMENT,
@@ -37,11 +38,16 @@ import {
   DECODER_BINANCE,
   DECODER_COINBASE_EXCHANGE,
   DECODER_KRAKEN,
+  INSTRUMENT_METRICS_GAPS,
+  INSTRUMENT_METRICS_SNAPSHOT_BYTES,
+  OUTCOME_INSTRUMENT,
 } from "./layout";
-import { count, finish, outcomeBegin } from "./producer";
+import { noteFrame, noteInstrument } from "./metrics";
+import { count, finish, outcomeAddress, outcomeBegin } from "./producer";
 import { levelHash as hashLevel } from "./hash";
 import { LEVEL_PRICE, LEVEL_QUANTITY } from "./layout";
 
+export { histogramRecord, histogramSpans } from "./histogram";
 export { auditCompare, watchClose, watchCreate, watchOpen } from "./audit";
 export { levelForce } from "./event";
 export { arenaAllocate, arenaInit, arenaUsed } from "./arena";
@@ -75,6 +81,10 @@ export function apply(decoder: u32, frame: usize, length: usize, receivedAt: f64
   count(COUNTER_FRAMES, 1);
   count(COUNTER_FRAME_BYTES, length);
   countCode(code);
+  const instrument = <usize>load<u32>(outcomeAddress(), OUTCOME_INSTRUMENT);
+  if (instrument != 0 && code != APPLY_BUFFER) noteFrame(instrument, length);
+  if (instrument != 0 && code == APPLY_GAP) noteInstrument(instrument, INSTRUMENT_METRICS_GAPS, 1);
+  if (instrument != 0 && code == APPLY_SNAPSHOT) noteInstrument(instrument, INSTRUMENT_METRICS_SNAPSHOT_BYTES, length);
   return code;
 }
 

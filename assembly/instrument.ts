@@ -42,6 +42,7 @@ import {
   WATCH_FLAG_BROKEN,
   WATCH_FLAGS,
 } from "./layout";
+import { noteState } from "./metrics";
 import { count, unixTime } from "./producer";
 
 const SLOTS: u32 = 4096;
@@ -50,18 +51,31 @@ let table: usize = 0;
 let order: usize = 0;
 let total: u32 = 0;
 
+/** The last eight bytes of a name, or all of them when it is shorter. */
+function nameTail(name: usize, length: usize): u64 {
+  if (length >= 8) return load<u64>(name + length - 8);
+  if (length >= 4) return ((<u64>load<u32>(name)) << 32) | <u64>load<u32>(name + length - 4);
+  let word: u64 = 0;
+  for (let i: usize = 0; i < length; i++) word = (word << 8) | <u64>load<u8>(name + i);
+  return word;
+}
+
 function nameHash(name: usize, length: usize): u32 {
-  let h: u32 = 2166136261;
-  for (let i: usize = 0; i < length; i++) h = (h ^ <u32>load<u8>(name + i)) * 16777619;
-  return h ^ (h >> 15);
+  let h = <u64>length;
+  for (let i: usize = 0; i + 8 < length; i += 8) {
+    h = (h ^ load<u64>(name + i)) * 0x9e3779b97f4a7c15;
+    h ^= h >> 32;
+  }
+  return <u32>(((h ^ nameTail(name, length)) * 0x9e3779b97f4a7c15) >> 40);
 }
 
 function sameName(instrument: usize, name: usize, length: usize): bool {
   if (<usize>load<u32>(instrument, INSTRUMENT_NAME_LENGTH) != length) return false;
-  for (let i: usize = 0; i < length; i++) {
-    if (load<u8>(instrument + i, INSTRUMENT_NAME) != load<u8>(name + i)) return false;
+  const own = instrument + INSTRUMENT_NAME;
+  for (let i: usize = 0; i + 8 < length; i += 8) {
+    if (load<u64>(own + i) != load<u64>(name + i)) return false;
   }
-  return true;
+  return nameTail(own, length) == nameTail(name, length);
 }
 
 export function instrumentFind(name: usize, length: usize): usize {
@@ -120,6 +134,7 @@ export function setState(instrument: usize, state: u32, reason: u32, at: i64): v
 function mirrorState(instrument: usize, at: i64): void {
   const entry = <usize>load<u32>(instrument, INSTRUMENT_TABLE_ADDRESS);
   if (entry != 0) {
+    noteState(instrument, entry, at);
     atomic.store<u32>(entry, load<u32>(instrument, INSTRUMENT_REASON), TABLE_REASON);
     store<i64>(entry, at, TABLE_SINCE);
     atomic.store<u32>(entry, load<u32>(instrument, INSTRUMENT_STATE), TABLE_STATE);

@@ -2,8 +2,9 @@
  * Level tokens of a frame in scratch: price and quantity as mantissas with digit counts, before any instrument is known;
  * then scaled to an instrument's ticks and lots in place. One frame's levels lie in one array; events are ranges of it.
  *
- * Entry, 24 bytes: priceMantissa i64 · quantityMantissa i64 · priceDecimals u8 · priceNeeded u8 · quantityDecimals u8 ·
- * quantityNeeded u8 · side u8 · overflow u8. After scaling the mantissas are ticks and lots.
+ * Entry, 32 bytes: priceMantissa i64 · quantityMantissa i64 · priceDecimals u8 · priceNeeded u8 · quantityDecimals u8 ·
+ * quantityNeeded u8 · overflow u8 · side u8 at 24. After scaling the mantissas are ticks and lots; when the entry is applied
+ * to a book of limited depth, the quantity before replaces the digit counts, and what the hash gains stands at 28.
  * Bad case: a well-formed array that is not an array of levels; it is skipped as JSON and remembered as malformed.
  */
 import { arenaAllocate } from "./arena";
@@ -38,14 +39,18 @@ import {
 import { readSeconds, timeValue } from "./time";
 import { PRICE, QTY } from "./words";
 
-export const ENTRY_BYTES: usize = 24;
+export const ENTRY_BYTES: usize = 32;
 export const ENTRY_QUANTITY: usize = 8;
-export const ENTRY_SIDE: usize = 20;
+/** Quantity that the book held before; until the entry is applied, its digit counts stand here. */
+export const ENTRY_BEFORE: usize = 16;
+export const ENTRY_SIDE: usize = 24;
+/** What the book hash gains by the entry. */
+export const ENTRY_WEIGHT: usize = 28;
 const PRICE_DECIMALS: usize = 16;
 const PRICE_NEEDED: usize = 17;
 const QUANTITY_DECIMALS: usize = 18;
 const QUANTITY_NEEDED: usize = 19;
-const OVERFLOW: usize = 21;
+const OVERFLOW: usize = 20;
 
 /** Results of scaleLevels. */
 export const SCALE_OK: i32 = 0;
@@ -60,7 +65,7 @@ let latest: i64 = 0;
 
 /** Forgets the levels of the frame before. */
 export function levelsClear(): void {
-  if (scratch == 0) scratch = arenaAllocate(<usize>FRAME_LEVELS_MAX * ENTRY_BYTES);
+  if (scratch == 0) scratch = arenaAllocate(<usize>(FRAME_LEVELS_MAX + 4) * ENTRY_BYTES);
   if (scratch == 0) unreachable();
   count = 0;
   malformed = 0;

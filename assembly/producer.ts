@@ -13,6 +13,7 @@ import {
   HEADER_DELTA_TAIL,
   HEADER_DELTA_TAIL_INTENT,
   HEADER_EPOCH,
+  HEADER_METRICS_OFFSET,
   HEADER_TRADE_CAPACITY,
   HEADER_TRADE_RING_OFFSET,
   HEADER_TRADE_TAIL,
@@ -31,6 +32,7 @@ import {
 const AHEAD_SHIFT: u64 = 10;
 
 let segment: usize = 0;
+let metrics: usize = 0;
 let outcome: usize = 0;
 let anchor: i64 = 0;
 
@@ -63,6 +65,8 @@ export function unixTime(relative: f64): i64 {
 export function producerAttach(at: usize): void {
   segment = at;
   outcomeAddress();
+  const offset = <usize>load<u64>(at, HEADER_METRICS_OFFSET);
+  metrics = offset != 0 ? at + offset : 0;
   deltaRing = at + <usize>load<u64>(at, HEADER_DELTA_RING_OFFSET);
   deltaCapacity = load<u32>(at, HEADER_DELTA_CAPACITY);
   deltaTail = atomic.load<u64>(at, HEADER_DELTA_TAIL);
@@ -77,6 +81,10 @@ export function producerAttach(at: usize): void {
 
 export function producerSegment(): usize {
   return segment;
+}
+/** The metrics part of the segment; 0 when it has none. */
+export function producerMetrics(): usize {
+  return metrics;
 }
 export function producerEpoch(): u64 {
   return load<u64>(segment, HEADER_EPOCH);

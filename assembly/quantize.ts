@@ -43,7 +43,7 @@ export function decimalOverflow(): bool {
 }
 
 /** Value of up to eight ASCII digits in a little-endian word whose unused low bytes are zero. */
-function eightDigits(digits: u64): u64 {
+export function eightDigits(digits: u64): u64 {
   let v = ((digits & 0x0f0f0f0f0f0f0f0f) * 2561) >> 8;
   v = ((v & 0x00ff00ff00ff00ff) * 6553601) >> 16;
   return ((v & 0x0000ffff0000ffff) * 42949672960001) >> 32;
@@ -278,11 +278,11 @@ function zeroScaled(): bool {
   return true;
 }
 
-const HUNDRED_MILLION: u64 = 100_000_000;
-const ZEROS: u64 = 0x3030303030303030;
+export const HUNDRED_MILLION: u64 = 100_000_000;
+export const ZEROS: u64 = 0x3030303030303030;
 
 /** The eight digits of a number below 10^8, first digit in the lowest byte, without the ASCII offset. */
-function digitsOf(value: u32): u64 {
+export function digitsOf(value: u32): u64 {
   let v = <u64>(value / 10000) | ((<u64>(value % 10000)) << 32);
   let high = ((v * 10486) >> 20) & 0x0000007f0000007f;
   v = high | ((v - 100 * high) << 16);

@@ -28,6 +28,7 @@ import {
   TRADE_PUBLISHED_AT,
   TRADE_SHIFT,
 } from "./layout";
+import { noteBatch } from "./metrics";
 import {
   deltaPublished,
   deltaRecords,
@@ -43,7 +44,9 @@ import {
 } from "./producer";
 
 export function publish(now: f64): i32 {
-  const published = publishRecords(unixTime(now));
+  const at = unixTime(now);
+  noteBatch(at);
+  const published = publishRecords(at);
   imagePatrol();
   return published;
 }

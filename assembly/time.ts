@@ -2,7 +2,13 @@
  * Times of exchanges as Unix nanoseconds: RFC 3339 in UTC, and decimal seconds. Years before 1970 are "unknown" (0), as
  * Coinbase sends 0001-01-01 on otherwise good messages. Bad case: leap seconds (":60") are refused as unreadable.
  */
+import { eightDigits } from "./quantize";
+
 let value: i64 = 0;
+/** The minute of the last time read: its text `YYYY-MM-DDTHH:MM` and its Unix ns. */
+let minuteLow: u64 = 0;
+let minuteHigh: u64 = 0;
+let minuteAt: i64 = 0;
 
 /** Unix ns of the last time read; 0 = unknown. */
 export function timeValue(): i64 {
@@ -17,8 +23,33 @@ function pair(at: usize): u32 {
   return tens > 9 || ones > 9 ? 1000 : tens * 10 + ones;
 }
 
+/** True when each of the bytes is a digit less its ASCII offset. */
+function allDigits(word: u64): bool {
+  return (((word + 0x7676767676767676) | word) & 0x8080808080808080) == 0;
+}
+
+/** Reads `:SS.ffffffZ` of the minute that was read last. @returns false when it is anything else */
+function readWithinMinute(at: usize): bool {
+  const seconds = <u64>load<u32>(at);
+  const digits = ((seconds >> 8) & 0xffff) ^ 0x3030;
+  const fraction = load<u64>(at, 3);
+  const micros = ((fraction >> 8) & 0xffffffffffff) ^ 0x303030303030;
+  if ((seconds & 0xff0000ff) != 0x2e00003a || fraction >> 56 != 0x5a || !allDigits(digits) || !allDigits(micros))
+    return false;
+  const second = (digits & 0xff) * 10 + (digits >> 8);
+  if (second > 59) return false;
+  value = minuteAt + <i64>second * SECOND + <i64>eightDigits(micros << 16) * 1000;
+  return true;
+}
+
 /** Reads `YYYY-MM-DDTHH:MM:SS[.f{1,9}]Z`. @returns false when the text is anything else */
 export function readRfc3339(at: usize, length: usize): bool {
+  if (length == 27 && load<u64>(at) == minuteLow && load<u64>(at, 8) == minuteHigh && readWithinMinute(at + 16))
+    return true;
+  return readAnyRfc3339(at, length);
+}
+
+function readAnyRfc3339(at: usize, length: usize): bool {
   if (length < 20 || length > 30 || length == 21) return false;
   if (load<u8>(at, 4) != 0x2d || load<u8>(at, 7) != 0x2d || load<u8>(at, 10) != 0x54) return false;
   if (load<u8>(at, 13) != 0x3a || load<u8>(at, 16) != 0x3a || load<u8>(at + length - 1) != 0x5a) return false;
@@ -52,6 +83,9 @@ export function readRfc3339(at: usize, length: usize): bool {
   const seconds = <i64>daysFromCivil(year, month, day) * 86400 + <i64>(hour * 3600 + minute * 60 + second);
   if (year > 2261) return false;
   value = seconds * SECOND + fraction;
+  minuteLow = load<u64>(at);
+  minuteHigh = load<u64>(at, 8);
+  minuteAt = (seconds - <i64>second) * SECOND;
   return true;
 }
 
@@ -66,8 +100,22 @@ function daysFromCivil(year: u32, month: u32, day: u32): i32 {
   return era * 146097 + dayOfEra - 719468;
 }
 
+/** Reads `ssssssssss.ffffff`. @returns false when it is anything else */
+function readMicroseconds(at: usize): bool {
+  const high = load<u64>(at) ^ 0x3030303030303030;
+  const rest = load<u64>(at, 8);
+  const low = (rest & 0xffff) ^ 0x3030;
+  const micros = (load<u64>(at, 9) >> 16) ^ 0x303030303030;
+  if (((rest >> 16) & 0xff) != 0x2e || !allDigits(high) || !allDigits(low) || !allDigits(micros)) return false;
+  const whole = <i64>(eightDigits(high) * 100 + (low & 0xff) * 10 + (low >> 8));
+  if (whole > 9_200_000_000) return false;
+  value = whole * SECOND + <i64>eightDigits(micros << 16) * 1000;
+  return true;
+}
+
 /** Reads `seconds[.f{1,9}]`. @returns false when the text is anything else */
 export function readSeconds(at: usize, length: usize): bool {
+  if (length == 17 && readMicroseconds(at)) return true;
   let whole: i64 = 0;
   let i: usize = 0;
   while (i < length && load<u8>(at + i) != 0x2e) {

@@ -2,6 +2,8 @@
  * The benchmarks, in the order of the report.
  * Bad case: a file that is not listed here; a test compares the list with the folder.
  */
+import { API } from "./api.bench.ts";
+import { ARBITRAGE } from "./arbitrage.bench.ts";
 import { BOOK } from "./book.bench.ts";
 import { CLIENT } from "./client.bench.ts";
 import type { Bench } from "./context.ts";
@@ -11,6 +13,7 @@ import { DELTA } from "./delta.bench.ts";
 import { FANOUT } from "./fanout.bench.ts";
 import { FRAME } from "./frame.bench.ts";
 import { HASH } from "./hash.bench.ts";
+import { HISTOGRAM } from "./histogram.bench.ts";
 import { IMAGE } from "./image.bench.ts";
 import { JSON_SCAN } from "./json.bench.ts";
 import { LOAD } from "./load.bench.ts";
@@ -29,9 +32,12 @@ export const BENCHES: readonly Bench[] = [
   JSON_SCAN,
   QUANTIZE,
   HASH,
+  HISTOGRAM,
   CRC32,
   RING,
   IMAGE,
+  ARBITRAGE,
   FANOUT,
   LOAD,
+  API,
 ];

@@ -4,6 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { runApiProcess } from "./api/mod.ts";
+import { API_WORD } from "./api/words.ts";
 import { BENCHES } from "./benches.ts";
 import { BenchContext } from "./context.ts";
 import { FANOUT_WORD, runFanoutProcess } from "./fanout/mod.ts";
@@ -21,6 +23,8 @@ if (first === PEER_WORD) {
   await runPeer(rest);
 } else if (first === FANOUT_WORD) {
   await runFanoutProcess(rest);
+} else if (first === API_WORD) {
+  await runApiProcess(rest);
 } else {
   process.exitCode = await main(process.argv.slice(2));
 }

@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const PACKAGE_NAME = "alphapulse";
 
 /** Scripts that run as worker threads; each is a bundle of its own in dist/. */
-export type WorkerName = "collector_worker" | "gateway_worker";
+export type WorkerName = "collector_worker" | "metrics_worker";
 
 /**
  * The folder of the package: the repository in a clone, node_modules/alphapulse where it is installed.

@@ -35,7 +35,7 @@ import {
   STATE_SUSPECT,
   STATE_SYNCED,
 } from "../layout";
-import { scaleLevels, SCALE_OK } from "../levels";
+import { levelsClear, scaleLevels, SCALE_OK } from "../levels";
 import { finish, outcomeAddress, unixTime } from "../producer";
 import { fromEpochInteger } from "../time";
 import {
@@ -109,6 +109,7 @@ import {
   levelsLast,
   scanFrame,
 } from "./binance_fields";
+import { usualDepth } from "./binance_usual";
 import {
   decodeError,
   digitsLength,
@@ -127,6 +128,9 @@ import {
 
 /** Decodes and applies one frame. @returns APPLY_* */
 export function binanceApply(frame: usize, length: usize, relative: f64): i32 {
+  levelsClear();
+  const usual = usualDepth(frame, frame + length, relative);
+  if (usual != FINE) return usual;
   const code = scanFrame(frame, frame + length, false);
   return code == FINE ? applyKind(relative) : code;
 }

@@ -128,6 +128,7 @@ import {
   resolveInstrument,
   scaleProblem,
 } from "./common";
+import { usualChanges } from "./coinbase_usual";
 
 const F_TYPE: usize = 0;
 const F_PRODUCT: usize = 1;
@@ -150,9 +151,11 @@ let table: usize = 0;
 export function coinbaseExchangeApply(frame: usize, length: usize, relative: f64): i32 {
   if (table == 0) table = arenaAllocate(FIELDS * FIELD_BYTES);
   const end = frame + length;
+  levelsClear();
+  const usual = usualChanges(frame, end, relative);
+  if (usual != FINE) return usual;
   fieldsBegin();
   fieldsOpen(table, FIELDS);
-  levelsClear();
   const at = skipSpace(frame, end);
   if (byteAt(at, end) != 0x7b) return notAnObject(at, end);
   forgetInstrument();

@@ -145,6 +145,8 @@ import {
   SHAPE,
 } from "./kraken_entries";
 import { krakenArrayApply } from "./kraken_array";
+import { usualArray } from "./kraken_array_usual";
+import { usualUpdate } from "./kraken_usual";
 
 const F_CHANNEL: usize = 0;
 const F_TYPE: usize = 1;
@@ -165,9 +167,12 @@ export function krakenApply(frame: usize, length: usize, relative: f64): i32 {
     if (table == 0) unreachable();
   }
   const end = frame + length;
+  levelsClear();
+  const isArray = length > 0 && load<u8>(frame) == 0x5b;
+  const usual = isArray ? usualArray(frame, end, relative) : usualUpdate(frame, end, relative);
+  if (usual != FINE) return usual;
   fieldsBegin();
   fieldsOpen(table, FIELDS);
-  levelsClear();
   entriesClear();
   const at = skipSpace(frame, end);
   forgetInstrument();

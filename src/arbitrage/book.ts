@@ -16,15 +16,23 @@ export interface ArbitrageBook {
   readonly quote: string;
   /** Known to be right at this moment: synced, and not crossed in itself. */
   readonly isUsable: boolean;
+  /** Between two events; in the middle of one it is neither walked nor closed: its end is judged. */
+  readonly isWhole: boolean;
   /** When its last event was received, ms of the detector's clock. */
   readonly updatedAtMs: number;
-  /** Of its last event, decimal. */
-  readonly version: string;
+  /** Of its last event. */
+  readonly version: number;
   readonly hash: number;
+  /** Digits after the point, 0 … 18. */
   readonly priceExponent: number;
   readonly quantityExponent: number;
-  /** Best price in ticks, as a double; NaN when the side is empty. @param side SIDE_* */
-  bestTicks(side: number): number;
+  /** Best price as a double, off by a few parts in 10^16 at most; NaN when the side is empty. @param side SIDE_* */
+  bestPrice(side: number): number;
   /** A level, the best one is 0; undefined behind the last. @param side SIDE_* */
   level(side: number, index: number): ArbitrageLevel | undefined;
+  /**
+   * The best levels as doubles, ticks and lots in turn, as many as fit; exact up to 2^53, larger ones are told too large.
+   * @param side SIDE_* @returns how many levels
+   */
+  readLevels(side: number, out: Float64Array): number;
 }

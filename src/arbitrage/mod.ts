@@ -1,8 +1,12 @@
 /**
- * Arbitrage between exchanges from live books: pure, exact, without clock or I/O. The gateway feeds it; anything that has
- * books can. Bad case: none of its own; a book that is wrong and says that it is right would make wrong opportunities.
+ * Arbitrage from live books: pure, exact, without clock or I/O. The gateway feeds it; anything that has books can.
+ * Bad case: none of its own; a book that is wrong and says that it is right would make wrong opportunities.
  */
 export type { ArbitrageBook, ArbitrageLevel } from "./book.ts";
-export { BPS_EXPONENT, type Crossing, FEE_EXPONENT } from "./crossing.ts";
-export { ARBITRAGE_RULES, type ArbitrageCounts, ArbitrageDetector, type ArbitrageRules } from "./detector.ts";
-export type { ClosingReason, Opportunity, OpportunityEvent, OpportunityLeg } from "./opportunity.ts";
+export {
+  ARBITRAGE_RULES,
+  type ArbitrageCounts,
+  ArbitrageDetector,
+  type ArbitrageRules,
+  type OpportunityEvent,
+} from "./detector.ts";

@@ -103,7 +103,8 @@ class Client implements StreamClient {
   }
 
   book(instrument: string, { depth = 0, rateMs = 0, policy }: BookOptions = {}): BookHandle {
-    const slot = this.#backend.store.view(instrument, { depth, rateMs });
+    const backend = this.#backend;
+    const slot = backend.store.view(instrument, { depth, rateMs });
     const request = {
       channels: ["book"] as const,
       instruments: [instrument],
@@ -111,8 +112,7 @@ class Client implements StreamClient {
       rateMs,
       ...(policy && { policy }),
     };
-    const backend = this.#backend;
-    this.#backend.add(request, "handle");
+    backend.add(request, "handle");
     const handle: BookHandle & Ending = createBookHandle(slot, {
       get isOpen() {
         return backend.state === "open";

@@ -3,6 +3,8 @@ import type {
   BboMessage,
   InstrumentListing,
   JsonLevel,
+  OpportunitiesMessage,
+  OpportunityMessage,
   ResetMessage,
   ResyncReason,
   StatsMessage,
@@ -14,8 +16,11 @@ import type { SocketState } from "./socket.ts";
 export type {
   BboMessage,
   Channel,
+  ClosedOpportunity,
   InstrumentListing,
   JsonLevel,
+  Opportunity,
+  OpportunityLeg,
   Policy,
   ResyncReason,
   StatsMessage,
@@ -59,6 +64,10 @@ export type StatusEvent = { type: "status" } & InstrumentStatus;
 export type InstrumentsEvent = { type: "instruments"; instruments: InstrumentListing[] };
 /** Rates and totals, once a second. */
 export type StatsEvent = StatsMessage;
+/** An opportunity of arbitrage opened, changed or closed; after `subscribe({ channels: ["arbitrage"], instruments: [] })`. */
+export type OpportunityEvent = OpportunityMessage;
+/** All that is open; replaces what is held. First after subscribing, and after a time in which nothing was read. */
+export type OpportunitiesEvent = OpportunitiesMessage;
 /** The server says that a snapshot follows instead of changes, or that trades were lost. */
 export type ResetEvent = ResetMessage;
 /**
@@ -79,6 +88,8 @@ export type ClientEvent =
   | StatusEvent
   | InstrumentsEvent
   | StatsEvent
+  | OpportunityEvent
+  | OpportunitiesEvent
   | ResetEvent
   | ResyncEvent
   | RefusalEvent;

@@ -12,14 +12,7 @@ import {
   FRAME_SNAPSHOT,
   FRAME_TRADES,
 } from "../../assembly/layout.ts";
-import type {
-  BboMessage,
-  ResetMessage,
-  ServerMessage,
-  SubscribedMessage,
-  SyncStatus,
-  TradeMessage,
-} from "../wire/protocol.ts";
+import type { BboMessage, ServerMessage, SubscribedMessage, SyncStatus, TradeMessage } from "../wire/protocol.ts";
 import { readServerMessage } from "../wire/server_message.ts";
 import { ByteReader } from "./byte_reader.ts";
 import type { ClientCounts, ClientEvent, ResyncReason } from "./events.ts";
@@ -88,13 +81,13 @@ export class MessageReader {
     if (message === undefined) {
       this.#options.counts.malformed += 1;
       this.#options.fail("a text that is no message");
-      return;
+    } else {
+      this.#act(message);
     }
-    this.#act(message);
   }
 
   #act(message: ServerMessage): void {
-    const { emit, store } = this.#options;
+    const { counts, emit, store } = this.#options;
     switch (message.type) {
       case "subscribed":
         this.#open(message);
@@ -121,16 +114,20 @@ export class MessageReader {
         }
         return;
       case "reset":
-        this.#reset(message);
-        return;
-      case "stats":
+        counts.resets += 1;
+        if (message.channel === "book") {
+          const view = store.view(message.instrument, message);
+          view.interrupt();
+          view.tell(undefined);
+        }
         emit(message);
         return;
+      case "stats":
+      case "opportunity":
+      case "opportunities":
       case "instruments":
-        emit({ type: "instruments", instruments: message.instruments });
-        return;
       case "error":
-        emit({ type: "error", code: message.code, message: message.message });
+        emit(message);
         return;
       default:
         // welcome and pong say nothing that is kept; types of a later protocol are left alone.
@@ -140,14 +137,13 @@ export class MessageReader {
 
   /** An acknowledgement: from here on the alias stands for the view; for other channels than books for the whole book's. */
   #open(message: SubscribedMessage): void {
-    if (message.channel === "stats") {
+    if (!("alias" in message)) {
       return;
     }
     const { store } = this.#options;
-    const isBook = message.channel === "book";
-    const view = store.view(message.instrument, isBook ? message : { depth: 0, rateMs: 0 });
+    const view = store.view(message.instrument, message);
     this.#byAlias.set(message.alias, view);
-    if (isBook) {
+    if (message.channel === "book") {
       view.isWanted = true;
       if (message.resumed) {
         this.#options.counts.resumes += 1;
@@ -157,17 +153,6 @@ export class MessageReader {
       }
     }
     this.#setStatus(view.instrument, message);
-  }
-
-  #reset(message: ResetMessage): void {
-    const { counts, emit, store } = this.#options;
-    counts.resets += 1;
-    if (message.channel === "book") {
-      const view = store.view(message.instrument, message);
-      view.interrupt();
-      view.tell(undefined);
-    }
-    emit(message);
   }
 
   #setStatus(slot: InstrumentSlot | undefined, message: SyncStatus): void {

@@ -4,9 +4,9 @@
  * Bad case: a pattern and an instrument that it matches are both wanted; ending the pattern ends the other on the server,
  * which is therefore asked for again, and ending the other alone is not said.
  */
-import type { Channel, Policy, ResumePoint } from "../wire/protocol.ts";
+import { type Channel, isServerChannel, type Policy, type ResumePoint } from "../wire/protocol.ts";
 
-/** Channels of instruments or patterns. Empty instruments for `stats` alone; depth and rate concern `book`. */
+/** Channels of instruments or patterns. Empty instruments for `stats` and `arbitrage` alone; depth and rate concern `book`. */
 export type Request = {
   readonly channels: readonly Channel[];
   /** `exchange:BASE-QUOTE`, or patterns: `exchange:*`, `*:BASE-QUOTE`, `*:*`. */
@@ -163,7 +163,12 @@ function keyOf({ channel, instrument, depth, rateMs }: Item): string {
 function itemsOf({ channels, instruments, depth = 0, rateMs = 0, policy }: Request): Item[] {
   return channels.flatMap((channel) => {
     const view = channel === "book" ? { depth, rateMs } : { depth: 0, rateMs: 0 };
-    return (channel === "stats" ? [""] : instruments).map((instrument) => ({ channel, instrument, policy, ...view }));
+    return (isServerChannel(channel) ? [""] : instruments).map((instrument) => ({
+      channel,
+      instrument,
+      policy,
+      ...view,
+    }));
   });
 }
 
@@ -174,13 +179,13 @@ function messagesOf(op: Message["op"], items: readonly Item[], resume?: ResumePo
     const key = `${item.channel} ${item.depth} ${item.rateMs} ${op === "subscribe" ? item.policy : ""}`;
     groups.set(key, [...(groups.get(key) ?? []), item]);
   }
-  return [...groups.values()].flatMap((group) => messagesOfGroup(op, group, resume));
+  return [...groups.values()].flatMap((group) => messagesOfGroup(op, group as [Item, ...Item[]], resume));
 }
 
-function messagesOfGroup(op: Message["op"], group: readonly Item[], resume?: ResumePoints): Message[] {
+function messagesOfGroup(op: Message["op"], group: readonly [Item, ...Item[]], resume?: ResumePoints): Message[] {
   const [first] = group;
-  if (first === undefined || first.channel === "stats") {
-    return [{ op, channels: ["stats"] }];
+  if (first.instrument === "") {
+    return [{ op, channels: [first.channel] }];
   }
   const messages: Message[] = [];
   for (let index = 0; index < group.length; index += INSTRUMENTS_PER_MESSAGE) {
@@ -192,8 +197,8 @@ function messagesOfGroup(op: Message["op"], group: readonly Item[], resume?: Res
       channels: [first.channel],
       instruments: part.map(({ instrument }) => instrument),
       ...viewOf(first),
-      ...(op === "subscribe" && first.policy !== undefined ? { policy: first.policy } : {}),
-      ...(known.length > 0 ? { resume: Object.fromEntries(known) } : {}),
+      ...(op === "subscribe" && first.policy && { policy: first.policy }),
+      ...(known.length > 0 && { resume: Object.fromEntries(known) }),
     });
   }
   return messages;
@@ -201,5 +206,5 @@ function messagesOfGroup(op: Message["op"], group: readonly Item[], resume?: Res
 
 /** Depth and rate as a message names them: left out when they are the defaults. */
 export function viewOf({ depth, rateMs }: { depth: number; rateMs: number }): { depth?: number; rateMs?: number } {
-  return { ...(depth === 0 ? {} : { depth }), ...(rateMs === 0 ? {} : { rateMs }) };
+  return { ...(depth && { depth }), ...(rateMs && { rateMs }) };
 }

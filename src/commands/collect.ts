@@ -14,7 +14,7 @@ import { type Log, openLog } from "./log.ts";
 import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openExportedMap, selectShard } from "./shared_memory.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 import { followSupervisor, keepAlive } from "./supervised.ts";
 
 type CollectFlags = SharedFlags & { shard?: string; supervise?: boolean };
@@ -35,7 +35,7 @@ export function addCollect(program: Command): void {
 
 async function collect(flags: CollectFlags): Promise<void> {
   const config = commandConfig(flags);
-  const log = openLog(config.logLevel);
+  const log = openLog(config.logLevel, { format: config.logFormat });
   const shard = flags.shard === undefined ? WHOLE : parseShard(flags.shard);
   const [selected, ...others] = selectShard(config, shard);
   if (selected === undefined || others.length > 0) {
@@ -66,6 +66,7 @@ async function collect(flags: CollectFlags): Promise<void> {
       },
     }),
   );
+  heedSignals();
   const supervisor = new Supervisor({
     map,
     config,
@@ -74,7 +75,8 @@ async function collect(flags: CollectFlags): Promise<void> {
     pid: process.pid,
     sizes,
     readersOf: (exchange) => map.readersOf(exchange),
-    report: (exchange, { level, text, native }) => log[level]({ exchange, instrument: native }, text),
+    report: (exchange, { level, text, native, fields }) =>
+      log[level]({ exchange, instrument: native, ...fields }, text),
   });
   const close = async () => {
     await supervisor.stop();

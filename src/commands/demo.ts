@@ -12,7 +12,7 @@ import type { EmulatorMessage } from "./emulate.ts";
 import { compileKernel, startEngine } from "./engine.ts";
 import { openLog } from "./log.ts";
 import { addCommonFlags, addExchangeFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 
 type DemoFlags = SharedFlags & { rate?: string; seed?: string };
 
@@ -30,6 +30,7 @@ export function addDemo(program: Command): void {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
+  heedSignals();
   const chosen = {
     log_level: "warn",
     ...(flags.rate === undefined ? {} : { "emulator.rate": flags.rate }),
@@ -43,7 +44,10 @@ async function demo(flags: DemoFlags): Promise<void> {
     const kernelModule = compileKernel(preliminary);
     const { endpoints } = await announcement;
     const config = commandConfig(flags, { ...chosen, ...endpointSettings(endpoints) });
-    const engine = await startEngine(config, openLog(config.logLevel), { kernelModule, patienceMs: 0 });
+    const engine = await startEngine(config, openLog(config.logLevel, { format: config.logFormat }), {
+      kernelModule,
+      patienceMs: 0,
+    });
     process.stdout.write(`AlphaPulse demo: ${engine.gateway.url}/\n`);
     await runUntilStopped(() => engine.close(), engine.refused);
   } finally {

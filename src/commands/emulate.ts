@@ -15,7 +15,7 @@ import { ConfigError } from "../errors.ts";
 import { EXCHANGE_IDS, type ExchangeId } from "../model/exchange_id.ts";
 import { openLog } from "./log.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 
 /** What a forked emulator tells its parent. */
 export type EmulatorMessage = {
@@ -53,12 +53,13 @@ export function addEmulate(program: Command): void {
 }
 
 async function emulate(flags: EmulateFlags): Promise<void> {
+  heedSignals();
   const { host: _host, port: _port, ...shared } = flags;
   const config = commandConfig(shared, {
     ...(flags.rate === undefined ? {} : { "emulator.rate": flags.rate }),
     ...(flags.seed === undefined ? {} : { "emulator.seed": flags.seed }),
   });
-  const log = openLog(config.logLevel);
+  const log = openLog(config.logLevel, { format: config.logFormat });
   const isChosen = flags.exchange !== undefined || process.env.EXCHANGE !== undefined;
   const exchanges = isChosen ? config.exchange : [...EXCHANGE_IDS];
   const first = portNumber(flags.port);

@@ -6,12 +6,16 @@ import { dashboardFolder, packageVersion, readAsset } from "../assets.ts";
 import { type Config, selectExchanges } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { collectorRanges, type SizeRecord, Supervisor } from "../feed/supervisor.ts";
-import { type Gateway, startGateway } from "../gateway/mod.ts";
+import { watchThread } from "../feed/thread_watch.ts";
+import { type Gateway, type SegmentReference, startGateway } from "../gateway/mod.ts";
 import { loadKernel } from "../kernel/load.ts";
 import { ExportedMap } from "../mapping/mod.ts";
 import { MemoryMap, memoryBytes } from "../segment/memory_map.ts";
+import type { SegmentHandle } from "../segment/writer.ts";
+import { feedControl } from "./feeds.ts";
 import { gatewayOptions } from "./gateway_options.ts";
 import type { Log } from "./log.ts";
+import { countReaders } from "./reader_count.ts";
 
 /** A running engine. */
 export type Engine = {
@@ -60,7 +64,8 @@ export async function startEngine(config: Config, log: Log, options: EngineOptio
     pid: process.pid,
     sizes: options.sizes,
     ...(map instanceof ExportedMap ? { readersOf: (exchange) => map.readersOf(exchange) } : {}),
-    report: (exchange, { level, text, native }) => log[level]({ exchange, instrument: native }, text),
+    report: (exchange, { level, text, native, fields }) =>
+      log[level]({ exchange, instrument: native, ...fields }, text),
   });
   const checked = supervisor.start();
   const refused = checked.then(() => new Promise<never>(() => undefined));
@@ -97,18 +102,26 @@ async function openGateway({
   kernel.arenaInit(arena.address, arena.bytes);
   return await startGateway({
     kernel,
-    segments: () => supervisor.segments(),
+    segments: () => supervisor.segments().map((segment) => withReaders(map, segment)),
     host: config.host,
     port: config.port,
     ...pageFolder(log),
     server: `alphapulse/${packageVersion()}`,
+    feeds: feedControl(supervisor),
     ...gatewayOptions(config),
+    watchThread,
     log: {
       info: (text) => log.info(text),
       warn: (text) => log.warn(text),
       error: (text) => log.error(text),
     },
   });
+}
+
+/** A segment that other processes can read, with how many do. */
+function withReaders(map: MemoryMap, segment: SegmentHandle): SegmentReference {
+  const range = map instanceof ExportedMap ? map.readersOf(segment.exchange) : undefined;
+  return range === undefined ? segment : { ...segment, readers: () => countReaders(map.memory.buffer, range.address) };
 }
 
 /** One memory for everything. @throws ConfigError when so much cannot be had */

@@ -5,6 +5,7 @@
  */
 import type { Command } from "commander";
 import { packageVersion } from "../assets.ts";
+import { watchThread } from "../feed/thread_watch.ts";
 import { type SegmentReference, startGateway } from "../gateway/mod.ts";
 import { loadKernel } from "../kernel/load.ts";
 import { CommonSleep, loadLibc, SegmentFollower, STALE_MS } from "../mapping/mod.ts";
@@ -13,9 +14,10 @@ import { compileKernel, pageFolder } from "./engine.ts";
 import { gatewayOptions } from "./gateway_options.ts";
 import { GatewayPlaces } from "./gateway_places.ts";
 import { type Log, openLog } from "./log.ts";
+import { countReaders } from "./reader_count.ts";
 import { addCommonFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 
 /** How often the gateway looks at signs of life: some loads from memory for each segment. */
 const LIFE_MS = 50;
@@ -35,7 +37,7 @@ export function addGateway(program: Command): void {
 
 async function gateway(flags: SharedFlags): Promise<void> {
   const config = commandConfig(flags);
-  const log = openLog(config.logLevel);
+  const log = openLog(config.logLevel, { format: config.logFormat });
   const libc = await loadLibc();
   const map = new MemoryMap(MEMORY_BYTES_MAX);
   const options = gatewayOptions(config);
@@ -56,10 +58,11 @@ async function gateway(flags: SharedFlags): Promise<void> {
     readersOf: (segment) => follower.attachments.find(({ view }) => view.address === segment)?.readers ?? 0,
   });
   const dead = new Set<string>();
+  heedSignals();
   const running = await startGateway({
     kernel,
     segments: () => {
-      const segments = follow(follower, log);
+      const segments = follow(follower, map.memory.buffer, log);
       tellDead(follower, { dead, log });
       return segments;
     },
@@ -70,6 +73,7 @@ async function gateway(flags: SharedFlags): Promise<void> {
     ...options,
     waitAsync: (word, timeoutMs) => sleep.wait(word, timeoutMs),
     announces: true,
+    watchThread,
     log: {
       info: (text) => log.info(text),
       warn: (text) => log.warn(text),
@@ -119,7 +123,7 @@ class LifeWatch {
 }
 
 /** The segments that are there now. */
-function follow(follower: SegmentFollower, log: Log): SegmentReference[] {
+function follow(follower: SegmentFollower, memory: ArrayBufferLike, log: Log): SegmentReference[] {
   for (const change of follower.look()) {
     if (change.kind === "refused") {
       log.error(`Cannot serve ${change.path}: ${change.reason}`);
@@ -132,6 +136,7 @@ function follow(follower: SegmentFollower, log: Log): SegmentReference[] {
   return follower.attachments.map((attachment) => ({
     address: attachment.view.address,
     isProducerAlive: () => follower.condition(attachment) === "live",
+    readers: () => countReaders(memory, attachment.readers),
   }));
 }
 

@@ -4,13 +4,19 @@
  */
 import type { Config } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
-import type { AccessRules, GatewayLimits, ViewSets } from "../gateway/mod.ts";
+import type { AccessRules, GatewayLimits, GatewayOptions, ViewSets } from "../gateway/mod.ts";
+
+/** What is configured for a gateway. */
+export type GatewayPart = { limits: GatewayLimits; views: ViewSets; access: AccessRules } & Pick<
+  GatewayOptions,
+  "arbitrage"
+>;
 
 /**
  * The gateway's part of a configuration.
  * @throws ConfigError when only one of certificate and key is named
  */
-export function gatewayOptions(config: Config): { limits: GatewayLimits; views: ViewSets; access: AccessRules } {
+export function gatewayOptions(config: Config): GatewayPart {
   const { arenaBytes: _arena, depths, rates, ...limits } = config.gateway;
   const { keys, origins, proxies, tlsCertFile: certFile, tlsKeyFile: keyFile } = config.access;
   if ((certFile === "") !== (keyFile === "")) {
@@ -23,5 +29,7 @@ export function gatewayOptions(config: Config): { limits: GatewayLimits; views: 
     return { name: text.slice(0, colon), key: text.slice(colon + 1) };
   });
   const tls = certFile === "" ? {} : { tls: { certFile, keyFile } };
-  return { limits, views: { depths, rates }, access: { keys: named, origins, proxies, ...tls } };
+  const { enabled, ...rules } = config.arbitrage;
+  const arbitrage = enabled ? rules : undefined;
+  return { limits, views: { depths, rates }, access: { keys: named, origins, proxies, ...tls }, arbitrage };
 }

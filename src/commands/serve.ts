@@ -10,7 +10,7 @@ import { openLog } from "./log.ts";
 import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openMap } from "./shared_memory.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 
 /** Adds the command. */
 export function addServe(program: Command): void {
@@ -23,8 +23,9 @@ export function addServe(program: Command): void {
 }
 
 async function serve(flags: SharedFlags): Promise<void> {
+  heedSignals();
   const config = commandConfig(flags);
-  const log = openLog(config.logLevel);
+  const log = openLog(config.logLevel, { format: config.logFormat });
   const sizes = new SizeFiles(directoryOf(config).directory, { shard: WHOLE, log });
   const map = await openMap(config, log, {
     patienceMs: 0,

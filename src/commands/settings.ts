@@ -70,7 +70,7 @@ export function commandConfig(flags: SharedFlags, overrides: Readonly<Record<str
   for (const assignment of flags.set ?? []) {
     const separator = assignment.indexOf("=");
     if (separator <= 0) {
-      throw new ConfigError(`Cannot use --set: it must be key=value, was ${assignment}`);
+      throw new ConfigError(`Cannot use --set: it must be key=value, was ${assignment.split(/[:\s]/, 1)[0] ?? ""}`);
     }
     settings[assignment.slice(0, separator)] = assignment.slice(separator + 1);
   }

@@ -45,6 +45,11 @@ const OTHER_VARIABLES = [
   "TEST_REPORT",
 ].map((name) => ENVIRONMENT_PREFIX + name);
 
+/** Settings, and names that were meant for one, whose values are nobody else's business. */
+const SECRET_NAMES = /key|password|secret|token/i;
+/** `user:password@` of an address. */
+const CREDENTIALS = /(:\/\/)[^/@\s"]+@/g;
+
 /** Short names that work without the prefix. */
 const SHORT_VARIABLES: Readonly<Record<string, readonly string[]>> = { EXCHANGE: ["exchange"], SYMBOLS: ["symbols"] };
 
@@ -73,7 +78,7 @@ export function loadConfig(sources: ConfigSources): Config {
     const path = PATH_BY_KEY.get(key);
     if (path === undefined) {
       throw new ConfigError(
-        `Cannot use a flag: no setting is called ${key}${nearestHint(key, CONFIG_KEYS)}, was ${shown(value)}`,
+        `Cannot use a flag: no setting is called ${key}${nearestHint(key, CONFIG_KEYS)}, was ${shown(key, value)}`,
       );
     }
     set(path, value, "a flag");
@@ -145,7 +150,7 @@ function fileLeaves(file: ConfigSources["file"]): Leaf[] {
     const known = PATH_BY_KEY.get(key);
     if (known === undefined) {
       throw new ConfigError(
-        `Cannot use ${file.path}: no setting is called ${key}${nearestHint(key, CONFIG_KEYS)}, was ${shown(value)}`,
+        `Cannot use ${file.path}: no setting is called ${key}${nearestHint(key, CONFIG_KEYS)}, was ${shown(key, value)}`,
       );
     }
     return { path: known, value, origin: file.path };
@@ -180,7 +185,9 @@ function variables(environment: Readonly<Record<string, string | undefined>>): L
     const path = PATH_BY_VARIABLE.get(name);
     if (path === undefined) {
       const hint = nearestHint(name, [...PATH_BY_VARIABLE.keys(), ...OTHER_VARIABLES]);
-      throw new ConfigError(`Cannot use the environment: no setting is called ${name}${hint}, was ${shown(value)}`);
+      throw new ConfigError(
+        `Cannot use the environment: no setting is called ${name}${hint}, was ${shown(name, value)}`,
+      );
     }
     found.push({ path, value, origin: name });
   }
@@ -199,15 +206,19 @@ function validated(settings: Settings, origins: ReadonlyMap<string, string>): Co
   const where = origins.get(key) ?? "the configuration";
   const reason = issue?.message ?? "invalid";
   throw new ConfigError(
-    `Cannot use ${where}: ${key}: ${reason}, was ${shown(leafAt(settings, path) ?? leafAt(settings, known))}`,
+    `Cannot use ${where}: ${key}: ${reason}, was ${shown(key, leafAt(settings, path) ?? leafAt(settings, known))}`,
     {
       cause: result.error,
     },
   );
 }
 
-function shown(value: unknown): string {
-  return JSON.stringify(value) ?? "undefined";
+/** A value for an error; what may open a door is not shown, nor the part of an address that does. */
+function shown(name: string, value: unknown): string {
+  if (SECRET_NAMES.test(name)) {
+    return "not shown, because it may be secret";
+  }
+  return (JSON.stringify(value) ?? "undefined").replace(CREDENTIALS, "$1***@");
 }
 
 function isMissing(error: unknown): boolean {

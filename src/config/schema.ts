@@ -104,6 +104,8 @@ const collectorSection = z
     connectTimeoutMs: integer({ min: 100, max: 120_000, fallback: 10_000 }),
     /** Attempts to read the instrument list before the collector goes on without it. */
     metadataAttemptsMax: integer({ min: 1, max: 1000, fallback: 3 }),
+    /** Instruments of one exchange at a time, those added at run time included. */
+    instrumentsMax: integer({ min: 1, max: 3000, fallback: 500 }),
     reconnectBaseMs: integer({ min: 10, max: 60_000, fallback: 500 }),
     reconnectCapMs: integer({ min: 10, max: 600_000, fallback: 30_000 }),
     repairBaseMs: integer({ min: 10, max: 60_000, fallback: 500 }),
@@ -134,7 +136,9 @@ const segmentSection = z
     instrumentCapacity: integer({ min: 8, max: 65_536, fallback: 256 }),
     deltaCapacity: integer({ min: 1024, max: 4_194_304, fallback: 65_536 }).pipe(powerOfTwo()),
     tradeCapacity: integer({ min: 1024, max: 4_194_304, fallback: 16_384 }).pipe(powerOfTwo()),
-    /** Bytes for all book images of a segment; 0 = as many as the instruments need, thrice. */
+    /** Instruments of the exchange's image size that find room in a segment beside those that it begins with: added at run time. */
+    spareInstruments: integer({ min: 0, max: 3000, fallback: 4 }),
+    /** Bytes for all book images of a segment; 0 = as many as the instruments need, thrice, and the spare ones. */
     imageAreaBytes: integer({ min: 0, max: 1024 * MEBIBYTE, fallback: 0 }),
   })
   .prefault({});
@@ -159,6 +163,10 @@ const gatewaySection = z
     connectionsMax: positive(8192),
     connectionsPerAddressMax: positive(4096),
     attemptsPerAddressPerSecondMax: positive(500),
+    requestsPerAddressPerSecondMax: positive(2000),
+    fullBooksPerAddressPerSecondMax: positive(1),
+    fullBooksMax: positive(4),
+    recentTrades: integer({ min: 1, max: 65_536, fallback: 256 }),
     addressesMax: positive(65_536),
     messageBytesMax: positive(65_536),
     messagesPerSecondMax: positive(50),
@@ -181,6 +189,51 @@ const gatewaySection = z
     encodeBytes: positive(131_072),
     encodeBytesMax: positive(8_388_608),
     heartbeatStaleMs: positive(5000),
+  })
+  .prefault({});
+
+/** Currencies that count as one: `USD=USDC`. */
+const currencies = z
+  .string()
+  .regex(/^[^\s=,]+(=[^\s=,]+)+$/, "must be currencies with = between them, e.g. USD=USDC")
+  .transform((text) => text.toUpperCase().split("="));
+
+function switched(fallback: boolean) {
+  const read = (value: unknown) => (value === "true" || value === "false" ? value === "true" : value);
+  return z.preprocess(read, z.boolean()).default(fallback);
+}
+
+function takerFee(id: ExchangeId) {
+  return decimal({ min: 0, max: 9999, fallback: EXCHANGES[id].header.takerFeeBps }).pipe(
+    z.number().refine((bps) => Number.isInteger(Math.round(bps * 1e8) / 1e4), "must have at most four decimals"),
+  );
+}
+
+const arbitrageSection = z
+  .strictObject({
+    /** Books of the same pair are compared across exchanges. */
+    enabled: switched(true),
+    /** Taker fees, basis points. The defaults are those of small accounts as far as they are known: set your own. */
+    feesBps: z
+      .strictObject({
+        coinbase_exchange: takerFee("coinbase_exchange"),
+        kraken: takerFee("kraken"),
+        binance: takerFee("binance"),
+        binance_us: takerFee("binance_us"),
+      })
+      .prefault({}),
+    /** Smaller profits are none, basis points of what is paid. */
+    profitBpsMin: decimal({ min: 0, max: 10_000, fallback: 0 }),
+    /** A book whose last event is older counts for nothing. */
+    ageMsMax: integer({ min: 1, max: 3_600_000, fallback: 2000 }),
+    /** What changes is told at most so often. */
+    reportMs: integer({ min: 0, max: 3_600_000, fallback: 100 }),
+    /** Levels of a side that are looked at. */
+    levelsMax: integer({ min: 1, max: 10_000, fallback: 50 }),
+    /** Quotes that count as the same, e.g. USD=USDC; none by default. */
+    equivalents: list(currencies, []),
+    /** Circles through three books of one exchange, too. */
+    triangular: switched(false),
   })
   .prefault({});
 
@@ -213,6 +266,9 @@ export const CONFIG_SCHEMA = z.strictObject({
   /** Port of the gateway; 0 = any free one. */
   port: integer({ min: 0, max: 65_535, fallback: 8765 }),
   kernel: z.enum(["wasm", "twin"]).default("wasm"),
+  /** `auto`: text for people when the log goes to a terminal, JSON lines otherwise. */
+  logFormat: z.enum(["auto", "json", "pretty"]).default("auto"),
+  /** Lines below this level are not written. */
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   /** Exchanges that run. */
   exchange: list(exchangeId, DEFAULT_EXCHANGES)
@@ -233,6 +289,7 @@ export const CONFIG_SCHEMA = z.strictObject({
   record: recordSection,
   gateway: gatewaySection,
   access: accessSection,
+  arbitrage: arbitrageSection,
   emulator: emulatorSection,
 });
 

@@ -2,6 +2,7 @@
  * The page: head, connection banner, and the view that the address asks for.
  * Bad case: the connection is lost: everything stays readable, dimmed, under a banner that says so.
  */
+import { ArbitrageView } from "./arbitrage_view.tsx";
 import { useCell } from "./cell.ts";
 import { Detail } from "./detail.tsx";
 import { Help } from "./help.tsx";
@@ -34,6 +35,9 @@ function Shown({ store, view }: { store: MarketStore; view: View }) {
   }
   if (view.kind === "pair") {
     return <PairView pair={view.pair} store={store} />;
+  }
+  if (view.kind === "arbitrage") {
+    return <ArbitrageView store={store} />;
   }
   return view.kind === "system" ? <SystemView store={store} /> : <Overview store={store} />;
 }

@@ -5,7 +5,7 @@
  * Bad case: the gateway is not reachable: the client tries again and again, and each try is told.
  */
 import { type ClientEvent, type ConnectionEvent, connect, type StreamClient } from "../client/mod.ts";
-import type { BboMessage, SyncStatus, TradeMessage } from "../wire/protocol.ts";
+import { type BboMessage, ERROR_CODES, type SyncStatus, type TradeMessage } from "../wire/protocol.ts";
 import type {
   BestPrices,
   BookTop,
@@ -50,7 +50,7 @@ export class ClientFeed implements MarketFeed {
     this.#client = client;
     this.#listener = listener;
     client.on((event) => this.#tell(client, listener, event));
-    client.subscribe({ channels: ["stats"], instruments: [] });
+    client.subscribe({ channels: ["stats", "arbitrage"], instruments: [] });
     this.#time.every(LIST_EVERY_MS, () => client.listInstruments());
   }
 
@@ -96,6 +96,12 @@ export class ClientFeed implements MarketFeed {
       listener.traded(event.instrument, tradeOf(event));
     } else if (event.type === "stats") {
       listener.statisticsReceived(event);
+    } else if (event.type === "opportunity") {
+      listener.opportunityTold(event);
+    } else if (event.type === "opportunities") {
+      listener.opportunitiesListed(event);
+    } else if (event.type === "error" && event.code === ERROR_CODES.unsupportedChannel) {
+      listener.arbitrageRefused();
     } else if (event.type === "instruments") {
       this.#subscribe(
         client,

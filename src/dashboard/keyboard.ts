@@ -1,5 +1,5 @@
 /**
- * The keys of the page: `/` to the filter, arrows along rows, Escape back, `?` help, 1 2 3 views, t theme. A key that is
+ * The keys of the page: `/` to the filter, arrows along rows, Escape back, `?` help, 1 2 3 4 views, t theme. A key that is
  * typed into a field, or pressed with Ctrl, Alt or Meta, is left alone.
  * Bad case: a filter that is not on the page: `/` goes to the overview first and finds it there.
  */
@@ -14,7 +14,7 @@ export const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ["↑ ↓ Home End", "Along the rows"],
   ["Enter", "Open the instrument"],
   ["Esc", "Clear the filter, or back to all instruments"],
-  ["1 2 3", "Instruments, pairs across exchanges, system"],
+  ["1 2 3 4", "Instruments, pairs across exchanges, system, arbitrage"],
   ["+ − 0", "Zoom the heat map's prices in, out, to fit"],
   ["← ↑ ↓ →", "In the heat map: from cell to cell, with Shift by ten"],
   ["t", "Dark or light"],
@@ -88,6 +88,7 @@ function press(event: KeyboardEvent): void {
     "1": () => goTo("#/"),
     "2": () => goTo(pairHref()),
     "3": () => goTo("#/system"),
+    "4": () => goTo("#/arbitrage"),
     "+": () => zoomBy(1),
     "-": () => zoomBy(-1),
     "0": () => heatZoom.set(0),

@@ -4,7 +4,7 @@
  * Bad case: a feed that calls `bookChanged` for every message is fine, one that copies a whole book for it is not:
  * books are pulled by `top`, once per painted frame.
  */
-import type { StatsMessage, SyncStatus } from "../wire/protocol.ts";
+import type { OpportunitiesMessage, OpportunityMessage, StatsMessage, SyncStatus } from "../wire/protocol.ts";
 
 /** Connection to the gateway. `reconnecting`: it was open and is lost, or could not be opened; another try is due. */
 export type ConnectionState = "connecting" | "open" | "reconnecting" | "closed";
@@ -93,6 +93,11 @@ export type FeedListener = {
   traded(instrument: string, trade: Trade): void;
   /** Once a second. */
   statisticsReceived(statistics: StatsMessage): void;
+  /** All opportunities that are open; replaces what was told before. */
+  opportunitiesListed(message: OpportunitiesMessage): void;
+  opportunityTold(message: OpportunityMessage): void;
+  /** The gateway does not look for arbitrage. */
+  arbitrageRefused(): void;
 };
 
 /** A source of market events. */

@@ -4,6 +4,7 @@
  * Bad case: the gateway forgets an instrument: its store is dropped, and a card that still shows it paints its last book.
  */
 import type { StatsMessage } from "../wire/protocol.ts";
+import { ArbitrageStore } from "./arbitrage_store.ts";
 import { Cell } from "./cell.ts";
 import { COLUMN_MS } from "./depth_history.ts";
 import { FollowedBooks } from "./followed_books.ts";
@@ -51,6 +52,8 @@ export class MarketStore {
   readonly statistics = new Cell<StatsMessage | undefined>(undefined);
   /** Bytes from the exchanges and bytes of the stream, second by second. */
   readonly traffic = new TrafficSeries();
+  /** Opportunities between exchanges. */
+  readonly arbitrage = new ArbitrageStore();
   /** Wall clock in whole seconds, for "since" texts. */
   readonly nowSeconds: Cell<number>;
   readonly #feed: MarketFeed;
@@ -108,6 +111,7 @@ export class MarketStore {
         if (connection.state !== "open") {
           this.statistics.set(undefined);
           this.traffic.interrupt();
+          this.arbitrage.interrupt();
           this.#freeze(connection.sinceMs);
         }
       },
@@ -119,6 +123,9 @@ export class MarketStore {
       bookChanged: (instrument, events) => this.#stores.get(instrument)?.countEvents(events),
       bestChanged: (instrument, best) => this.#stores.get(instrument)?.takeBest(best),
       copyDoubted: (instrument, isDoubted) => this.#stores.get(instrument)?.doubt(isDoubted),
+      opportunitiesListed: (message) => this.arbitrage.list(message, this.#time.nowMs()),
+      opportunityTold: (message) => this.arbitrage.take(message, this.#time.nowMs()),
+      arbitrageRefused: () => this.arbitrage.refuse(),
       traded: (instrument, trade) => this.#stores.get(instrument)?.addTrade(trade),
       statisticsReceived: (statistics) => {
         this.statistics.set(statistics);
@@ -167,6 +174,7 @@ export class MarketStore {
   }
 
   #sample(): void {
+    this.arbitrage.show();
     for (const store of this.#stores.values()) {
       store.sample(this.#time.nowMs());
     }

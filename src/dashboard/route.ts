@@ -1,5 +1,5 @@
 /**
- * Which view the page shows (overview, instrument, pair across exchanges, system), kept in
+ * Which view the page shows (overview, instrument, pair across exchanges, system, arbitrage), kept in
  * the address after `#`, so that back, reload and sharing a link work. A name with a colon is an instrument's.
  * Bad case: an address that names no known instrument: the detail view says so and links back.
  */
@@ -28,7 +28,8 @@ export type View =
   | { readonly kind: "overview" }
   | { readonly kind: "instrument"; readonly name: string }
   | { readonly kind: "pair"; readonly pair: string | undefined }
-  | { readonly kind: "system" };
+  | { readonly kind: "system" }
+  | { readonly kind: "arbitrage" };
 
 /** The address of a pair across its exchanges; without a pair, of the first. */
 export function pairHref(pair?: string): string {
@@ -41,8 +42,8 @@ export function viewOfHash(hash: string): View {
   if (name === undefined) {
     return { kind: "overview" };
   }
-  if (name === "system") {
-    return { kind: "system" };
+  if (name === "system" || name === "arbitrage") {
+    return { kind: name };
   }
   const isPair = !name.includes(":") && /^pair(\/|$)/.test(name);
   return isPair ? { kind: "pair", pair: name.slice(5) || undefined } : { kind: "instrument", name };

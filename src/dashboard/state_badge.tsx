@@ -36,6 +36,7 @@ const REASONS: Readonly<Record<ReasonWord, string>> = {
   refused: "the exchange refused the subscription",
   audit: "the book differed from the exchange's own",
   drift: "the exchange's messages changed their form",
+  removed: "the instrument was removed, nobody collects it now",
   stopped: "the collector was stopped",
 };
 

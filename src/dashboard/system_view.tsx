@@ -11,7 +11,9 @@ import { type ChartOptions, type ChartSource, chartBase, timeAxes, timeScales, u
 import { ClientTable } from "./client_table.tsx";
 import { ageText, byteRate, byteText, countText } from "./display_text.ts";
 import { ExchangeTable } from "./exchange_table.tsx";
+import { LatencyPanel } from "./latency_panel.tsx";
 import type { MarketStore } from "./market_store.ts";
+import { ProcessPanel } from "./process_panel.tsx";
 import { bytesOf, bytesRatio } from "./traffic_series.ts";
 import { useFollow } from "./use_watch.ts";
 
@@ -31,6 +33,8 @@ export function SystemView({ store }: { store: MarketStore }) {
         <TrafficChart store={store} />
       </section>
       <ExchangeTable store={store} />
+      <LatencyPanel store={store} />
+      <ProcessPanel />
       <ClientTable store={store} />
     </div>
   );

@@ -21,6 +21,7 @@ const VIEWS = [
   { label: "Instruments", kinds: ["overview", "instrument"], href: "#/" },
   { label: "Pairs", kinds: ["pair"], href: pairHref() },
   { label: "System", kinds: ["system"], href: "#/system" },
+  { label: "Arbitrage", kinds: ["arbitrage"], href: "#/arbitrage" },
 ] as const satisfies readonly { label: string; kinds: readonly View["kind"][]; href: string }[];
 
 /** Brand, views, connection and figures. */

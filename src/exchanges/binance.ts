@@ -44,6 +44,8 @@ const HEADER: ExchangeHeader = {
   // A 5,000-level snapshot grows by the levels that are touched outside it.
   imageLevels: 32_768,
   canOverlap: true,
+  // Regular user (VIP 0), without BNB: 10 bps. binance.com/en/fee/schedule by way of Binance Square posts (read 2026-11-22).
+  takerFeeBps: 10,
   // The server pings every 20 s; connections are closed after 24 h.
   timing: { idleMs: 60_000, ackMs: 10_000, firstDataMs: 15_000, pingMs: 0, rotateMs: DAY_MS - 3_600_000 },
   limits: {

@@ -23,6 +23,8 @@ const HEADER: ExchangeHeader = {
     rest: { count: 900, perMs: 60_000 },
   },
   // Half of 1,200 weight a minute.
+  // Assumed, not verified: 10 bps, as reports (read 2026-11-22) say of binance.us/fees; some pairs cost less.
+  takerFeeBps: 10,
   audit: { ...BINANCE.header.audit, levels: 1000, budget: { count: 600, perMs: 60_000 } },
 };
 

@@ -41,6 +41,8 @@ const HEADER: ExchangeHeader = {
   // A BTC-USD book held 46,000 levels when it was captured.
   imageLevels: 98_304,
   canOverlap: false,
+  // Tier $0K-$10K: 60 bps. help.coinbase.com/en/exchange/trading-and-funding/exchange-fees (a stored copy, read 2026-11-22).
+  takerFeeBps: 60,
   // Heartbeats come once a second for each product; a subscribe is due within 5 s of connecting.
   timing: { idleMs: 10_000, ackMs: 10_000, firstDataMs: 15_000, pingMs: 0, rotateMs: 0 },
   limits: {

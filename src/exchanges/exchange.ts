@@ -42,6 +42,11 @@ export type ExchangeHeader = {
   readonly timing: ExchangeTiming;
   readonly limits: ExchangeLimits;
   readonly audit: ExchangeAudit;
+  /**
+   * What a taker pays at the lowest tier of the public fee page, basis points: what arbitrage is reckoned with unless the
+   * account's own fee is configured. It differs between accounts, pairs and months; the exchange's file says how it is known.
+   */
+  readonly takerFeeBps: number;
 };
 
 /**

@@ -46,6 +46,8 @@ const HEADER: ExchangeHeader = {
   snapshotLevels: 0,
   imageLevels: 2048,
   canOverlap: false,
+  // Assumed, not verified: 40 bps at $0+ of kraken.com/features/fee-schedule; reports of earlier years (read 2026-11-22) say 26.
+  takerFeeBps: 40,
   // Heartbeats come once a second, also during traffic.
   timing: { idleMs: 10_000, ackMs: 10_000, firstDataMs: 5000, pingMs: 0, rotateMs: 0 },
   limits: {

@@ -48,6 +48,7 @@ export type AuditorOptions = {
 type Audited = {
   readonly instrument: TrackedInstrument;
   readonly machine: AuditMachine;
+  readonly watch: AuditWatch;
   outcome: number;
   auditedAtNs: bigint;
   /** The table entry that shows it; a rescale opens another. */
@@ -64,29 +65,41 @@ const COUNTERS: Readonly<Record<number, readonly number[]>> = {
 /** The audits of one collector. Thread: the producer's. */
 export class Auditor {
   readonly #options: AuditorOptions;
-  readonly #schedule: AuditSchedule;
-  readonly #audited: readonly Audited[];
+  #schedule: AuditSchedule;
+  #audited: readonly Audited[];
+  /** Watches of books that were closed, by the address of their block: each block has one for ever. */
+  readonly #closed = new Map<number, number>();
   #hasStopped = false;
   /** Comparisons take turns: the first book that may be compared in the next tick. */
   #compareFrom = 0;
 
   /** @throws RangeError when the kernel's arena is exhausted */
   constructor(options: AuditorOptions) {
-    const { exchange, sync, periodMs, confirmMs } = options;
-    const { afterMs, budget } = exchange.header.audit;
-    const { instruments } = sync;
-    const weights = instruments.map((instrument) => this.#request(exchange, instrument).weight);
     this.#options = options;
-    this.#schedule = auditSchedule({
-      periodMs,
-      budget,
-      weight: Math.max(1, ...weights),
-      books: instruments.length,
-      afterMs,
-      confirmMs,
-    });
+    const { instruments } = options.sync;
+    this.#schedule = this.#makeSchedule();
     const phase = options.random();
     this.#audited = instruments.map((instrument, index) => this.#audit(instrument, { index, phase }));
+  }
+
+  /** One more book, which the sync has already. @throws RangeError when the kernel's arena is exhausted */
+  add(instrument: TrackedInstrument): void {
+    this.#schedule = this.#makeSchedule();
+    const { length } = this.#audited;
+    const audited = this.#audit(instrument, { index: length * this.#options.random(), phase: 0 });
+    this.#audited = [...this.#audited, audited];
+    this.#pace();
+  }
+
+  /** One book less, which the sync has no longer. */
+  remove(instrument: TrackedInstrument): void {
+    for (const { machine, watch } of this.#audited.filter((one) => one.instrument === instrument)) {
+      machine.stop();
+      this.#closed.set(instrument.block.address, watch.address);
+    }
+    this.#audited = this.#audited.filter((one) => one.instrument !== instrument);
+    this.#schedule = this.#makeSchedule();
+    this.#pace();
   }
 
   /** Rhythm of each book's audits. */
@@ -122,13 +135,31 @@ export class Auditor {
     }
   }
 
+  #makeSchedule(): AuditSchedule {
+    const { exchange, sync, periodMs, confirmMs } = this.#options;
+    const { afterMs, budget } = exchange.header.audit;
+    const weights = sync.instruments.map((instrument) => this.#request(exchange, instrument).weight);
+    const books = sync.instruments.length;
+    return auditSchedule({ periodMs, budget, weight: Math.max(1, ...weights), books, afterMs, confirmMs });
+  }
+
+  /** The rhythm that the number of books allows now. */
+  #pace(): void {
+    for (const audited of this.#audited) {
+      audited.machine.pace(this.#schedule.intervalMs);
+      audited.shownId = 0;
+    }
+  }
+
   #audit(instrument: TrackedInstrument, { index, phase }: { index: number; phase: number }): Audited {
     const { exchange, kernel, frame, clock, confirmMs, sync } = this.#options;
     const { freshness, quantityDecimals, beforeMs, afterMs } = exchange.header.audit;
     const { intervalMs } = this.#schedule;
     const books = sync.instruments.length;
+    const reuse = this.#closed.get(instrument.block.address);
+    const watch = new AuditWatch(kernel, instrument.block, { frame, ...(reuse === undefined ? {} : { reuse }) });
     const machine = new AuditMachine({
-      book: new AuditWatch(kernel, instrument.block, frame),
+      book: watch,
       range: () => ({ levels: auditLevels(exchange, instrument), quantityDecimals }),
       freshness,
       intervalMs,
@@ -137,7 +168,7 @@ export class Auditor {
       confirmMs,
       firstAt: clock.now() / 1e6 + beforeMs + firstAuditMs(intervalMs, { index, books, random: phase }),
     });
-    return { instrument, machine, outcome: AUDIT_NONE, auditedAtNs: 0n, shownId: 0 };
+    return { instrument, machine, watch, outcome: AUDIT_NONE, auditedAtNs: 0n, shownId: 0 };
   }
 
   #request(exchange: Exchange, instrument: TrackedInstrument) {

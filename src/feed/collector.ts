@@ -10,20 +10,23 @@ import {
   COUNTER_REST_REQUESTS,
   SEGMENT_STATE_CLOSED,
   SEGMENT_STATE_SUPERSEDED,
-  TRADING_UNKNOWN,
 } from "../../assembly/layout.ts";
 import { nearestHint } from "../config/mod.ts";
-import { ConfigError, ConnectionError, DecodeError } from "../errors.ts";
-import type { Exchange, Metadata } from "../exchanges/mod.ts";
+import { ConfigError } from "../errors.ts";
+import type { Exchange } from "../exchanges/mod.ts";
 import { createSegment, type SegmentWriter } from "../segment/writer.ts";
 import { ExchangeSync, type SyncAction } from "../sync/mod.ts";
 import { Auditor } from "./auditor.ts";
 import { type CorruptedLevel, type Corruption, Corruptor } from "./auditor_corruption.ts";
 import { wallNs } from "./clock.ts";
-import { type CollectorOptions, completeUrl, configured } from "./collector_settings.ts";
-import { FeedConnection } from "./connection.ts";
-import { RateWindow } from "./rate_window.ts";
+import { type CollectorOptions, configured } from "./collector_settings.ts";
+import { Connections } from "./connections.ts";
+import { type FeedChange, FeedChanges, instrumentStart } from "./feed_changes.ts";
+import { FeedMetrics } from "./feed_metrics.ts";
+import { InstrumentList, type Listed } from "./instrument_list.ts";
 import { RestClient } from "./rest.ts";
+import { Sleeper } from "./sleeper.ts";
+import { StateNotes } from "./state_notes.ts";
 
 export type { CollectorOptions, Report } from "./collector_settings.ts";
 
@@ -38,11 +41,14 @@ export class Collector {
   readonly #sync: ExchangeSync;
   readonly #rest: RestClient;
   readonly #auditor: Auditor | undefined;
-  readonly #connections: FeedConnection[];
+  readonly #connections: Connections;
+  readonly #sleeper: Sleeper;
+  readonly #list: InstrumentList;
+  readonly #changes: FeedChanges;
+  readonly #metrics: FeedMetrics;
   #isPublishDue = false;
   #hasStopped = false;
   #flushedAt = 0;
-  #wake: (() => void) | undefined;
   #corruptor: Corruptor | undefined;
 
   /**
@@ -65,6 +71,7 @@ export class Collector {
     });
     kernel.clockAnchor(Number(BigInt.asIntN(32, clock.anchorNs)), Number(BigInt.asIntN(32, clock.anchorNs >> 32n)));
     kernel.producerAttach(this.segment.address);
+    const notes = new StateNotes(options.report);
     this.#sync = new ExchangeSync({
       kernel,
       exchange: this.#exchange,
@@ -75,11 +82,31 @@ export class Collector {
       random: options.random,
       settings: limits,
       canGrow: options.canGrow === true,
+      ...(options.tellsStates === true ? { changed: ({ block }) => notes.look(block) } : {}),
     });
+    this.#metrics = new FeedMetrics({ kernel, segment: this.segment, clock });
     this.#openInstruments();
     this.#rest = this.#restClient();
     this.#auditor = limits.auditPeriodMs === 0 ? undefined : this.#makeAuditor();
-    this.#connections = this.#makeConnections();
+    this.#connections = new Connections({
+      collector: options,
+      exchange: this.#exchange,
+      sync: this.#sync,
+      worked: () => this.#worked(),
+      reconnected: () => this.segment.count(COUNTER_RECONNECTS),
+      decoded: (elapsedNs) => this.#metrics.decoded(elapsedNs),
+    });
+    this.#sleeper = new Sleeper(() => clock.now() / 1e6);
+    this.#list = new InstrumentList({
+      exchange: this.#exchange,
+      rest: this.#rest,
+      sleeper: this.#sleeper,
+      attemptsMax: limits.metadataAttemptsMax,
+      pauseMs: limits.reconnectBaseMs,
+      hasStopped: () => this.#hasStopped,
+      report: options.report,
+    });
+    this.#changes = this.#makeChanges();
   }
 
   /**
@@ -88,16 +115,28 @@ export class Collector {
    * @throws ConfigError when the exchange does not list an instrument, with the nearest names
    */
   async start(): Promise<void> {
-    const metadata = await this.#fetchMetadata();
+    const listed = await this.#list.fetch();
     if (this.#hasStopped) {
       return;
     }
-    if (metadata !== undefined) {
-      this.#announce(metadata);
+    if (listed === undefined) {
+      const text = "Going on without the instrument list: decimals come from the first books";
+      this.#options.report({ level: "warn", text });
+    } else {
+      this.#announce(listed);
     }
-    for (const connection of this.#connections) {
-      connection.start();
-    }
+    this.#connections.start();
+    this.#changes.open();
+  }
+
+  /** Adds an instrument at run time; the others are left alone. @param canonical `BASE-QUOTE` */
+  add(canonical: string): Promise<FeedChange> {
+    return this.#changes.add(canonical);
+  }
+
+  /** Removes an instrument at run time; the others are left alone. @param canonical `BASE-QUOTE` */
+  remove(canonical: string): Promise<FeedChange> {
+    return this.#changes.remove(canonical);
   }
 
   /** Looks after timers, images, heartbeat and recording. Call every 100 ms. */
@@ -108,11 +147,10 @@ export class Collector {
     const { clock, recorder } = this.#options;
     const now = clock.now();
     this.segment.beat(wallNs(clock, now));
+    this.#metrics.tick(now);
     this.#rest.tick();
-    this.#wake?.();
-    for (const connection of this.#connections) {
-      connection.tick();
-    }
+    this.#sleeper.tick();
+    this.#connections.tick();
     this.#sync.tick(now);
     this.#auditor?.tick(now);
     this.#act();
@@ -136,9 +174,7 @@ export class Collector {
     const { clock, recorder } = this.#options;
     this.#auditor?.stop();
     this.#rest.stop();
-    for (const connection of this.#connections) {
-      connection.stop();
-    }
+    this.#connections.stop();
     this.#sync.stop(clock.now(), { makesWay });
     this.#sync.publish(clock.now());
     this.segment.setState(makesWay ? SEGMENT_STATE_SUPERSEDED : SEGMENT_STATE_CLOSED);
@@ -170,61 +206,23 @@ export class Collector {
     const { instruments, settings } = this.#options;
     const { instrumentsPerConnection } = this.#exchange.header.limits;
     instruments.forEach((canonical, index) => {
-      const start = {
-        native: this.#exchange.nativeName(canonical),
-        canonical,
-        assurance: this.#exchange.assurance(settings.depth),
-        depth: settings.depth,
-        priceExponent: -1,
-        quantityExponent: -1,
-        tradingStatus: TRADING_UNKNOWN,
-        imageLevels: settings.imageLevels,
-      };
+      const start = instrumentStart(this.#exchange, { canonical, ...settings });
       this.#sync.open(start, Math.floor(index / instrumentsPerConnection));
     });
   }
 
-  #makeConnections(): FeedConnection[] {
-    const { header } = this.#exchange;
-    const { limits, clock, openSocket, random, frame, settings } = this.#options;
-    const indexes = new Set(this.#sync.instruments.map((instrument) => instrument.connection));
-    const attempts = new RateWindow(header.limits.connects);
-    return [...indexes].map((index) => {
-      return new FeedConnection({
-        exchange: this.#exchange,
-        sync: this.#sync.connection(index),
-        urls: settings.websocketUrls.map((url) => completeUrl(url, header.websocketPath)),
-        clock,
-        openSocket,
-        random,
-        frameBytesMax: frame.bytes,
-        connectTimeoutMs: limits.connectTimeoutMs,
-        backoff: { baseMs: limits.reconnectBaseMs, capMs: limits.reconnectCapMs, healthyMs: limits.healthyMs },
-        attempts,
-        events: this.#events(String(index)),
-      });
-    });
-  }
-
-  #events(connection: string): ConstructorParameters<typeof FeedConnection>[0]["events"] {
-    const { clock, recorder, report } = this.#options;
-    const nowNs = () => wallNs(clock, clock.now());
-    return {
+  #makeChanges(): FeedChanges {
+    return new FeedChanges({
+      collector: this.#options,
+      exchange: this.#exchange,
+      sync: this.#sync,
+      segment: this.segment,
+      connections: this.#connections,
+      auditor: this.#auditor,
+      list: this.#list,
+      sleeper: this.#sleeper,
       worked: () => this.#worked(),
-      connecting: (url) => {
-        report({ level: "info", text: `Connecting to ${url}` });
-        recorder?.connect(url, nowNs(), connection);
-      },
-      sent: (text) => recorder?.send(text, nowNs(), connection),
-      ...(recorder === undefined
-        ? {}
-        : {
-            received: (bytes, { isBinary, receivedAt }) =>
-              recorder.receive(bytes, wallNs(clock, receivedAt), { connection, isBinary }),
-          }),
-      report: (level, text) => report({ level, text }),
-      reconnected: () => this.segment.count(COUNTER_RECONNECTS),
-    };
+    });
   }
 
   #makeAuditor(): Auditor {
@@ -257,6 +255,7 @@ export class Collector {
       now: () => clock.now() / 1e6,
       ...(setTimer === undefined ? {} : { setTimer }),
       onBody: (url, body) => recorder?.http(url, wallNs(clock, clock.now()), body),
+      onDate: (date, askedAtMs) => this.#metrics.answered(askedAtMs * 1e6, date),
       onCount: (what) => this.segment.count(what === "request" ? COUNTER_REST_REQUESTS : COUNTER_REST_FAILURES),
     });
   }
@@ -291,16 +290,16 @@ export class Collector {
   #perform(action: SyncAction): void {
     switch (action.do) {
       case "send":
-        this.#connections[action.connection]?.send(action.message.text);
+        this.#connections.get(action.connection)?.send(action.message.text);
         break;
       case "snapshot":
         this.#fetchSnapshot(action);
         break;
       case "reconnect":
-        this.#connections[action.connection]?.reconnect({ graceful: action.graceful, why: action.why });
+        this.#connections.get(action.connection)?.reconnect({ graceful: action.graceful, why: action.why });
         break;
       case "slow_down":
-        this.#connections[action.connection]?.slowDown();
+        this.#connections.get(action.connection)?.slowDown();
         break;
       case "report": {
         const { level, text, native } = action;
@@ -332,51 +331,26 @@ export class Collector {
       .then(() => this.#worked());
   }
 
-  async #fetchMetadata(): Promise<Metadata | undefined> {
-    const { limits, report } = this.#options;
-    for (let attempt = 1; attempt <= limits.metadataAttemptsMax && !this.#hasStopped; attempt++) {
-      try {
-        const body = await this.#rest.get(this.#exchange.metadataRequest());
-        return this.#exchange.readMetadata(Buffer.from(body).toString("utf8"));
-      } catch (error) {
-        if (!(error instanceof ConnectionError || error instanceof DecodeError)) {
-          throw error;
-        }
-        report({ level: "warn", text: `The instrument list is not there (attempt ${attempt}): ${error.message}` });
-        await this.#pause(limits.reconnectBaseMs * attempt);
-      }
-    }
-    if (!this.#hasStopped) {
-      report({ level: "warn", text: "Going on without the instrument list: decimals come from the first books" });
-    }
-    return undefined;
-  }
-
-  /** Waits on the collector's own clock. */
-  #pause(ms: number): Promise<void> {
-    const until = this.#options.clock.now() / 1e6 + ms;
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        if (this.#options.clock.now() / 1e6 >= until) {
-          this.#wake = undefined;
-          resolve();
-        }
-      };
-    });
-  }
-
-  #announce(metadata: Metadata): void {
+  #announce(listed: Listed): void {
     const { instruments, clock } = this.#options;
-    const listed = new Map(metadata.instruments.map((instrument) => [instrument.canonical, instrument]));
     for (const canonical of instruments) {
       const found = listed.get(canonical);
       if (found === undefined) {
-        const { title } = this.#exchange.header;
-        throw new ConfigError(
-          `Cannot collect from ${title}: it lists no such instrument${nearestHint(canonical, listed.keys())}, was ${canonical}`,
-        );
+        this.#refuseUnlisted(canonical, listed);
+        continue;
       }
       this.#sync.instrument(found.native)?.block.announce(found, clock.now());
     }
+  }
+
+  /** One that is not listed stops a start; whoever takes over from another collector goes on without it. */
+  #refuseUnlisted(canonical: string, listed: Listed): void {
+    const hint = nearestHint(canonical, listed.keys());
+    const text = `Cannot collect from ${this.#exchange.header.title}: it lists no such instrument${hint}, was ${canonical}`;
+    if (this.#options.isSuccessor !== true) {
+      throw new ConfigError(text);
+    }
+    this.#options.report({ level: "error", text, native: this.#exchange.nativeName(canonical) });
+    void this.#changes.remove(canonical);
   }
 }

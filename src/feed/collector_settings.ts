@@ -17,6 +17,8 @@ export type CollectorLimits = SyncSettings & {
   readonly restTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly metadataAttemptsMax: number;
+  /** Instruments at a time, those added at run time included. */
+  readonly instrumentsMax: number;
   readonly reconnectBaseMs: number;
   readonly reconnectCapMs: number;
   /** 0 = no audits. */
@@ -25,7 +27,13 @@ export type CollectorLimits = SyncSettings & {
 };
 
 /** A line for the log. */
-export type Report = { readonly level: "info" | "warn" | "error"; readonly text: string; readonly native?: string };
+export type Report = {
+  readonly level: "info" | "warn" | "error";
+  readonly text: string;
+  readonly native?: string;
+  /** What a machine wants to find, e.g. the state and its reason. */
+  readonly fields?: Readonly<Record<string, string>>;
+};
 
 /** What a collector is built from. Times in ms. */
 export type CollectorOptions = {
@@ -36,6 +44,8 @@ export type CollectorOptions = {
   readonly limits: CollectorLimits;
   /** With its arena. */
   readonly kernel: Kernel;
+  /** Bytes of that arena: so much is there for books that are added at run time. Default: nobody looks. */
+  readonly arenaBytes?: number;
   readonly frame: { readonly address: number; readonly bytes: number };
   readonly segment: { readonly address: number; readonly config: SegmentConfig };
   readonly pid: number;
@@ -49,6 +59,10 @@ export type CollectorOptions = {
   readonly defer: (task: () => void) => void;
   readonly report: (report: Report) => void;
   readonly recorder?: CaptureWriter;
+  /** It takes over from another: an instrument that is not listed any more costs itself only. Default false. */
+  readonly isSuccessor?: boolean;
+  /** Every change of a book's state is reported. Default false. */
+  readonly tellsStates?: boolean;
   /** Somebody makes a larger segment when books outgrow this one. Default false. */
   readonly canGrow?: boolean;
 };

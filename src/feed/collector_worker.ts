@@ -5,17 +5,19 @@
  */
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { HEADER_DELTA_TAIL, HEADER_TRADE_TAIL } from "../../assembly/layout.ts";
+import { HEADER_DELTA_TAIL, HEADER_TRADE_TAIL, METRICS_LOOP, METRICS_PAUSE } from "../../assembly/layout.ts";
 import { CaptureWriter } from "../capture/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { EXCHANGES } from "../exchanges/mod.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { loadKernel } from "../kernel/load.ts";
 import { Bell, loadLibc, ringingKernel } from "../mapping/mod.ts";
+import { MetricsHead } from "../segment/metrics_head.ts";
 import { type FeedClock, systemClock } from "./clock.ts";
 import { Collector, type CollectorOptions } from "./collector.ts";
 import { openWebSocket } from "./socket.ts";
-import type { SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_messages.ts";
+import { watchThread } from "./thread_watch.ts";
+import type { FeedRequest, SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_messages.ts";
 
 const TICK_MS = 100;
 
@@ -35,14 +37,21 @@ async function run(start: WorkerStart): Promise<void> {
   if (collector === undefined) {
     return;
   }
+  watchProducer(kernel, collector.segment.metricsAddress);
   const timer = setInterval(() => tick(collector), TICK_MS);
-  parentPort?.on("message", ({ type }: SupervisorMessage) => {
-    if (type === "no_room") {
-      collector.refuseRoom();
-      return;
+  parentPort?.on("message", (message: SupervisorMessage) => {
+    switch (message.type) {
+      case "no_room":
+        collector.refuseRoom();
+        break;
+      case "add":
+      case "remove":
+        void change(collector, message);
+        break;
+      default:
+        clearInterval(timer);
+        void stop(collector, { makesWay: message.type === "make_way" });
     }
-    clearInterval(timer);
-    void stop(collector, { makesWay: type === "make_way" });
   });
   collector.tick();
   tell({ type: "live" });
@@ -55,6 +64,21 @@ async function run(start: WorkerStart): Promise<void> {
       tell({ type: "refused", message: error.message });
     },
   );
+}
+
+async function change(collector: Collector, { type, request, canonical }: FeedRequest): Promise<void> {
+  const answer = await (type === "add" ? collector.add(canonical) : collector.remove(canonical));
+  tell({ type: "changed", request, change: answer });
+}
+
+/** Pauses, delays and heap of this thread, until it ends. */
+function watchProducer(kernel: Kernel, metrics: number): void {
+  const head = new MetricsHead(kernel.buffer, metrics);
+  watchThread({
+    pause: (nanoseconds) => kernel.histogramRecord(metrics + METRICS_PAUSE, nanoseconds),
+    late: (nanoseconds) => kernel.histogramRecord(metrics + METRICS_LOOP, nanoseconds),
+    heap: (bytes) => head.setHeapUsed(bytes),
+  });
 }
 
 /** Also says which books outgrew the segment: only the supervisor can make a larger one. */
@@ -95,6 +119,7 @@ function build(start: WorkerStart, kernel: Kernel, clock: FeedClock): Collector 
     instruments: start.instruments,
     limits: start.limits,
     kernel,
+    arenaBytes: start.arena.bytes,
     frame: { address: start.frame.address, bytes: start.limits.frameBytesMax },
     segment: { address: start.segment.address, config: start.segmentConfig },
     pid: start.pid,
@@ -105,6 +130,8 @@ function build(start: WorkerStart, kernel: Kernel, clock: FeedClock): Collector 
     defer: queueMicrotask,
     report: (report) => tell({ type: "report", report }),
     canGrow: true,
+    tellsStates: true,
+    isSuccessor: start.isSuccessor,
     ...(recorder === undefined ? {} : { recorder }),
   };
   try {

@@ -9,7 +9,7 @@
 import { APPLY_HEARTBEAT } from "../../assembly/layout.ts";
 import type { Exchange } from "../exchanges/mod.ts";
 import { Backoff, type BackoffLimits, type SyncConnection } from "../sync/mod.ts";
-import type { FeedClock } from "./clock.ts";
+import { type FeedClock, wholeMicroseconds } from "./clock.ts";
 import { Pacer } from "./pacer.ts";
 import type { RateWindow } from "./rate_window.ts";
 import type { FeedSocket, SocketFactory } from "./socket.ts";
@@ -39,6 +39,8 @@ export type ConnectionEvents = {
   readonly sent: (text: string) => void;
   /** Only when somebody records. */
   readonly received?: (bytes: Buffer, options: { isBinary: boolean; receivedAt: number }) => void;
+  /** A frame was decoded, applied and settled. */
+  readonly decoded?: (elapsedNs: number) => void;
   readonly report: (level: "info" | "warn", text: string) => void;
   readonly reconnected: () => void;
 };
@@ -89,6 +91,11 @@ export class FeedConnection {
   /** Whether frames can come. */
   get isOpen(): boolean {
     return this.#current?.openedAt !== undefined;
+  }
+
+  /** Frames can come, and no other socket is about to take over. */
+  get isSettled(): boolean {
+    return this.isOpen && this.#successor === undefined;
   }
 
   /** Begins to connect. */
@@ -292,13 +299,16 @@ export class FeedConnection {
       return;
     }
     const { sync, clock, events } = this.#options;
-    const receivedAt = clock.now();
+    const fine = clock.fine ?? clock.now;
+    const startedAt = fine();
+    const receivedAt = wholeMicroseconds(startedAt);
     link.heardAt = receivedAt / 1e6;
     link.frameAt = link.heardAt;
     link.frames += 1;
     if (sync.receive(bytes, receivedAt) === APPLY_HEARTBEAT) {
       link.hasBeat = true;
     }
+    events.decoded?.(fine() - startedAt);
     events.received?.(bytes, { isBinary, receivedAt });
     events.worked();
   }

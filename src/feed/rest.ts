@@ -33,6 +33,8 @@ export type RestClientOptions = {
   /** Called with the URL and the body of every answer that is taken, but for audits: a recording is no place for them. */
   readonly onBody?: (url: string, body: Uint8Array) => void;
   readonly onCount?: (what: "request" | "failure") => void;
+  /** An answer came. @param date its `date` header @param askedAtMs by `now` */
+  readonly onDate?: (date: string | null, askedAtMs: number) => void;
 };
 
 type Waiting = {
@@ -127,7 +129,8 @@ export class RestClient {
   }
 
   async #fetch({ request: { path }, isAudit }: Waiting): Promise<Uint8Array> {
-    const { baseUrl, timeoutMs, fetch, onBody, onCount } = this.#options;
+    const { baseUrl, timeoutMs, fetch, onBody, onCount, onDate, now } = this.#options;
+    const askedAtMs = now();
     const url = baseUrl.replace(/\/$/, "") + path;
     onCount?.("request");
     const controller = new AbortController();
@@ -139,6 +142,7 @@ export class RestClient {
         signal: controller.signal,
         headers: { accept: "application/json", "user-agent": "alphapulse" },
       });
+      onDate?.(response.headers.get("date"), askedAtMs);
       if (!response.ok) {
         throw new ConnectionError(`Cannot get ${url}: ${await this.#refusal(response)}, was status ${response.status}`);
       }

@@ -35,15 +35,17 @@ export function segmentConfig(
   { settings, instruments }: SelectedExchange,
   sizes?: SegmentSizes,
 ): SegmentConfig {
-  const { instrumentCapacity, deltaCapacity, tradeCapacity, imageAreaBytes } = config.segment;
+  const { instrumentCapacity, deltaCapacity, tradeCapacity, imageAreaBytes, spareInstruments } = config.segment;
   const least = sizes?.leastImageLevels ?? {};
   const known = instruments.filter((canonical) => (least[canonical] ?? 0) > settings.imageLevels);
   const pairs = pairsBytes(instruments, (canonical) => Math.max(settings.imageLevels, least[canonical] ?? 0));
+  const spare = spareInstruments * imagePairBytes(settings.imageLevels);
   return {
     instrumentCapacity: Math.max(instrumentCapacity, 2 * instruments.length, sizes?.instrumentCapacity ?? 0),
     deltaCapacity,
     tradeCapacity,
-    imageAreaBytes: imageAreaBytes === 0 ? ROOMY_PAIRS * pairs : Math.max(imageAreaBytes, known.length > 0 ? pairs : 0),
+    imageAreaBytes:
+      imageAreaBytes === 0 ? ROOMY_PAIRS * pairs + spare : Math.max(imageAreaBytes, known.length > 0 ? pairs : 0),
     ...(known.length > 0
       ? { leastImageLevels: Object.fromEntries(known.map((canonical) => [canonical, least[canonical] ?? 0])) }
       : {}),

@@ -8,6 +8,7 @@ import type { ExchangeId } from "../model/exchange_id.ts";
 import type { MemoryRange } from "../segment/memory_map.ts";
 import type { SegmentConfig, SegmentShortage } from "../segment/writer.ts";
 import type { Report } from "./collector.ts";
+import type { FeedChange } from "./feed_changes.ts";
 
 /** `workerData` of a collector's worker. */
 export type WorkerStart = {
@@ -26,6 +27,8 @@ export type WorkerStart = {
   readonly segment: MemoryRange;
   readonly segmentConfig: SegmentConfig;
   readonly pid: number;
+  /** Another worker had this post before. */
+  readonly isSuccessor: boolean;
   /** Address of the mapped file of readers in other processes, who are woken through it; absent = there are none. */
   readonly readers?: number;
 };
@@ -40,6 +43,8 @@ export type WorkerMessage =
   | { readonly type: "outgrown"; readonly shortages: readonly SegmentShortage[] }
   /** The configuration cannot be used. */
   | { readonly type: "refused"; readonly message: string }
+  /** What became of a change that was asked for. */
+  | { readonly type: "changed"; readonly request: number; readonly change: FeedChange }
   | { readonly type: "report"; readonly report: Report }
   /** Everything is closed; the worker ends. */
   | { readonly type: "stopped" };
@@ -50,4 +55,13 @@ export type SupervisorMessage =
   /** Another epoch takes over: stop, and tell readers that they need not take it for the end. */
   | { readonly type: "make_way" }
   /** There will be no larger segment. */
-  | { readonly type: "no_room" };
+  | { readonly type: "no_room" }
+  | FeedRequest;
+
+/** An instrument is to come or to go; answered with `changed` and the same number. */
+export type FeedRequest = {
+  readonly type: "add" | "remove";
+  readonly request: number;
+  /** `BASE-QUOTE` */
+  readonly canonical: string;
+};

@@ -9,9 +9,10 @@ import { BlockList } from "node:net";
 import { ConfigError } from "../errors.ts";
 import { isLoopback, networkOf, plainAddress, readNetwork } from "./addresses.ts";
 import type { GatewayLimits } from "./limits.ts";
-import type { TlsFiles, UpgradeRequest } from "./transport.ts";
+import { MessageCredit } from "./message_credit.ts";
+import type { HttpRequest, RequestSource, TlsFiles, UpgradeRequest } from "./transport.ts";
 
-/** A key that opens the stream. */
+/** A key that opens stream and REST. */
 export type AccessKey = {
   /** Shown in logs and statistics instead of the key. */
   readonly name: string;
@@ -30,17 +31,35 @@ export type AccessRules = {
   readonly tls?: TlsFiles;
 };
 
-/** Why a request to connect was refused. */
-export const REFUSALS = ["connections", "address_connections", "address_attempts", "origin", "key"] as const;
+/** Why a request was refused: the first three to connect, `requests` and `full_books` to be answered, the others both. */
+export const REFUSALS = [
+  "connections",
+  "address_connections",
+  "address_attempts",
+  "requests",
+  "full_books",
+  "origin",
+  "key",
+] as const;
 /** A reason of a refusal. */
 export type Refusal = (typeof REFUSALS)[number];
 
 /** Subprotocol by which a page gives its key: this and the key in base64url. */
 export const KEY_SUBPROTOCOL = "alphapulse.key.";
-const ATTEMPT_SECONDS = 10;
 const BEARER = /^bearer +/i;
 
-type Visitor = { connections: number; credit: number; creditAtMs: number };
+/** What a request asks for: `open` needs no key; `change` alters what runs; `full_book` costs more than others. */
+export type RequestKind = "open" | "read" | "change" | "full_book";
+
+/** Why a request is not answered. `retryAfter`: seconds. */
+export type RequestRefusal = {
+  readonly code: Refusal;
+  readonly status: number;
+  readonly reason: string;
+  readonly retryAfter?: number;
+};
+
+type Visitor = { connections: number; attempts: MessageCredit; requests: MessageCredit; fullBooks: MessageCredit };
 
 /** Completes rules by the defaults. @throws ConfigError when a proxy is no address and no network */
 export function accessRules(given: Partial<AccessRules> = {}): AccessRules {
@@ -59,6 +78,8 @@ export class Access {
     connections: 0,
     address_connections: 0,
     address_attempts: 0,
+    requests: 0,
+    full_books: 0,
     origin: 0,
     key: 0,
   };
@@ -91,7 +112,7 @@ export class Access {
     const { connectionsMax, connectionsPerAddressMax, attemptsPerAddressPerSecondMax } = this.#limits;
     const address = this.addressOf(request);
     const visitor = this.#visitor(address);
-    if (!this.#takeCredit(visitor)) {
+    if (!visitor.attempts.take(this.#now())) {
       return this.#refused("address_attempts", 429, `at most ${attemptsPerAddressPerSecondMax} attempts per second`);
     }
     if (visitor.connections >= connectionsPerAddressMax) {
@@ -104,6 +125,43 @@ export class Access {
       return this.#refused("origin", 403, `pages of this origin are not allowed, was ${request.origin.slice(0, 200)}`);
     }
     return this.#hasKey(request) ? undefined : this.#refused("key", 401, "a valid key is needed");
+  }
+
+  /**
+   * Judges a plain request, and counts it. Changes need a key; when none is configured they are taken from this machine,
+   * under a name of this machine, so that no page of another name can ask for them.
+   * @returns undefined when it may be answered
+   */
+  refuseRequest(request: HttpRequest, kind: RequestKind): RequestRefusal | undefined {
+    const { requestsPerAddressPerSecondMax, fullBooksPerAddressPerSecondMax } = this.#limits;
+    const address = this.addressOf(request);
+    const { requests, fullBooks } = this.#visitor(address);
+    const nowMs = this.#now();
+    if (!requests.take(nowMs)) {
+      const reason = `at most ${requestsPerAddressPerSecondMax} requests per second from one address`;
+      return this.#refusedRequest("requests", { status: 429, reason, retryAfter: requests.secondsUntilNext });
+    }
+    if (!this.#isOriginAllowed(request)) {
+      const reason = `pages of this origin are not allowed, was ${request.origin.slice(0, 200)}`;
+      return this.#refusedRequest("origin", { status: 403, reason });
+    }
+    if (kind !== "open" && !this.#hasKey(request)) {
+      return this.#refusedRequest("key", { status: 401, reason: "a valid key is needed" });
+    }
+    if (kind === "change" && this.#keyDigests.length === 0 && !this.#isLocal(request)) {
+      const reason = "changes are taken from this machine only, because no key is configured";
+      return this.#refusedRequest("key", { status: 403, reason });
+    }
+    if (kind === "full_book" && !fullBooks.take(nowMs)) {
+      const reason = `at most ${fullBooksPerAddressPerSecondMax} whole books per second to one address`;
+      return this.#refusedRequest("full_books", { status: 429, reason, retryAfter: fullBooks.secondsUntilNext });
+    }
+    return undefined;
+  }
+
+  /** Pages of this origin may connect and read. */
+  allowsOrigin(request: RequestSource): boolean {
+    return this.#isOriginAllowed(request);
   }
 
   /** Addresses that are remembered. */
@@ -125,7 +183,7 @@ export class Access {
   }
 
   /** The client's own address: the peer's, or what trusted proxies say of it. */
-  addressOf({ address, forwardedFor }: UpgradeRequest): string {
+  addressOf({ address, forwardedFor }: RequestSource): string {
     let nearest = plainAddress(address);
     const before = forwardedFor.split(",").map((part) => plainAddress(part.trim()));
     while (this.#isProxy(nearest)) {
@@ -143,11 +201,21 @@ export class Access {
     return { status, body: `Cannot connect: ${reason}` };
   }
 
+  #refusedRequest(code: Refusal, refusal: Omit<RequestRefusal, "code">): RequestRefusal {
+    this.refusals[code] += 1;
+    return { code, ...refusal };
+  }
+
+  #isLocal(request: RequestSource): boolean {
+    const host = `http://${request.host}`;
+    return isLoopback(this.addressOf(request)) && URL.canParse(host) && isLoopback(new URL(host).hostname);
+  }
+
   #isProxy(address: string): boolean {
     return this.#proxies.check(address, address.includes(":") ? "ipv6" : "ipv4");
   }
 
-  #isOriginAllowed(request: UpgradeRequest): boolean {
+  #isOriginAllowed(request: RequestSource): boolean {
     const { origin, host } = request;
     const { origins } = this.#rules;
     if (origin === "" || origins.includes("*") || origins.includes(origin)) {
@@ -161,7 +229,7 @@ export class Access {
   }
 
   /** Compares with every key, so that the time tells nothing. */
-  #hasKey(request: UpgradeRequest): boolean {
+  #hasKey(request: RequestSource): boolean {
     if (this.#keyDigests.length === 0) {
       return true;
     }
@@ -171,15 +239,23 @@ export class Access {
 
   #visitor(address: string): Visitor {
     const network = networkOf(address);
-    const nowMs = this.#now();
-    const full = this.#limits.attemptsPerAddressPerSecondMax * ATTEMPT_SECONDS;
-    const visitor = this.#visitors.get(network) ?? { connections: 0, credit: full, creditAtMs: nowMs };
+    const visitor = this.#visitors.get(network) ?? this.#visitorAt(this.#now());
     this.#visitors.delete(network);
     this.#visitors.set(network, visitor);
     if (this.#visitors.size > this.#limits.addressesMax) {
       this.#forgetOne();
     }
     return visitor;
+  }
+
+  #visitorAt(nowMs: number): Visitor {
+    const credit = (perSecond: number) => new MessageCredit({ perSecond, nowMs });
+    return {
+      connections: 0,
+      attempts: credit(this.#limits.attemptsPerAddressPerSecondMax),
+      requests: credit(this.#limits.requestsPerAddressPerSecondMax),
+      fullBooks: credit(this.#limits.fullBooksPerAddressPerSecondMax),
+    };
   }
 
   /** Forgets whoever was seen longest ago and has no connection. */
@@ -191,30 +267,17 @@ export class Access {
       }
     }
   }
-
-  #takeCredit(visitor: Visitor): boolean {
-    const perSecond = this.#limits.attemptsPerAddressPerSecondMax;
-    const nowMs = this.#now();
-    const earned = (Math.max(nowMs - visitor.creditAtMs, 0) / 1000) * perSecond;
-    visitor.creditAtMs = nowMs;
-    visitor.credit = Math.min(visitor.credit + earned, perSecond * ATTEMPT_SECONDS);
-    if (visitor.credit < 1) {
-      return false;
-    }
-    visitor.credit -= 1;
-    return true;
-  }
 }
 
 /** The key of a request: header, subprotocol or query, in this order. */
-function keyOf({ authorization, apiKey, protocols, query }: UpgradeRequest): string {
+function keyOf({ authorization, apiKey, query, ...rest }: RequestSource & { protocols?: readonly string[] }): string {
   if (BEARER.test(authorization)) {
     return authorization.replace(BEARER, "").trim();
   }
   if (apiKey !== "") {
     return apiKey;
   }
-  const offered = protocols.find((name) => name.startsWith(KEY_SUBPROTOCOL));
+  const offered = rest.protocols?.find((name) => name.startsWith(KEY_SUBPROTOCOL));
   return offered === undefined
     ? (new URLSearchParams(query).get("key") ?? "")
     : Buffer.from(offered.slice(KEY_SUBPROTOCOL.length), "base64url").toString();

@@ -47,7 +47,12 @@ export class BookFrames {
 
   /** Whole events wait in the buffer. */
   get hasEvents(): boolean {
-    return this.#workspace.u32(this.#book.address + REPLICA_EVENTS) > 0;
+    return this.events > 0;
+  }
+
+  /** Whole events that wait in the buffer. */
+  get events(): number {
+    return this.#workspace.u32(this.#book.address + REPLICA_EVENTS);
   }
 
   /** The buffer holds as much as one frame should. */
@@ -74,10 +79,11 @@ export class BookFrames {
     return this.#workspace.view(this.#workspace.u32(this.#book.address + REPLICA_FRAME_ADDRESS), bytes);
   }
 
-  /** Throws away what waits: nobody may receive it, or nobody listens. */
-  discard(): void {
-    this.#workspace.kernel.frameTake(this.#book.address, 0);
+  /** Throws away what waits: nobody may receive it, or nobody listens. @returns the bytes that it would have had */
+  discard(): number {
+    const bytes = this.#workspace.kernel.frameTake(this.#book.address, 0);
     this.#isUnchecked = false;
+    return bytes;
   }
 
   /** Clients that hold the book so far were given a snapshot, which carries the hash. */

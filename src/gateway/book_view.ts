@@ -18,6 +18,7 @@ import {
 import { bboMessage, recordChanges } from "../wire/json_form.ts";
 import { readCount } from "../wire/numbers.ts";
 import type { JsonChange } from "../wire/protocol.ts";
+import type { HopMeter } from "./hop_meter.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Form, Outlet } from "./outlet.ts";
 import type { ReplicaBook } from "./replica_book.ts";
@@ -64,14 +65,29 @@ export class BookView implements StreamView {
   /** @throws RangeError when the arena is exhausted */
   constructor(
     workspace: Workspace,
-    options: { instrument: string; alias: number; outlet: Outlet; limits: GatewayLimits; now: () => number },
+    options: {
+      instrument: string;
+      alias: number;
+      outlet: Outlet;
+      limits: GatewayLimits;
+      now: () => number;
+      meter?: HopMeter | undefined;
+    },
   ) {
-    const { instrument, alias, outlet, limits, now } = options;
+    const { instrument, alias, outlet, limits, now, meter } = options;
     this.#instrument = instrument;
     this.#workspace = workspace;
     this.#outlet = outlet;
     const label = { instrument, depth: 0, rateMs: 0 };
-    this.output = new ViewOutput(workspace, { label, alias, outlet, limits, encodeBytes: limits.encodeBytes, now });
+    this.output = new ViewOutput(workspace, {
+      label,
+      alias,
+      outlet,
+      limits,
+      encodeBytes: limits.encodeBytes,
+      now,
+      meter,
+    });
     this.replica = this.output.replica;
     this.#topics = { bboBinary: marketTopic(alias, "bbo", "binary"), bboJson: marketTopic(alias, "bbo", "json") };
   }

@@ -4,21 +4,30 @@
  * Bad case: a segment that cannot be trusted while the gateway runs; it is left out with a line in the log and tried
  * again, and the others go on.
  */
-import { SIDE_ASK, SIDE_BID } from "../../assembly/layout.ts";
+import type { ArbitrageRules } from "../arbitrage/mod.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { readSegmentHeader } from "../segment/header.ts";
-import type { JsonLevel, StatsMessage } from "../wire/protocol.ts";
+import type { StatsMessage } from "../wire/protocol.ts";
 import { Access, type AccessRules, accessRules } from "./access.ts";
+import { type ArbitrageParts, GatewayArbitrage } from "./arbitrage.ts";
 import { ClientLog } from "./client_log.ts";
 import { mixEpoch } from "./epochs.ts";
+import { type GatewayBook, readGatewayBook } from "./gateway_book.ts";
+import type { Stopwatch } from "./hop_meter.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import { Instruments } from "./instruments.ts";
 import { type GatewayLimits, VIEW_SETS, type ViewSets } from "./limits.ts";
 import type { GatewayLog } from "./log.ts";
+import { GatewayMetrics, type MetricsRenderer } from "./metrics.ts";
+import { answerMetrics } from "./metrics_page.ts";
 import { Outlet } from "./outlet.ts";
 import { answerPage } from "./pages.ts";
 import { positionOf, type SegmentPosition } from "./position.ts";
 import { Pump, type WaitAsync } from "./pump.ts";
+import { CoreParts } from "./rest/core_parts.ts";
+import type { FeedControl } from "./rest/feed_control.ts";
+import type { ProcessProbe } from "./rest/parts.ts";
+import { RestRouter } from "./rest/router.ts";
 import { type Scheduler, SYSTEM_SCHEDULER } from "./scheduler.ts";
 import { SegmentSource } from "./segment_source.ts";
 import { Sessions } from "./sessions.ts";
@@ -38,21 +47,8 @@ export type SegmentReference = {
   readonly address: number;
   /** Whether its producer lives, where something better than the heartbeat alone knows it. */
   readonly isProducerAlive?: () => boolean;
-};
-
-/** A book as the gateway holds it. */
-export type GatewayBook = {
-  /** The producer's word and this replica's: only then the levels are known to be right. */
-  readonly synced: boolean;
-  readonly version: string;
-  readonly hash: number;
-  /** Exchange clock and our clock at the socket of the last event, Unix ns, decimal; "0" = unknown. */
-  readonly eventAtNs: string;
-  readonly receivedAtNs: string;
-  readonly bidLevels: number;
-  readonly askLevels: number;
-  readonly bids: JsonLevel[];
-  readonly asks: JsonLevel[];
+  /** Its readers in other processes, where they are known. */
+  readonly readers?: () => number;
 };
 
 /** What a core is made from. */
@@ -73,15 +69,26 @@ export type CoreOptions = {
   readonly waitAsync: WaitAsync | undefined;
   /** waitAsync announces by itself that this reader sleeps: the segments are mapped read-only. Default false. */
   readonly announces?: boolean;
+  /** Measures the hops of events; absent = they are not measured. */
+  readonly stopwatch?: Stopwatch;
+  /** Makes the text of `/metrics`; absent = there is none. */
+  readonly renderer?: MetricsRenderer;
   /** Default: the event loop of this thread. */
   readonly scheduler?: Scheduler;
   /** The page's files; none = `/` is 404. */
   readonly files?: StaticFiles | undefined;
+  /** What counts as arbitrage; undefined = it is not looked for. */
+  readonly arbitrage?: ArbitrageRules | undefined;
+  /** Adds and removes instruments; undefined = the collectors are other processes. */
+  readonly feeds?: FeedControl | undefined;
+  /** Undefined where time is not real. */
+  readonly probe?: ProcessProbe | undefined;
 };
 
 /** Everything but the sockets. */
 export class GatewayCore {
   readonly sessions: Sessions;
+  readonly metrics: GatewayMetrics;
   readonly #options: CoreOptions;
   readonly #workspace: Workspace;
   readonly #outlet = new Outlet();
@@ -89,6 +96,8 @@ export class GatewayCore {
   readonly #views: ViewRegistry;
   readonly #statistics: Statistics;
   readonly #pump: Pump;
+  readonly #arbitrage: GatewayArbitrage | undefined;
+  readonly #rest: CoreParts;
   readonly #dirty = new Set<ServedInstrument>();
   readonly #refused = new Set<string>();
   #sources: readonly SegmentSource[] = [];
@@ -100,12 +109,14 @@ export class GatewayCore {
   #ratedAtMs = Number.POSITIVE_INFINITY;
   #keptAtMs = 0;
   #statsAtMs: number;
+  /** What was told last on the `stats` channel. */
+  #told: StatsMessage | undefined;
 
   /** @throws RangeError when a segment cannot be trusted or the arena is too small */
   constructor(options: CoreOptions) {
     const { kernel, limits, now } = options;
     this.#options = options;
-    this.#workspace = new Workspace(kernel, limits.batchRecords);
+    this.#workspace = new Workspace(kernel, limits.batchRecords, { stopwatch: options.stopwatch });
     this.#instruments = new Instruments(this.#workspace, { outlet: this.#outlet, limits, now });
     this.#scheduler = options.scheduler ?? SYSTEM_SCHEDULER;
     const startedAtMs = now();
@@ -121,25 +132,44 @@ export class GatewayCore {
       takeAlias: () => this.#instruments.takeAlias(),
       interrupted: (instrument, view, form) => this.sessions.interruptView(instrument, view, form),
     });
+    const { arbitrage: rules, log } = options;
+    const arbitrage = rules && new GatewayArbitrage(this.#workspace, { rules, outlet: this.#outlet, now, log });
+    this.#arbitrage = arbitrage;
+    const access = new Access(options.access ?? accessRules(), { limits, now });
     this.sessions = new Sessions({
       instruments: this.#instruments,
       views: this.#views,
       outlet: this.#outlet,
       limits,
-      access: new Access(options.access ?? accessRules(), { limits, now }),
+      access,
       greeting: { server: options.server, epoch: String(epoch) },
-      log: new ClientLog({ log: options.log, now }),
+      log: new ClientLog({ log, now }),
+      opportunities: arbitrage && (() => arbitrage.listText()),
       now,
       wake: () => this.#pump.wake(),
     });
+    const { transport, server, renderer } = options;
+    const facts = { kernel: kernel.name, transport, startedAtMs, ...this.pageParts() };
+    this.metrics = new GatewayMetrics(this.#workspace, {
+      ...facts,
+      server,
+      now,
+      sessions: this.sessions,
+      refusals: () => access.refusals,
+      outlet: () => this.#outlet.totals,
+      arbitrage: () => this.#arbitrage?.counts,
+      told: () => this.#told,
+      renderer,
+    });
     this.#statistics = new Statistics({
-      kernel: kernel.name,
-      transport: options.transport,
-      startedAtMs,
-      ...this.pageParts(),
+      ...facts,
+      hops: (source) => this.metrics.hops(source),
       totals: () => this.#totals(),
       slow: () => ({ count: this.sessions.slowCount, worst: this.sessions.worst() }),
     });
+    const parts = { workspace: this.#workspace, instruments: this.#instruments, access, arbitrage };
+    const told = { sources: () => this.#sources, stats: () => this.#told ?? this.stats() };
+    this.#rest = new CoreParts({ ...options, ...parts, ...told });
     this.#pump = new Pump(this.#workspace.words, {
       parts: {
         sources: () => this.#sources,
@@ -157,7 +187,14 @@ export class GatewayCore {
   handlers(): TransportHandlers {
     const { sessions } = this;
     const { server, files, now } = this.#options;
-    const pages = { server, startedAtMs: this.#startedAtMs, files, now, ...this.pageParts() };
+    const pages = {
+      server,
+      startedAtMs: this.#startedAtMs,
+      files,
+      now,
+      rest: new RestRouter(this.#rest),
+      ...this.pageParts(),
+    };
     return {
       upgrade: (request) => sessions.upgrade(request),
       open: (connection) => sessions.open(connection),
@@ -165,7 +202,7 @@ export class GatewayCore {
       drain: (connection) => sessions.drain(connection),
       dropped: (connection) => sessions.dropped(connection),
       close: (connection) => sessions.close(connection),
-      request: (request) => answerPage(pages, request),
+      request: (request) => answerMetrics(this.metrics, request) ?? answerPage(pages, request),
     };
   }
 
@@ -207,23 +244,15 @@ export class GatewayCore {
     return this.#statistics.read(this.#options.now());
   }
 
+  /** Arbitrage between the books that are served; undefined = it is not looked for. */
+  get arbitrage(): ArbitrageParts | undefined {
+    return this.#arbitrage;
+  }
+
   /** The book of an instrument, `depth` levels a side; undefined when it has no book. */
   book(name: string, depth = BOOK_DEPTH): GatewayBook | undefined {
     const instrument = this.#instruments.get(name);
-    if (instrument === undefined || !instrument.book.isReady) {
-      return undefined;
-    }
-    const { replica } = instrument.book;
-    return {
-      synced: instrument.isSynced,
-      version: String(replica.version),
-      hash: replica.hash,
-      ...replica.times,
-      bidLevels: replica.count(SIDE_BID),
-      askLevels: replica.count(SIDE_ASK),
-      bids: replica.levels(SIDE_BID, depth),
-      asks: replica.levels(SIDE_ASK, depth),
-    };
+    return instrument && readGatewayBook(instrument, depth);
   }
 
   #tick(): void {
@@ -231,20 +260,28 @@ export class GatewayCore {
     this.#pump.wake();
   }
 
-  #attach({ address, isProducerAlive }: SegmentReference): SegmentSource {
+  #attach({ address, isProducerAlive, readers }: SegmentReference): SegmentSource {
     return new SegmentSource(this.#workspace, {
       address,
       isProducerAlive,
+      countReaders: readers,
       instruments: this.#instruments,
       limits: this.#options.limits,
       log: this.#options.log,
       events: {
-        changed: (instrument) => this.#dirty.add(instrument),
+        changed: (instrument) => {
+          this.#dirty.add(instrument);
+          this.#arbitrage?.update(instrument);
+        },
         interrupted: (instrument, reason) => {
+          this.#arbitrage?.update(instrument);
           this.#views.restart(instrument);
           this.sessions.interruptBook(instrument, reason);
         },
-        tradesInterrupted: (instrument, reason) => this.sessions.interruptTrades(instrument, reason),
+        tradesInterrupted: (instrument, reason) => {
+          instrument.trades.recent.noteGap();
+          this.sessions.interruptTrades(instrument, reason);
+        },
       },
     });
   }
@@ -302,11 +339,14 @@ export class GatewayCore {
       instrument.book.proveQuiet();
       instrument.book.output.snapshots.forgetIdle(nowMs);
     }
+    this.#arbitrage?.expire();
+    this.#rest.keepHouse();
     this.#views.keepHouse(nowMs);
     if (nowMs - this.#statsAtMs >= STATS_MS || nowMs < this.#statsAtMs) {
       this.#statsAtMs = nowMs;
-      const text = JSON.stringify(this.#statistics.take(nowMs));
-      this.#outlet.publish(STATS_TOPIC, text);
+      this.metrics.keep(nowMs);
+      this.#told = this.#statistics.take(nowMs);
+      this.#outlet.publish(STATS_TOPIC, JSON.stringify(this.#told));
     }
   }
 

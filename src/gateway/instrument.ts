@@ -5,7 +5,11 @@
  * Bad case: the producer is gone and its table still says "synced"; the status then says otherwise, whatever the table says.
  */
 import {
+  HEADER_EPOCH,
+  REASON_REMOVED,
   SEGMENT_STATE_LIVE,
+  STATE_RETIRED,
+  STATE_SYNCED,
   TABLE_ASSURANCE,
   TABLE_DEPTH,
   TABLE_PRICE_EXPONENT,
@@ -21,6 +25,7 @@ import type { Exponents } from "../wire/json_form.ts";
 import type { InstrumentListing, ResyncReason, StatusMessage, SyncStatus } from "../wire/protocol.ts";
 import { BookView } from "./book_view.ts";
 import { mixEpoch } from "./epochs.ts";
+import { InstrumentTally } from "./instrument_tally.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Outlet } from "./outlet.ts";
 import { statusTopic } from "./topics.ts";
@@ -50,6 +55,8 @@ export type InstrumentName = {
   readonly symbol: string;
 };
 
+const REMOVED = { state: "retired", reason: "removed" } as const;
+
 const UNBOUND: SyncStatus = {
   state: "connecting",
   assurance: "none",
@@ -66,6 +73,8 @@ export class ServedInstrument {
   readonly alias: number;
   readonly book: BookView;
   readonly trades: TradeView;
+  /** What its producers counted meanwhile. */
+  readonly tally: InstrumentTally;
   /** Checks of this book that failed at clients, by what they said. */
   readonly clientFailures: Record<ResyncReason, number> = {
     chain: 0,
@@ -81,6 +90,8 @@ export class ServedInstrument {
   #binding: Binding | undefined;
   #shown = "";
   #toldExponents = "";
+  /** Since when nobody collects it any more, Unix ns; undefined = it is served. */
+  #removedAtNs: string | undefined;
 
   /** @throws RangeError when the arena is exhausted */
   constructor(
@@ -92,8 +103,28 @@ export class ServedInstrument {
     this.alias = alias;
     this.#workspace = workspace;
     this.#outlet = outlet;
-    this.book = new BookView(workspace, { instrument: name.instrument, alias, outlet, limits, now });
-    this.trades = new TradeView(workspace, { instrument: name.instrument, alias, outlet });
+    const meter = workspace.meters?.of(name.exchange);
+    this.book = new BookView(workspace, { instrument: name.instrument, alias, outlet, limits, now, meter });
+    const remembered = limits.recentTrades;
+    this.tally = new InstrumentTally(workspace.kernel.buffer);
+    this.trades = new TradeView(workspace, { instrument: name.instrument, alias, outlet, remembered });
+  }
+
+  /** It was removed at run time: nobody sees it but those who subscribed it before. */
+  get isRemoved(): boolean {
+    return this.#removedAtNs !== undefined;
+  }
+
+  /** Its table entry says that it was removed: the book is empty, and its subscribers are told. */
+  remove(): void {
+    this.#removedAtNs = this.status().sinceNs;
+    this.bind(undefined);
+    this.publishStatus();
+  }
+
+  /** It is collected again: an entry is about to be bound. */
+  comeBack(): void {
+    this.#removedAtNs = undefined;
   }
 
   /** What produces it at present. */
@@ -103,6 +134,9 @@ export class ServedInstrument {
 
   /** Another entry, or none, produces it from here on: the book is empty until it is joined. */
   bind(binding: Binding | undefined): void {
+    const before = this.#binding?.segment;
+    const isThere = before !== undefined && this.#epochAt(before.address) === before.header.epoch;
+    this.tally.bind(binding, { isThere });
     this.#binding = binding;
     this.book.replica.bind(binding?.id ?? 0);
     this.loadExponents();
@@ -138,7 +172,7 @@ export class ServedInstrument {
   status(): SyncStatus {
     const binding = this.#binding;
     if (binding === undefined) {
-      return UNBOUND;
+      return this.#removedAtNs === undefined ? UNBOUND : { ...UNBOUND, ...REMOVED, sinceNs: this.#removedAtNs };
     }
     const word = (offset: number) => this.#workspace.u32(binding.entry + offset);
     const status: SyncStatus = {
@@ -158,7 +192,9 @@ export class ServedInstrument {
 
   /** Synced by the producer's word, and the book here equals the producer's. */
   get isSynced(): boolean {
-    return this.status().state === "synced" && this.book.isReady && this.book.replica.isSynced;
+    const binding = this.#binding;
+    const isSaid = binding?.isAlive === true && this.#workspace.u32(binding.entry + TABLE_STATE) === STATE_SYNCED;
+    return isSaid && this.book.isReady && this.book.replica.isSynced;
   }
 
   /** Checks that failed at clients, summed. */
@@ -181,6 +217,10 @@ export class ServedInstrument {
     return { ...this.name, native: this.#binding?.native ?? "", depth, ...this.status() };
   }
 
+  #epochAt(segment: number): bigint {
+    return this.#workspace.memory.getBigUint64(segment + HEADER_EPOCH, true);
+  }
+
   /** Tells its subscribers when the status is another than they were told. @returns true when it was */
   publishStatus(): boolean {
     const text = this.statusText();
@@ -192,6 +232,12 @@ export class ServedInstrument {
     this.#outlet.publish(statusTopic(this.alias), text);
     return true;
   }
+}
+
+/** Whether a table entry says that its instrument was removed: retired, and no other entry goes on for it. */
+export function isEntryRemoved(workspace: Workspace, { entry }: Binding): boolean {
+  const word = (offset: number) => workspace.u32(entry + offset);
+  return word(TABLE_STATE) === STATE_RETIRED && word(TABLE_REASON) === REASON_REMOVED;
 }
 
 /** Stands for the versions of a table entry, the same in every gateway: the entry begins at 0 and never goes back. */

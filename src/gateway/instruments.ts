@@ -28,19 +28,20 @@ export class Instruments {
     this.#now = options.now;
   }
 
-  /** How many there are. */
+  /** How many are served. */
   get size(): number {
-    return this.#byName.size;
+    return this.all().length;
   }
 
-  /** All, in the order of their appearance. */
-  all(): Iterable<ServedInstrument> {
-    return this.#byName.values();
+  /** All that are served, in the order of their appearance. */
+  all(): ServedInstrument[] {
+    return [...this.#byName.values()].filter(({ isRemoved }) => !isRemoved);
   }
 
-  /** By `exchange:BASE-QUOTE`. */
+  /** By `exchange:BASE-QUOTE`; undefined when it is not served, or not any more. */
   get(name: string): ServedInstrument | undefined {
-    return this.#byName.get(name);
+    const instrument = this.#byName.get(name);
+    return instrument?.isRemoved === true ? undefined : instrument;
   }
 
   /** The next alias that stands for nothing yet: instruments and views take them from one row. */
@@ -53,6 +54,10 @@ export class Instruments {
   obtain(exchange: string, symbol: string): ServedInstrument {
     const name: InstrumentName = { instrument: `${exchange}:${symbol}`, exchange, symbol };
     const known = this.#byName.get(name.instrument);
+    if (known?.isRemoved === true) {
+      known.comeBack();
+      this.onAppearance(known);
+    }
     if (known !== undefined) {
       return known;
     }
@@ -70,21 +75,25 @@ export class Instruments {
 
   /**
    * The instruments that a client's text names: `exchange:BASE-QUOTE`, `exchange:*`, `*:BASE-QUOTE` or `*:*`.
-   * Aliases of exchanges are understood. @returns empty when none matches
+   * Aliases of exchanges are understood.
+   * @param options.withRemoved also those that were removed: who subscribed one of them may end that
+   * @returns empty when none matches
    */
-  match(pattern: string): ServedInstrument[] {
+  match(pattern: string, { withRemoved = false }: { withRemoved?: boolean } = {}): ServedInstrument[] {
+    const isMeant = (instrument: ServedInstrument) => withRemoved || !instrument.isRemoved;
     if (!isPattern(pattern)) {
       const { exchange, symbol } = partsOf(pattern);
       const exact = this.#byName.get(`${exchange}:${symbol}`);
-      return exact === undefined ? [] : [exact];
+      return exact !== undefined && isMeant(exact) ? [exact] : [];
     }
-    return [...this.#byName.values()].filter(({ name }) => isNamedBy(name, pattern));
+    return [...this.#byName.values()].filter((one) => isMeant(one) && isNamedBy(one.name, pattern));
   }
 
   /** The names that are spelt most like a text, nearest first. */
   nearest(text: string): string[] {
     const wanted = bigrams(text);
-    const scored = [...this.#byName.keys()].map((name) => ({ name, score: similarity(wanted, bigrams(name)) }));
+    const names = this.all().map(({ name }) => name.instrument);
+    const scored = names.map((name) => ({ name, score: similarity(wanted, bigrams(name)) }));
     const similar = scored.filter(({ score }) => score > 0).sort((one, other) => other.score - one.score);
     return similar.slice(0, NEAREST_SHOWN).map(({ name }) => name);
   }

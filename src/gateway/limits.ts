@@ -45,6 +45,14 @@ export type GatewayLimits = {
   readonly connectionsPerAddressMax: number;
   /** Attempts to connect from one address per second, averaged over ten seconds. */
   readonly attemptsPerAddressPerSecondMax: number;
+  /** Plain requests from one address per second, averaged over ten seconds; more are refused with 429. */
+  readonly requestsPerAddressPerSecondMax: number;
+  /** Whole books (`depth=full`) to one address per second, averaged over ten seconds. */
+  readonly fullBooksPerAddressPerSecondMax: number;
+  /** Whole books that are being sent at the same time. */
+  readonly fullBooksMax: number;
+  /** Trades of each instrument that are remembered for REST. */
+  readonly recentTrades: number;
   /** Addresses that are remembered for that; the oldest idle ones go first. */
   readonly addressesMax: number;
 };
@@ -82,6 +90,10 @@ export const GATEWAY_LIMITS: GatewayLimits = {
   viewKeepMs: 30_000,
   connectionsPerAddressMax: 4096,
   attemptsPerAddressPerSecondMax: 500,
+  requestsPerAddressPerSecondMax: 2000,
+  fullBooksPerAddressPerSecondMax: 1,
+  fullBooksMax: 4,
+  recentTrades: 256,
   addressesMax: 65_536,
 };
 

@@ -1,9 +1,11 @@
 /**
- * How many messages one client may still send: so many per second on average, and ten seconds' worth at once.
+ * How often one client or address may still ask: so many times per second on average, and ten seconds' worth at once.
+ * The one bucket of the gateway: for messages, for attempts to connect, for requests.
  * Bad case: a flood; what goes beyond is answered with a refusal and not acted on.
  */
 
 const WINDOW_SECONDS = 10;
+const MS_PER_SECOND = 1000;
 
 /** The credit of one client. */
 export class MessageCredit {
@@ -18,15 +20,20 @@ export class MessageCredit {
     this.#atMs = nowMs;
   }
 
-  /** Takes one message. @returns false when there is none left */
-  take(nowMs: number): boolean {
-    const earned = (Math.max(nowMs - this.#atMs, 0) / 1000) * this.#perSecond;
+  /** Takes one message. @param cost how many it counts for @returns false when there are not so many left */
+  take(nowMs: number, cost = 1): boolean {
+    const earned = (Math.max(nowMs - this.#atMs, 0) / MS_PER_SECOND) * this.#perSecond;
     this.#atMs = nowMs;
     this.#left = Math.min(this.#left + earned, this.#perSecond * WINDOW_SECONDS);
-    if (this.#left < 1) {
+    if (this.#left < cost) {
       return false;
     }
-    this.#left -= 1;
+    this.#left -= cost;
     return true;
+  }
+
+  /** Seconds until one more can be taken, whole and at least 1. */
+  get secondsUntilNext(): number {
+    return Math.max(1, Math.ceil((1 - this.#left) / this.#perSecond));
   }
 }

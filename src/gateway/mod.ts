@@ -4,24 +4,38 @@
  * Bad case: the gateway falls behind. It loses nothing silently: its reader notices the lap, its books are joined again
  * from images, its clients get a reset and a snapshot, and everything is counted.
  */
+
+import type { ArbitrageRules } from "../arbitrage/mod.ts";
+import { workerUrl } from "../assets.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { STREAM_PATHS, type StatsMessage } from "../wire/protocol.ts";
 import { type AccessRules, accessRules } from "./access.ts";
+import type { ArbitrageParts } from "./arbitrage.ts";
 import { chooseTransport } from "./choose_transport.ts";
-import { type GatewayBook, GatewayCore, type SegmentReference } from "./core.ts";
+import { GatewayCore, type SegmentReference } from "./core.ts";
 import { listenOn } from "./free_port.ts";
+import type { GatewayBook } from "./gateway_book.ts";
+import { type Stopwatch, systemStopwatch } from "./hop_meter.ts";
 import { completeLimits, type GatewayLimits, VIEW_SETS, type ViewSets } from "./limits.ts";
 import { type GatewayLog, SILENT_LOG } from "./log.ts";
+import type { MetricsRenderer, ThreadFigures } from "./metrics.ts";
+import { MetricsThread } from "./metrics_thread.ts";
 import type { SegmentPosition } from "./position.ts";
 import { nativeWaitAsync, type WaitAsync } from "./pump.ts";
+import type { FeedControl } from "./rest/feed_control.ts";
+import { SystemProbe } from "./rest/process_probe.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { StaticFiles } from "./static_files.ts";
 import type { Transport } from "./transport.ts";
 
 export type { AccessRules } from "./access.ts";
-export type { GatewayBook, SegmentReference } from "./core.ts";
+export type { ArbitrageParts, OpportunityQuery } from "./arbitrage.ts";
+export type { SegmentReference } from "./core.ts";
+export type { GatewayBook } from "./gateway_book.ts";
 export { GATEWAY_LIMITS, type GatewayLimits, type ViewSets } from "./limits.ts";
 export type { GatewayLog } from "./log.ts";
+export type { ThreadFigures } from "./metrics.ts";
+export type { FeedControl, FeedEntry, FeedOutcome } from "./rest/feed_control.ts";
 export type { Scheduler } from "./scheduler.ts";
 export type { Transport } from "./transport.ts";
 export { createUwsTransport } from "./uws_transport.ts";
@@ -57,6 +71,16 @@ export type GatewayOptions = {
   readonly announces?: boolean;
   /** Default: the event loop of this thread. */
   readonly scheduler?: Scheduler;
+  /** What counts as arbitrage; none = it is not looked for. */
+  readonly arbitrage?: ArbitrageRules | undefined;
+  /** Adds and removes instruments for REST; none = the collectors are other processes. */
+  readonly feeds?: FeedControl | undefined;
+  /** Measures the hops of events. Default: the clock of the system; null = they are not measured. */
+  readonly stopwatch?: Stopwatch | null;
+  /** Makes the text of `/metrics`. Default: a thread that starts with the first scrape. */
+  readonly renderer?: MetricsRenderer;
+  /** Watches this thread until the function that it returns is called. Default: nobody does. */
+  readonly watchThread?: (figures: ThreadFigures) => () => void;
 };
 
 /** A running gateway. */
@@ -70,6 +94,10 @@ export interface Gateway {
   stats(): StatsMessage;
   /** The book of an instrument as the gateway holds it, `depth` levels a side. @returns undefined when it has no book */
   book(instrument: string, depth?: number): GatewayBook | undefined;
+  /** Arbitrage between the books that are served; undefined = it is not looked for. */
+  readonly arbitrage: ArbitrageParts | undefined;
+  /** The exposition of `/metrics`, UTF-8. */
+  metrics(): Promise<Uint8Array>;
   /** Asks for the segments and looks at their producers at once, e.g. when one of them is known to have ended. */
   look(): void;
   /** Where the readers of every segment stand, by its address. */
@@ -90,7 +118,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const access = accessRules(options.access);
   const now = options.now ?? (() => performance.timeOrigin + performance.now());
   const transport = options.transport ?? (await chooseTransport(log));
-  const { segments } = options;
+  const { segments, stopwatch = systemStopwatch() } = options;
+  const renderer = options.renderer ?? renderingThread(options.kernel.buffer);
+  const probe = new SystemProbe(now);
   const core = new GatewayCore({
     kernel: options.kernel,
     segments: typeof segments === "function" ? segments : () => segments,
@@ -104,6 +134,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     waitAsync: options.waitAsync === null ? undefined : (options.waitAsync ?? nativeWaitAsync()),
     announces: options.announces ?? false,
     ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
+    ...(stopwatch === null ? {} : { stopwatch }),
+    ...(renderer === undefined ? {} : { renderer }),
+    arbitrage: options.arbitrage,
+    feeds: options.feeds,
+    probe,
     files: options.dashboardFolder === undefined ? undefined : new StaticFiles(options.dashboardFolder),
   });
   const listening = await listenOn(transport, {
@@ -117,6 +152,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     handlers: core.handlers(),
   });
   core.start(listening);
+  const unwatch = options.watchThread?.(core.metrics.watched());
   return {
     url: `${access.tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${listening.port}`,
     port: listening.port,
@@ -125,9 +161,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     look: () => core.look(),
     positions: () => core.positions(),
     book: (instrument, depth) => core.book(instrument, depth),
+    arbitrage: core.arbitrage,
+    metrics: () => core.metrics.render(),
     async close() {
+      unwatch?.();
       core.stop();
+      renderer?.close();
+      probe.stop();
       await listening.close();
     },
   };
+}
+
+/** A thread can render what it shares with this one. @returns undefined when the memory is not shared */
+function renderingThread(memory: ArrayBufferLike): MetricsThread | undefined {
+  const isShared = memory instanceof SharedArrayBuffer;
+  return isShared ? new MetricsThread({ memory, script: () => workerUrl("metrics_worker") }) : undefined;
 }

@@ -1,11 +1,12 @@
 /**
  * Plain HTTP: `/health` (the process is alive, and how every segment and instrument stands), `/ready` (200 only when
- * everything is live and synced), the stream's AsyncAPI document, and the page's files. Other paths are 404, other methods 405.
+ * everything is live and synced), the stream's AsyncAPI document, REST below `/api/v1`, and the page's files.
  * Bad case: a balancer that asks `/health` whether to send traffic here; `/ready` is for that.
  */
 import { ASYNCAPI_PATH, asyncApiText } from "../wire/asyncapi.ts";
 import { STREAM_PATHS } from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
+import type { RestRouter } from "./rest/router.ts";
 import type { SegmentSource } from "./segment_source.ts";
 import type { StaticFiles } from "./static_files.ts";
 import { connectionWord } from "./statistics.ts";
@@ -16,6 +17,8 @@ export type PagesParts = {
   readonly server: string;
   readonly startedAtMs: number;
   readonly files: StaticFiles | undefined;
+  /** What is below `/api/v1` beside the stream and its document. */
+  readonly rest: Pick<RestRouter, "serves" | "answer">;
   sources(): readonly SegmentSource[];
   instruments(): Iterable<ServedInstrument>;
   clients(): number;
@@ -23,7 +26,10 @@ export type PagesParts = {
 };
 
 /** Answers a plain HTTP request. */
-export function answerPage(parts: PagesParts, request: HttpRequest): HttpAnswer {
+export function answerPage(parts: PagesParts, request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
+  if (parts.rest.serves(request.path) && !isOfStream(request.path)) {
+    return parts.rest.answer(request);
+  }
   if (request.method !== "GET" && request.method !== "HEAD") {
     const body = `Cannot answer: GET and HEAD only, was ${request.method}\n`;
     return { ...text(405, body), headers: { ...text(405, body).headers, allow: "GET, HEAD" } };
@@ -38,7 +44,7 @@ export function answerPage(parts: PagesParts, request: HttpRequest): HttpAnswer 
   if (request.path === ASYNCAPI_PATH) {
     return { ...json(200, {}), body: asyncApiText() };
   }
-  if ((STREAM_PATHS as readonly string[]).includes(request.path)) {
+  if (isOfStream(request.path)) {
     return text(426, "Cannot answer: this is a WebSocket, connect with ws://\n");
   }
   const file = parts.files?.answer(request);
@@ -47,6 +53,10 @@ export function answerPage(parts: PagesParts, request: HttpRequest): HttpAnswer 
   }
   const hint = request.path === "/" ? "the page was not built, run `npm run build`" : "no such page";
   return text(404, `Cannot answer: ${hint}\n`);
+}
+
+function isOfStream(path: string): boolean {
+  return path === ASYNCAPI_PATH || (STREAM_PATHS as readonly string[]).includes(path);
 }
 
 function health(parts: PagesParts) {

@@ -171,6 +171,11 @@ export class ReplicaBook {
     return this.#workspace.kernel.bookCount(this.#book, side);
   }
 
+  /** Copies levels of a side, best first, as LEVEL_BYTES each. @param options.into address @returns how many there were */
+  walk(side: number, { from, count, into }: { from: number; count: number; into: number }): number {
+    return this.#workspace.kernel.bookWalk(this.#book, side, from, count, into);
+  }
+
   /**
    * Levels of a side as text, best first.
    * @param side SIDE_*

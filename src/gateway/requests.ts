@@ -10,7 +10,8 @@ import {
   COUNTED_ERRORS,
   ERROR_CODES,
   type ErrorCode,
-  type MarketChannel,
+  isServerChannel,
+  type ServerChannel,
 } from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import { type Instruments, isNamedBy, isPattern } from "./instruments.ts";
@@ -24,6 +25,8 @@ export type RequestParts = {
   readonly instruments: Instruments;
   readonly views: ViewRegistry;
   readonly limits: GatewayLimits;
+  /** The server's own channels that it has. */
+  readonly serverChannels: ReadonlySet<ServerChannel>;
   readonly now: () => number;
   /** A subscription was made, or begins anew. */
   readonly joined: (subscription: Subscription) => void;
@@ -65,7 +68,8 @@ export class Requests {
   /** An instrument appeared: whoever subscribed a pattern that names it gets it, too. @returns true when this one did */
   appeared(session: Session, instrument: ServedInstrument): boolean {
     const patterns = [...session.standing].filter(([pattern]) => isNamedBy(instrument.name, pattern));
-    const wishes = new Map(patterns.flatMap(([, wanted]) => [...wanted]));
+    const wanted = patterns.flatMap(([, wishes]) => [...wishes]);
+    const wishes = new Map(wanted.filter(([, wish]) => session.find(instrument, wish) === undefined));
     if (wishes.size === 0 || session.size + wishes.size > this.#parts.limits.subscriptionsMax) {
       return false;
     }
@@ -88,9 +92,8 @@ export class Requests {
 
   #subscription(session: Session, message: SubscriptionMessage): void {
     const { id } = message;
-    if (message.channels.includes("stats")) {
-      session.setStats(message.op === "subscribe");
-      session.reply({ type: `${message.op}d`, id, channel: "stats" });
+    for (const channel of new Set(message.channels.filter(isServerChannel))) {
+      this.#serverChannel(session, message, channel);
     }
     const wishes = wishesOf(message);
     if (wishes.length === 0 || !this.#servesAll(session, id, wishes)) {
@@ -107,6 +110,16 @@ export class Requests {
     if (this.#hasRoom(session, { id, matched, wishes })) {
       this.#subscribeAll(session, { message, matched, wishes });
     }
+  }
+
+  #serverChannel(session: Session, { op, id }: SubscriptionMessage, channel: ServerChannel): void {
+    if (!this.#parts.serverChannels.has(channel)) {
+      const message = `Cannot ${op}: this server does not have the channel, was ${channel}`;
+      this.#refuse(session, id, { code: ERROR_CODES.unsupportedChannel, message });
+      return;
+    }
+    session.reply({ type: `${op}d`, id, channel });
+    session.serverChannels.set(channel, { wanted: op === "subscribe", isOn: session.backlog.isLive });
   }
 
   #subscribeAll(
@@ -138,8 +151,10 @@ export class Requests {
   ): void {
     this.#keepPatterns(session, message, wishes);
     const { id } = message;
+    const isMeant = (instrument: ServedInstrument, wish: Wish) =>
+      !instrument.isRemoved || !message.instruments.some(isPattern) || session.find(instrument, wish) !== undefined;
     for (const instrument of matched) {
-      for (const wish of wishes) {
+      for (const wish of wishes.filter((one) => isMeant(instrument, one))) {
         this.#unsubscribe(session, { instrument, wish, id });
       }
     }
@@ -192,10 +207,10 @@ export class Requests {
   }
 
   /** The instruments that a message names; undefined, with an answer, when they are too many. */
-  #expand(session: Session, { id, instruments }: SubscriptionMessage): Set<ServedInstrument> | undefined {
+  #expand(session: Session, { id, instruments, op }: SubscriptionMessage): Set<ServedInstrument> | undefined {
     const matched = new Set<ServedInstrument>();
     for (const pattern of instruments) {
-      const found = this.#parts.instruments.match(pattern);
+      const found = this.#parts.instruments.match(pattern, { withRemoved: op === "unsubscribe" });
       if (found.length === 0 && !isPattern(pattern)) {
         const nearest = this.#parts.instruments.nearest(pattern).join(", ") || "none";
         const text = `Cannot find an instrument: nearest are ${nearest}, was ${JSON.stringify(pattern)}`;
@@ -264,7 +279,7 @@ export class Requests {
 
 /** What a message asks for of every instrument, each once. */
 function wishesOf(message: SubscriptionMessage): Wish[] {
-  const channels = [...new Set(message.channels)].filter((channel): channel is MarketChannel => channel !== "stats");
+  const channels = [...new Set(message.channels)].filter((channel) => !isServerChannel(channel));
   const asked = message.op === "subscribe" ? message.policy : undefined;
   return channels.map((channel) => {
     const [policy] = CHANNEL_POLICIES[channel];

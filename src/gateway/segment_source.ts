@@ -17,19 +17,19 @@ import {
   RING_TRADES,
   SEGMENT_STATE_LIVE,
   STATE_RETIRED,
-  TRADE_BYTES,
-  TRADE_INSTRUMENT_ID,
 } from "../../assembly/layout.ts";
 import { ReplicaJoiner } from "../segment/join.ts";
 import { type InstrumentEntry, SegmentView } from "../segment/view.ts";
 import { readCount } from "../wire/numbers.ts";
 import { RESET_REASONS, type ResetReason } from "../wire/protocol.ts";
 import { HeartbeatWatch } from "./heartbeat_watch.ts";
-import type { Binding, ServedInstrument } from "./instrument.ts";
+import type { SourceMeter } from "./hop_meter.ts";
+import { type Binding, isEntryRemoved, type ServedInstrument } from "./instrument.ts";
 import type { Instruments } from "./instruments.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { GatewayLog } from "./log.ts";
 import { producerVersion, QuietWatch } from "./quiet_watch.ts";
+import { publishTrades } from "./trade_batch.ts";
 import type { Workspace } from "./workspace.ts";
 
 const JOIN_RETRY_MS = 20;
@@ -52,6 +52,8 @@ export type SourceCounts = Record<"lostDeltas" | "lostTrades" | "unknownIds" | "
 /** One segment being consumed. */
 export class SegmentSource {
   readonly view: SegmentView;
+  /** Its readers in other processes, where they are known. */
+  readonly countReaders: (() => number) | undefined;
   /** Addresses of the blocks of both readers. */
   readonly readers: { readonly deltas: number; readonly trades: number };
   readonly counts: SourceCounts = { lostDeltas: 0, lostTrades: 0, unknownIds: 0, joins: 0, joinFailures: 0 };
@@ -66,6 +68,7 @@ export class SegmentSource {
   readonly #joins = new Map<Binding, number>();
   /** Books whose image did not hold and that wait for another. */
   readonly #corrupt = new Set<Binding>();
+  readonly #meter: SourceMeter | undefined;
   readonly #quiet = new QuietWatch();
   /** Books that were joined and whose version nothing confirms yet, and since when. */
   readonly #unconfirmed = new Map<Binding, number>();
@@ -81,6 +84,7 @@ export class SegmentSource {
       address: number;
       /** Whether its producer lives, where something better than the heartbeat alone knows it. */
       isProducerAlive?: (() => boolean) | undefined;
+      countReaders?: (() => number) | undefined;
       instruments: Instruments;
       events: SourceEvents;
       limits: GatewayLimits;
@@ -93,7 +97,9 @@ export class SegmentSource {
     this.#limits = options.limits;
     this.#heartbeat = new HeartbeatWatch(options.limits.heartbeatStaleMs, options.isProducerAlive);
     this.#log = options.log;
+    this.countReaders = options.countReaders;
     this.view = new SegmentView(workspace.kernel.buffer, options.address);
+    this.#meter = workspace.meters?.source(this.view.header);
     this.#joiner = new ReplicaJoiner(workspace.kernel, {
       segment: this.view,
       scratch: workspace.joinDeltas,
@@ -147,8 +153,11 @@ export class SegmentSource {
     return false;
   }
 
-  /** Takes in table entries that are new. */
+  /** Takes in table entries that are new, and lets go of those that were removed. */
   refresh(): void {
+    for (const binding of this.bindings().filter((one) => isEntryRemoved(this.#workspace, one))) {
+      this.#remove(binding);
+    }
     const count = this.view.instrumentCount;
     while (this.#entriesRead < count) {
       this.#bind(this.view.instrument(this.#entriesRead));
@@ -227,6 +236,17 @@ export class SegmentSource {
       this.#events.tradesInterrupted(instrument, RESET_REASONS.restarted);
     }
     this.#joinAt(binding, 0);
+  }
+
+  #remove(binding: Binding): void {
+    const { instrument } = binding;
+    this.#joins.delete(binding);
+    this.#corrupt.delete(binding);
+    this.#unconfirmed.delete(binding);
+    instrument.remove();
+    this.#log.info(`${instrument.name.instrument} was removed: its subscribers are told`);
+    this.#events.interrupted(instrument, RESET_REASONS.removed);
+    this.#events.tradesInterrupted(instrument, RESET_REASONS.removed);
   }
 
   /** The served instrument of an entry; undefined, with a line in the log, when it cannot be served. */
@@ -313,6 +333,9 @@ export class SegmentSource {
       this.#afterLap();
       return;
     }
+    if (count > 0) {
+      this.#meter?.noteRead(deltas, count);
+    }
     for (let index = 0; index < count; index++) {
       this.#applyDelta(deltas + index * DELTA_BYTES);
     }
@@ -349,29 +372,7 @@ export class SegmentSource {
       }
       return;
     }
-    const groups = new Map<Binding, number[]>();
-    for (let index = 0; index < count; index++) {
-      const record = trades + index * TRADE_BYTES;
-      const binding = this.#bindingOf(this.#workspace.u32(record + TRADE_INSTRUMENT_ID));
-      if (binding === undefined) {
-        continue;
-      }
-      binding.instrument.trades.count += 1;
-      if (binding.instrument.trades.isWanted) {
-        const group = groups.get(binding);
-        if (group === undefined) {
-          groups.set(binding, [record]);
-        } else {
-          group.push(record);
-        }
-      }
-    }
-    for (const [binding, records] of groups) {
-      const { instrument } = binding;
-      instrument.loadExponents();
-      const shown = instrument.exponents(instrument.binding ?? binding);
-      instrument.trades.publish(records, { recorded: instrument.exponents(binding), shown });
-    }
+    publishTrades(this.#workspace, { records: trades, count, bindingOf: (id) => this.#bindingOf(id) });
   }
 
   #bindingOf(id: number): Binding | undefined {

@@ -16,6 +16,7 @@ import type { ServedInstrument } from "./instrument.ts";
 import type { GatewayLimits } from "./limits.ts";
 import { MessageCredit } from "./message_credit.ts";
 import type { Form, Outlet } from "./outlet.ts";
+import { type Beginnings, ServerChannels } from "./server_channels.ts";
 import { noCounts, type SessionCounts } from "./session_counts.ts";
 import { StatusWatch } from "./status_watch.ts";
 import type { StreamView } from "./stream_view.ts";
@@ -28,7 +29,6 @@ import {
   subscriptionKey,
   type Wish,
 } from "./subscription.ts";
-import { STATS_TOPIC } from "./topics.ts";
 import type { Connection, Payload } from "./transport.ts";
 
 /** Bytes that beginnings may still cost in this turn. */
@@ -40,6 +40,7 @@ export type SessionOptions = {
   readonly outlet: Outlet;
   readonly limits: GatewayLimits;
   readonly now: () => number;
+  readonly beginnings: Beginnings;
   /** Counted up in place, with the session's own. */
   readonly totals: SessionCounts;
   /** Hears of every change of state. */
@@ -53,7 +54,7 @@ export class Session {
   readonly backlog: Backlog;
   readonly counts: SessionCounts = noCounts();
   readonly credit: MessageCredit;
-  wantsStats = false;
+  readonly serverChannels: ServerChannels;
   /** Patterns that were subscribed, for instruments yet to come: pattern → what was asked for, by its key. */
   readonly standing = new Map<string, Map<string, Wish>>();
   readonly #options: SessionOptions;
@@ -71,6 +72,7 @@ export class Session {
     this.credit = new MessageCredit({ perSecond: limits.messagesPerSecondMax, nowMs });
     this.backlog = new Backlog(limits, nowMs);
     this.#statuses = new StatusWatch(connection, options.outlet);
+    this.serverChannels = new ServerChannels(connection, options);
   }
 
   /** Subscriptions. */
@@ -85,7 +87,7 @@ export class Session {
 
   /** Nothing is sent to it, and nothing waits for it. */
   get isQuiet(): boolean {
-    return this.size === 0 && !this.wantsStats && this.connection.bufferedBytes() === 0;
+    return this.size === 0 && this.serverChannels.size === 0 && this.connection.bufferedBytes() === 0;
   }
 
   /** It is being closed by us. */
@@ -153,14 +155,6 @@ export class Session {
       this.#statuses.remove(instrument, this.backlog.isLive);
     }
     return subscription;
-  }
-
-  /** Puts the client on the statistics, or takes it off. */
-  setStats(wanted: boolean): void {
-    if (wanted !== this.wantsStats && this.backlog.isLive) {
-      this.#options.outlet[wanted ? "join" : "leave"](this.connection, STATS_TOPIC);
-    }
-    this.wantsStats = wanted;
   }
 
   /**
@@ -291,9 +285,7 @@ export class Session {
   /** It has read what it was sent: whatever it follows goes on. */
   #goOn(): void {
     this.#statuses.rejoin();
-    if (this.wantsStats) {
-      this.#options.outlet.join(this.connection, STATS_TOPIC);
-    }
+    this.serverChannels.rejoin();
   }
 
   /** Sends the next piece of a beginning. @returns false when it cannot go on now */
@@ -386,11 +378,9 @@ export class Session {
     this.#pending.clear();
   }
 
-  /** Off statuses and statistics. */
+  /** Off statuses and the server's own channels. */
   #leaveShared(): void {
     this.#statuses.leave(this.#isOpen);
-    if (this.wantsStats) {
-      this.#options.outlet.leave(this.connection, STATS_TOPIC, this.#isOpen);
-    }
+    this.serverChannels.leave(this.#isOpen);
   }
 }

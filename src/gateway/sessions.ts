@@ -21,6 +21,7 @@ import type { Instruments } from "./instruments.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Form, Outlet } from "./outlet.ts";
 import { Requests } from "./requests.ts";
+import type { Beginnings } from "./server_channels.ts";
 import { Session } from "./session.ts";
 import { noCounts, type SessionCounts } from "./session_counts.ts";
 import type { StreamView } from "./stream_view.ts";
@@ -45,6 +46,8 @@ export type SessionsOptions = {
   readonly access: Access;
   readonly greeting: Greeting;
   readonly log: ClientLog;
+  /** What clients of the channel `arbitrage` are told first; undefined = there is no such channel. */
+  readonly opportunities: (() => string) | undefined;
   readonly now: () => number;
   /** Asks for a turn soon, because a client waits for something. */
   readonly wake: () => void;
@@ -54,7 +57,10 @@ export type SessionsOptions = {
 export class Sessions {
   /** What all clients together did, closed ones included. */
   readonly totals: SessionCounts & { bytesIn: number } = { ...noCounts(), bytesIn: 0 };
+  /** Messages that the transport dropped, by the state of the client at that moment. */
+  readonly drops: Record<ClientStateWord, number> = { live: 0, conflated: 0, reset: 0, closing: 0 };
   readonly #options: SessionsOptions;
+  readonly #beginnings: Beginnings;
   readonly #requests: Requests;
   readonly #sessions = new Map<Connection, Session>();
   readonly #audience = new Map<ServedInstrument, Set<Subscription>>();
@@ -67,11 +73,13 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
-    const { instruments, views, limits, now } = options;
+    const { instruments, views, limits, now, opportunities } = options;
+    this.#beginnings = opportunities === undefined ? {} : { arbitrage: opportunities };
     this.#requests = new Requests({
       instruments,
       views,
       limits,
+      serverChannels: new Set(["stats" as const, ...(opportunities === undefined ? [] : ["arbitrage" as const])]),
       now,
       joined: (subscription) => this.#join(subscription),
       left: (subscription) => this.#audience.get(subscription.instrument)?.delete(subscription),
@@ -87,6 +95,20 @@ export class Sessions {
   /** Clients that do not read as fast as they are sent at this moment. */
   get slowCount(): number {
     return [...this.#watched].filter(({ backlog }) => !backlog.isLive).length;
+  }
+
+  /** How many clients are in each state, and what waits for all of them together and for the one that waits most. */
+  backlogs(): { clients: Record<ClientStateWord, number>; backlogBytes: number; backlogBytesMax: number } {
+    const clients = { live: this.size - this.#active.size, conflated: 0, reset: 0, closing: 0 };
+    let backlogBytes = 0;
+    let backlogBytesMax = 0;
+    for (const { backlog, connection } of this.#active) {
+      const bytes = connection.bufferedBytes();
+      clients[backlog.state] += 1;
+      backlogBytes += bytes;
+      backlogBytesMax = Math.max(backlogBytesMax, bytes);
+    }
+    return { clients, backlogBytes, backlogBytesMax };
   }
 
   /** The clients that fare worst, worst first. */
@@ -111,7 +133,8 @@ export class Sessions {
     access.opened(connection.remote);
     const form = connection.protocol === SUBPROTOCOL_BINARY ? "binary" : "json";
     const changed = (session: Session, state: ClientStateWord) => this.#changed(session, state);
-    const session = new Session(connection, { form, outlet, limits, now, totals: this.totals, changed });
+    const [beginnings, totals] = [this.#beginnings, this.totals];
+    const session = new Session(connection, { form, outlet, limits, now, beginnings, totals, changed });
     this.#sessions.set(connection, session);
     this.#active.add(session);
     const protocol = form === "binary" ? SUBPROTOCOL_BINARY : SUBPROTOCOL_JSON;
@@ -150,6 +173,7 @@ export class Sessions {
     const session = this.#sessions.get(connection);
     if (session !== undefined && !session.isClosing) {
       session.count("dropped");
+      this.drops[session.backlog.state] += 1;
       this.#dropped.add(session);
       this.#options.wake();
     }

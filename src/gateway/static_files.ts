@@ -56,7 +56,7 @@ export class StaticFiles {
   }
 
   /** @returns undefined when there is no such file */
-  answer(request: HttpRequest): HttpAnswer | undefined {
+  answer(request: Pick<HttpRequest, "path" | "ifNoneMatch">): HttpAnswer | undefined {
     const file = this.#files.get(request.path === "/" ? "/index.html" : decodePath(request.path));
     if (file === undefined) {
       return undefined;

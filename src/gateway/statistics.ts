@@ -21,6 +21,7 @@ import {
   SEGMENT_STATE_SUPERSEDED,
 } from "../../assembly/layout.ts";
 import type { ClientStats, ConnectionWord, ExchangeStats, InstrumentStats, StatsMessage } from "../wire/protocol.ts";
+import type { HopStats } from "../wire/statistics.ts";
 import { failureCount } from "./book_view.ts";
 import type { ServedInstrument } from "./instrument.ts";
 import type { SegmentSource } from "./segment_source.ts";
@@ -37,6 +38,8 @@ export type StatisticsParts = {
   instruments(): Iterable<ServedInstrument>;
   clients(): number;
   totals(): GatewayTotals;
+  /** Recent hops of the exchange of a segment, and its clock. */
+  hops(source: SegmentSource): { readonly clockOffsetUs: number; readonly hops: HopStats[] };
   /** Clients that do not read as fast as they are sent, and the ones that fare worst. */
   slow(): { readonly count: number; readonly worst: ClientStats[] };
 };
@@ -82,7 +85,9 @@ export class Statistics {
       atMs: Math.round(nowMs),
       gateway: { ...this.#gateway(nowMs, rates), slowClients: count },
       clients: worst,
-      exchanges: this.#parts.sources().map((source) => exchangeStats(source, { nowMs, rates })),
+      exchanges: this.#parts
+        .sources()
+        .map((source) => ({ ...exchangeStats(source, { nowMs, rates }), ...this.#parts.hops(source) })),
       instruments: [...this.#parts.instruments()].map((instrument) => instrumentStats(instrument, rates)),
     };
     return { message, samples };
@@ -135,7 +140,7 @@ export function connectionWord(source: SegmentSource, nowMs: number): Connection
 function exchangeStats(
   source: SegmentSource,
   { nowMs, rates }: { nowMs: number; rates: (owner: object, sample: Sample) => Sample },
-): ExchangeStats {
+): Omit<ExchangeStats, "clockOffsetUs" | "hops"> {
   const { view, counts } = source;
   const frames = view.counter(COUNTER_FRAMES);
   const bytesIn = view.counter(COUNTER_FRAME_BYTES);

@@ -5,6 +5,9 @@ import type { Form } from "./outlet.ts";
 /** Server and exchange statistics, JSON text for everybody. */
 export const STATS_TOPIC = "stats";
 
+/** Opportunities of arbitrage, JSON text for everybody. */
+export const ARBITRAGE_TOPIC = "arbitrage";
+
 /** Messages of one channel of one instrument in one form. @param alias of the instrument */
 export function marketTopic(alias: number, channel: MarketChannel, form: Form): string {
   return `${channel}.${form}.${alias}`;

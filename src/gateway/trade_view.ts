@@ -1,6 +1,6 @@
 /**
- * One instrument's trades as the gateway serves them: encoded once per batch for all binary clients, as one JSON message
- * each for the others, and not at all while nobody listens.
+ * One instrument's trades as the gateway serves them: encoded once per batch for all binary clients (and for the figure of
+ * what that costs, whether anybody listens or not), as one JSON message each for the others, the last ones remembered.
  * Bad case: trades recorded under an id that was retired meanwhile; their ticks and lots are scaled to the exponents
  * that clients know by now, exactly, and counted as unscalable when i64 does not hold them.
  */
@@ -8,10 +8,21 @@ import { FRAME_BYTES_MAX, TRADE_BYTES, TRADE_PRICE, TRADE_QUANTITY, TRADE_VERSIO
 import { type Exponents, tradeMessage } from "../wire/json_form.ts";
 import { powerOfTen, readCount } from "../wire/numbers.ts";
 import type { Outlet } from "./outlet.ts";
+import { RecentTrades } from "./recent_trades.ts";
 import { marketTopic } from "./topics.ts";
+import { framedBytes } from "./websocket_bytes.ts";
 import type { Workspace } from "./workspace.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
+
+/** What a trade view is made from. */
+export type TradeViewOptions = {
+  readonly instrument: string;
+  readonly alias: number;
+  readonly outlet: Outlet;
+  /** Trades that are remembered. */
+  readonly remembered: number;
+};
 
 /** The trades of one instrument. */
 export class TradeView {
@@ -19,15 +30,20 @@ export class TradeView {
   count = 0;
   /** Encoded bytes since start, each frame counted once. */
   wireBytes = 0;
+  /** The same whether anybody listened or not, with WebSocket headers. */
+  encodedBytes = 0;
   /** Trades that could not be shown, because they do not fit the later exponents. */
   unscalable = 0;
+  /** The last ones. */
+  readonly recent: RecentTrades;
   readonly #workspace: Workspace;
   readonly #outlet: Outlet;
   readonly #instrument: string;
   readonly #alias: number;
   readonly #topics: { binary: string; json: string };
 
-  constructor(workspace: Workspace, options: { instrument: string; alias: number; outlet: Outlet }) {
+  constructor(workspace: Workspace, options: TradeViewOptions) {
+    this.recent = new RecentTrades({ capacity: options.remembered, instrument: options.instrument });
     this.#workspace = workspace;
     this.#outlet = options.outlet;
     this.#instrument = options.instrument;
@@ -36,11 +52,6 @@ export class TradeView {
       binary: marketTopic(options.alias, "trades", "binary"),
       json: marketTopic(options.alias, "trades", "json"),
     };
-  }
-
-  /** Somebody wants trades of this instrument. */
-  get isWanted(): boolean {
-    return this.#outlet.listeners(this.#topics.binary) + this.#outlet.listeners(this.#topics.json) > 0;
   }
 
   /**
@@ -52,15 +63,16 @@ export class TradeView {
   publish(records: readonly number[], { recorded, shown }: { recorded: Exponents; shown: Exponents }): void {
     const readable = records.filter((record) => this.#rescale(record, recorded, shown));
     this.unscalable += records.length - readable.length;
+    for (const record of readable) {
+      this.recent.add(this.#workspace.bytes, record, shown);
+    }
     if (this.#outlet.listeners(this.#topics.json) > 0) {
       for (const record of readable) {
         const message = tradeMessage(this.#workspace.memory, record, { ...shown, instrument: this.#instrument });
         this.#outlet.publish(this.#topics.json, JSON.stringify(message));
       }
     }
-    if (this.#outlet.listeners(this.#topics.binary) > 0) {
-      this.#publishBinary(readable);
-    }
+    this.#publishBinary(readable);
   }
 
   /** A frame numbers its trades from the first one on: it ends where the versions jump. */
@@ -89,6 +101,10 @@ export class TradeView {
       const middle = records.length >> 1;
       this.#publishGroup(records.slice(0, middle));
       this.#publishGroup(records.slice(middle));
+      return;
+    }
+    this.encodedBytes += framedBytes(length);
+    if (this.#outlet.listeners(this.#topics.binary) === 0) {
       return;
     }
     this.wireBytes += length;

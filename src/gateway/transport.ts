@@ -27,11 +27,8 @@ export interface Connection {
   close(code: number, reason: string): void;
 }
 
-/** A request to open a WebSocket. */
-export type UpgradeRequest = {
-  readonly path: string;
-  /** As sent, without the question mark. */
-  readonly query: string;
+/** From where and in whose name a request comes. */
+export type RequestSource = {
   /** Of the peer: the client, or a proxy. */
   readonly address: string;
   /** The `host` header. */
@@ -44,6 +41,13 @@ export type UpgradeRequest = {
   readonly authorization: string;
   /** The `x-api-key` header, empty when there is none. */
   readonly apiKey: string;
+  /** As sent, without the question mark. */
+  readonly query: string;
+};
+
+/** A request to open a WebSocket. */
+export type UpgradeRequest = RequestSource & {
+  readonly path: string;
   /** Subprotocols that the client offers, in its order. */
   readonly protocols: readonly string[];
 };
@@ -55,21 +59,33 @@ export type UpgradeAnswer =
 /** Where the certificate chain and its key stand, PEM. */
 export type TlsFiles = { readonly certFile: string; readonly keyFile: string };
 
-/** A plain HTTP request. Bodies are not read. */
-export type HttpRequest = {
+/** A plain HTTP request. */
+export type HttpRequest = RequestSource & {
   /** Upper case. */
   readonly method: string;
   /** As sent, before decoding, without the query. */
   readonly path: string;
-  readonly query: string;
   /** The `if-none-match` header, empty when there is none. */
   readonly ifNoneMatch: string;
+  /** The `content-type` header, empty when there is none. */
+  readonly contentType: string;
+  /** Empty for GET and HEAD, and when it is longer than `bodyBytesMax`. It stays valid after the call. */
+  readonly body: Uint8Array;
+  /** The body was longer than `bodyBytesMax`. The connection ends with the answer. */
+  readonly isTooLong: boolean;
 };
-/** Its answer. `content-length` is the transport's. */
+
+/**
+ * A body that is sent part by part, as the client reads. Parts are copied before the next one is asked for. `return` is
+ * called when the client is gone or reads nothing for ten seconds; parts that the producer throws on end the connection.
+ */
+export type BodyParts = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** The answer to a request. `content-length` is the transport's. */
 export type HttpAnswer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
+  readonly body: string | Uint8Array | BodyParts;
 };
 
 /** What the gateway does about events of the transport. None of them may throw. */
@@ -83,8 +99,12 @@ export interface TransportHandlers {
   /** A message was not sent, because the transport's own limit was reached. */
   dropped(connection: Connection): void;
   close(connection: Connection, code: number): void;
-  request(request: HttpRequest): HttpAnswer;
+  /** Answers at once or later; a client that is gone by then gets nothing. A promise that rejects becomes a bare 500. */
+  request(request: HttpRequest): HttpAnswer | Promise<HttpAnswer>;
 }
+
+/** Bytes of a request's body that are read unless something else is asked. */
+export const BODY_BYTES_MAX = 65_536;
 
 /** How to listen. */
 export type ListenOptions = {
@@ -95,6 +115,8 @@ export type ListenOptions = {
   readonly webSocketPaths: readonly string[];
   /** Larger messages of a client close its connection. */
   readonly messageBytesMax: number;
+  /** Bytes of a request's body that are read. Default 65,536. */
+  readonly bodyBytesMax?: number;
   /** The transport drops what would go beyond it; far above the gateway's own limit. */
   readonly backpressureBytesMax: number;
   /** A connection without any traffic is pinged and then closed. */

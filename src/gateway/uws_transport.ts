@@ -16,10 +16,8 @@ import type {
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { ConfigError, ConnectionError } from "../errors.ts";
-import { statusText } from "./http_status.ts";
 import type {
   Connection,
-  HttpAnswer,
   ListenOptions,
   Payload,
   TlsFiles,
@@ -27,6 +25,7 @@ import type {
   TransportHandlers,
   TransportServer,
 } from "./transport.ts";
+import { requestSource, sendWhole, serveRequest } from "./uws_http.ts";
 
 const CLOSE_GRACE_MS = 50;
 const GOING_AWAY = 1001;
@@ -58,9 +57,7 @@ async function listen(native: Native, options: ListenOptions): Promise<Transport
     app.ws(path, behavior);
   }
   app.any("/*", (response, request) => {
-    // Without this an exception of ours would end the process without a word about where it came from.
-    response.onAborted(() => undefined);
-    answer(response, readRequest(request, options.handlers));
+    serveRequest(response, request, options);
   });
   return await new Promise((resolve, reject) => {
     (app as unknown as NativeListen).listen(
@@ -179,20 +176,15 @@ function upgrade(parts: {
   const offered = request.getHeader("sec-websocket-protocol");
   const accepted = handlers.upgrade({
     path: request.getUrl(),
-    query: request.getQuery(),
-    address: new TextDecoder().decode(response.getRemoteAddressAsText()),
-    host: request.getHeader("host"),
-    origin: request.getHeader("origin"),
-    forwardedFor: request.getHeader("x-forwarded-for"),
-    authorization: request.getHeader("authorization"),
-    apiKey: request.getHeader("x-api-key"),
+    ...requestSource(response, request),
     protocols: offered
       .split(",")
       .map((name) => name.trim())
       .filter((name) => name !== ""),
   });
   if ("status" in accepted) {
-    answer(response, { status: accepted.status, headers: { "content-type": "text/plain" }, body: accepted.body });
+    const { status, body } = accepted;
+    sendWhole(response, { status, headers: { "content-type": "text/plain" }, body });
     return;
   }
   const state: SocketState = { protocol: accepted.protocol, remote: accepted.remote };
@@ -238,40 +230,6 @@ class UwsConnection implements Connection {
   forget(): void {
     this.#socket = undefined;
   }
-}
-
-function readRequest(request: NativeRequest, handlers: TransportHandlers): { reply: HttpAnswer; method: string } {
-  const method = request.getCaseSensitiveMethod().toUpperCase();
-  const reply = handlers.request({
-    method,
-    path: request.getUrl(),
-    query: request.getQuery(),
-    ifNoneMatch: request.getHeader("if-none-match"),
-  });
-  return { reply, method };
-}
-
-function answer(response: NativeResponse, what: HttpAnswer | { reply: HttpAnswer; method: string }): void {
-  const { reply, method } = "reply" in what ? what : { reply: what, method: "GET" };
-  response.cork(() => {
-    response.writeStatus(`${reply.status} ${statusText(reply.status)}`);
-    for (const [name, value] of Object.entries(reply.headers)) {
-      response.writeHeader(name, value);
-    }
-    if (reply.status === 304) {
-      response.endWithoutBody();
-    } else if (method === "HEAD") {
-      // Given to endWithoutBody as an argument, the length leaves the response unfinished and ends the process.
-      response.writeHeader("content-length", String(byteLength(reply.body)));
-      response.endWithoutBody();
-    } else {
-      response.end(reply.body);
-    }
-  });
-}
-
-function byteLength(body: string | Uint8Array): number {
-  return typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
 }
 
 /** The addon takes multiples of four seconds, at least eight and at most 960. */

@@ -10,11 +10,13 @@ import { BookFrames } from "./book_frames.ts";
 import { BookSnapshots, type Snapshot } from "./book_snapshots.ts";
 import { CatchUp } from "./catch_up.ts";
 import { mixEpoch } from "./epochs.ts";
+import type { HopMeter } from "./hop_meter.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Form, Outlet } from "./outlet.ts";
 import { ReplicaBook } from "./replica_book.ts";
 import { marketTopic } from "./topics.ts";
 import type { Payload } from "./transport.ts";
+import { framedBytes } from "./websocket_bytes.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Units of event times that the stream knows, ns, coarsest first. */
@@ -29,6 +31,8 @@ export type OutputOptions = {
   /** Bytes of the encode buffer at first. */
   readonly encodeBytes: number;
   readonly now: () => number;
+  /** Measures how long events wait here; absent for views that wait for their rate. */
+  readonly meter?: HopMeter | undefined;
 };
 
 /** Everything that clients get of one view. */
@@ -41,10 +45,13 @@ export class ViewOutput {
   readonly topics: Readonly<Record<Form, string>>;
   /** Encoded bytes since start, each frame counted once. */
   wireBytes = 0;
+  /** The same whether anybody listened or not, with WebSocket headers: what the view costs a client. */
+  encodedBytes = 0;
   readonly #workspace: Workspace;
   readonly #outlet: Outlet;
   readonly #catchUp: CatchUp;
   readonly #now: () => number;
+  readonly #meter: HopMeter | undefined;
   readonly #followers: Record<Form, number> = { binary: 0, json: 0 };
   /** The coarsest unit that every event time seen so far divides by: an exchange with milliseconds costs fewer bytes. */
   #timeUnit: number = TIME_UNITS[0];
@@ -60,6 +67,7 @@ export class ViewOutput {
     this.#workspace = workspace;
     this.#outlet = options.outlet;
     this.#now = options.now;
+    this.#meter = options.meter;
     this.replica = new ReplicaBook(workspace, alias);
     try {
       this.frames = new BookFrames(workspace, {
@@ -128,7 +136,7 @@ export class ViewOutput {
     if (this.hasListeners("binary")) {
       this.#publishFrame();
     } else {
-      this.frames.discard();
+      this.encodedBytes += framedBytes(this.frames.discard());
       this.#framedVersion = this.replica.eventVersion;
     }
   }
@@ -184,11 +192,14 @@ export class ViewOutput {
   }
 
   #publishFrame(): void {
+    const { events } = this.frames;
     const frame = this.frames.take(this.#now());
     if (frame !== undefined) {
       this.#framedVersion = this.replica.eventVersion;
       this.wireBytes += frame.byteLength;
+      this.encodedBytes += framedBytes(frame.byteLength);
       this.#outlet.publish(this.topics.binary, frame);
+      this.#meter?.noteSent(events);
     }
   }
 }

@@ -12,6 +12,7 @@ import {
   TRADE_BYTES,
 } from "../../assembly/layout.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { HopMeters, type Stopwatch } from "./hop_meter.ts";
 
 /** Levels walked at once. */
 export const LEVELS_CHUNK = 4096;
@@ -43,15 +44,19 @@ export class Workspace {
   readonly changes: number;
   readonly changesBytes: number;
   readonly batchRecords: number;
+  /** Undefined = hops are not measured. */
+  readonly meters: HopMeters | undefined;
 
   /**
    * @param kernel of this thread, its arena initialised
    * @param batchRecords records read from a ring at once
+   * @param options.stopwatch measures the hops of events; absent = they are not measured
    * @throws RangeError when the arena is exhausted
    */
-  constructor(kernel: Kernel, batchRecords: number) {
+  constructor(kernel: Kernel, batchRecords: number, { stopwatch }: { stopwatch?: Stopwatch | undefined } = {}) {
     this.kernel = kernel;
     this.batchRecords = batchRecords;
+    this.meters = stopwatch && new HopMeters(kernel, stopwatch);
     this.memory = new DataView(kernel.buffer);
     this.bytes = new Uint8Array(kernel.buffer);
     this.words = new Int32Array(kernel.buffer, 0, kernel.buffer.byteLength >>> 2);

@@ -5,7 +5,7 @@
  * tells. A socket's `drain` comes from the TCP socket below it.
  */
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -13,6 +13,7 @@ import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { ConfigError, ConnectionError } from "../errors.ts";
 import { statusText } from "./http_status.ts";
 import type { Connection, ListenOptions, Payload, TlsFiles, Transport, TransportServer } from "./transport.ts";
+import { pathOf, requestSource, serveRequest } from "./ws_http.ts";
 
 /** A request must be complete within this time, as it must be with the other transport. */
 const REQUEST_MS = 10_000;
@@ -25,7 +26,7 @@ export function createWsTransport(): Transport {
 }
 
 async function listen(options: ListenOptions): Promise<TransportServer> {
-  const http = openServer(options.tls, (request, response) => answer(request, response, options));
+  const http = openServer(options.tls, (request, response) => serveRequest(request, response, options));
   const hub = new Hub(options);
   http.on("upgrade", (request, socket, head) => hub.upgrade(request, socket, head));
   return await new Promise((resolve, reject) => {
@@ -86,7 +87,7 @@ class Hub {
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const [path = "", query = ""] = (request.url ?? "").split("?");
+    const path = pathOf(request);
     if (!this.#options.webSocketPaths.includes(path)) {
       refuse(socket, 404, "no stream here");
       return;
@@ -94,13 +95,7 @@ class Hub {
     const offered = request.headers["sec-websocket-protocol"] ?? "";
     const accepted = this.#options.handlers.upgrade({
       path,
-      query,
-      address: request.socket.remoteAddress ?? "",
-      host: request.headers.host ?? "",
-      origin: request.headers.origin ?? "",
-      forwardedFor: String(request.headers["x-forwarded-for"] ?? ""),
-      authorization: request.headers.authorization ?? "",
-      apiKey: String(request.headers["x-api-key"] ?? ""),
+      ...requestSource(request),
       protocols: offered
         .split(",")
         .map((name) => name.trim())
@@ -265,20 +260,6 @@ class WsConnection implements Connection {
       this.unsubscribe(topic);
     }
   }
-}
-
-function answer(request: IncomingMessage, response: ServerResponse, options: ListenOptions): void {
-  const [path = "", query = ""] = (request.url ?? "").split("?");
-  const method = request.method ?? "GET";
-  const reply = options.handlers.request({
-    method,
-    path,
-    query,
-    ifNoneMatch: request.headers["if-none-match"] ?? "",
-  });
-  const body = Buffer.from(reply.body);
-  response.writeHead(reply.status, { ...reply.headers, "content-length": body.byteLength });
-  response.end(method === "HEAD" || reply.status === 304 ? undefined : body);
 }
 
 function refuse(socket: Duplex, status: number, body: string): void {

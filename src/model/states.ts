@@ -26,6 +26,7 @@ import {
   REASON_NONE,
   REASON_OVERFLOW,
   REASON_REFUSED,
+  REASON_REMOVED,
   REASON_RESCALED,
   REASON_SILENT,
   REASON_STOPPED,
@@ -78,6 +79,7 @@ export const REASON_WORDS = {
   [REASON_AUDIT]: "audit",
   [REASON_STOPPED]: "stopped",
   [REASON_DRIFT]: "drift",
+  [REASON_REMOVED]: "removed",
 } as const;
 
 /** ASSURANCE_* → word: how the exchange lets us know that the book is right. */

@@ -19,6 +19,7 @@ import {
   HEADER_INSTRUMENT_CAPACITY,
   HEADER_LAYOUT_VERSION,
   HEADER_MAGIC,
+  HEADER_METRICS_OFFSET,
   HEADER_MONOTONIC_ANCHOR,
   HEADER_PID,
   HEADER_SEGMENT_BYTES,
@@ -29,14 +30,18 @@ import {
   HEADER_TRADE_CAPACITY,
   HEADER_TRADE_RING_OFFSET,
   HEADER_WALL_ANCHOR,
+  INSTRUMENT_METRICS_BYTES,
   LAYOUT_VERSION,
   MAGIC_HIGH,
   MAGIC_LOW,
+  METRICS_INSTRUMENTS,
   TABLE_BYTES,
   TRADE_BYTES,
 } from "../../assembly/layout.ts";
 
 const TABLE_ALIGN = 64;
+/** The first layout that has metrics. */
+const METRICS_SINCE = 3;
 
 /** The part of a header that does not change while the segment lives. Offsets are relative to the segment's start. */
 export type SegmentHeader = {
@@ -55,6 +60,8 @@ export type SegmentHeader = {
   readonly tradeCapacity: number;
   readonly tableOffset: number;
   readonly cellsOffset: number;
+  /** Undefined = a segment of layout 2, which has no metrics. */
+  readonly metricsOffset: number | undefined;
   readonly deltaRingOffset: number;
   readonly tradeRingOffset: number;
   readonly imagesOffset: number;
@@ -98,6 +105,7 @@ export function readSegmentHeader(memory: DataView, address: number): SegmentHea
     tradeCapacity: word(HEADER_TRADE_CAPACITY),
     tableOffset: offset(HEADER_TABLE_OFFSET),
     cellsOffset: offset(HEADER_CELLS_OFFSET),
+    metricsOffset: layoutVersion < METRICS_SINCE ? undefined : offset(HEADER_METRICS_OFFSET),
     deltaRingOffset: offset(HEADER_DELTA_RING_OFFSET),
     tradeRingOffset: offset(HEADER_TRADE_RING_OFFSET),
     imagesOffset: offset(HEADER_IMAGES_OFFSET),
@@ -116,6 +124,7 @@ function checkParts(header: SegmentHeader, available: number): void {
   const parts: [string, number, number][] = [
     ["instrument table", header.tableOffset, instrumentCapacity * TABLE_BYTES],
     ["cells", header.cellsOffset, instrumentCapacity * CELL_BYTES],
+    ...metricsPart(header),
     ["delta ring", header.deltaRingOffset, deltaCapacity * DELTA_BYTES],
     ["trade ring", header.tradeRingOffset, tradeCapacity * TRADE_BYTES],
     ["images", header.imagesOffset, 0],
@@ -127,6 +136,11 @@ function checkParts(header: SegmentHeader, available: number): void {
     end = offset + bytes;
     demand(end <= segmentBytes, `the ${name} ends outside the segment of ${segmentBytes} bytes`, end);
   }
+}
+
+function metricsPart({ metricsOffset, instrumentCapacity }: SegmentHeader): [string, number, number][] {
+  const bytes = METRICS_INSTRUMENTS + instrumentCapacity * INSTRUMENT_METRICS_BYTES;
+  return metricsOffset === undefined ? [] : [["metrics", metricsOffset, bytes]];
 }
 
 function isPowerOfTwo(value: number): boolean {

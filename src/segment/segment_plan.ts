@@ -18,6 +18,7 @@ import {
   HEADER_IMAGES_OFFSET,
   HEADER_INSTRUMENT_CAPACITY,
   HEADER_LAYOUT_VERSION,
+  HEADER_METRICS_OFFSET,
   HEADER_MONOTONIC_ANCHOR,
   HEADER_PID,
   HEADER_SEGMENT_BYTES,
@@ -29,8 +30,10 @@ import {
   HEADER_TRADE_RING_OFFSET,
   HEADER_WALL_ANCHOR,
   IMAGE_HEADER_BYTES,
+  INSTRUMENT_METRICS_BYTES,
   LAYOUT_VERSION,
   LEVEL_BYTES,
+  METRICS_INSTRUMENTS,
   SEGMENT_ALIGN,
   TABLE_BYTES,
   TRADE_BYTES,
@@ -71,6 +74,7 @@ export type SegmentIdentity = {
 export type SegmentPlan = {
   tableOffset: number;
   cellsOffset: number;
+  metricsOffset: number;
   deltaRingOffset: number;
   tradeRingOffset: number;
   imagesOffset: number;
@@ -105,11 +109,13 @@ export function layOut(config: SegmentConfig): SegmentPlan {
   }
   const tableOffset = HEADER_BYTES;
   const cellsOffset = roundUp(tableOffset + config.instrumentCapacity * TABLE_BYTES, 4096);
-  const deltaRingOffset = roundUp(cellsOffset + config.instrumentCapacity * CELL_BYTES, 4096);
+  const metricsOffset = roundUp(cellsOffset + config.instrumentCapacity * CELL_BYTES, 4096);
+  const metricsBytes = METRICS_INSTRUMENTS + config.instrumentCapacity * INSTRUMENT_METRICS_BYTES;
+  const deltaRingOffset = roundUp(metricsOffset + metricsBytes, 4096);
   const tradeRingOffset = roundUp(deltaRingOffset + config.deltaCapacity * DELTA_BYTES, 4096);
   const imagesOffset = roundUp(tradeRingOffset + config.tradeCapacity * TRADE_BYTES, 4096);
   const bytes = roundUp(imagesOffset + config.imageAreaBytes, SEGMENT_ALIGN);
-  return { tableOffset, cellsOffset, deltaRingOffset, tradeRingOffset, imagesOffset, bytes };
+  return { tableOffset, cellsOffset, metricsOffset, deltaRingOffset, tradeRingOffset, imagesOffset, bytes };
 }
 
 /** Writes the header page but for the magic number and the state, which make a segment live. @param view over the segment */
@@ -132,6 +138,7 @@ export function writeHeader(
     [HEADER_EPOCH, identity.epoch],
     [HEADER_TABLE_OFFSET, BigInt(plan.tableOffset)],
     [HEADER_CELLS_OFFSET, BigInt(plan.cellsOffset)],
+    [HEADER_METRICS_OFFSET, BigInt(plan.metricsOffset)],
     [HEADER_DELTA_RING_OFFSET, BigInt(plan.deltaRingOffset)],
     [HEADER_TRADE_RING_OFFSET, BigInt(plan.tradeRingOffset)],
     [HEADER_IMAGES_OFFSET, BigInt(plan.imagesOffset)],

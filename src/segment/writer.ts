@@ -1,36 +1,35 @@
 /**
  * The producer's side of a segment: lays out header, instrument table, cells, rings and images in a range of the memory,
- * adds instruments, and keeps the host's counters, heartbeat and state. The kernel writes records, cells and images; this
- * file never touches those after their creation. The image area is a bump allocation: an instrument that needs larger
- * images gets them behind the others under a fresh id. Bad case: table or image area exhausted; `addInstrument` says so, and
+ * adds and removes instruments, and keeps the host's counters, heartbeat and state. The kernel writes records, cells and images; this
+ * file never touches those after their creation. An instrument that needs larger images gets others under a fresh
+ * id; those of a removed one are handed out again. Bad case: table or image area exhausted; `addInstrument` says so, and
  * the shortage is kept for whoever can make a larger segment.
  */
 import {
   CELL_BYTES,
   CELL_INSTRUMENT_ID,
   CELL_STATE,
-  HEADER_CELLS_OFFSET,
+  COUNTER_RESYNCS,
   HEADER_COUNTERS,
   HEADER_COUNTERS_MAX,
-  HEADER_DELTA_TAIL,
   HEADER_HEARTBEAT,
   HEADER_IMAGES_USED,
   HEADER_INSTRUMENT_COUNT,
   HEADER_MAGIC,
   HEADER_STATE,
-  HEADER_TABLE_OFFSET,
-  HEADER_TRADE_TAIL,
+  IMAGE_GENERATION,
   IMAGE_HEADER_BYTES,
+  INSTRUMENT_METRICS_BYTES,
+  INSTRUMENT_METRICS_REASONS_MAX,
+  INSTRUMENT_METRICS_RESYNCS,
   LEVEL_BYTES,
   MAGIC_HIGH,
   MAGIC_LOW,
-  REASON_DISCONNECTED,
+  METRICS_INSTRUMENTS,
   SEGMENT_ALIGN,
   SEGMENT_STATE_INITIALISING,
   SEGMENT_STATE_LIVE,
-  SEGMENT_STATE_SUPERSEDED,
   STATE_CONNECTING,
-  STATE_RETIRED,
   TABLE_ASSURANCE,
   TABLE_AUDIT_OUTCOME,
   TABLE_AUDIT_PERIOD,
@@ -38,6 +37,7 @@ import {
   TABLE_BYTES,
   TABLE_CANONICAL,
   TABLE_CANONICAL_BYTES_MAX,
+  TABLE_CURRENT_IMAGE,
   TABLE_DEPTH,
   TABLE_FLAG_RANGE_KNOWN,
   TABLE_FLAGS,
@@ -57,6 +57,9 @@ import {
   TABLE_STATE,
   TABLE_TRADING_STATUS,
 } from "../../assembly/layout.ts";
+import type { SegmentHandle } from "./abandoned.ts";
+import { ImageArea, type ImagePair } from "./image_area.ts";
+import { beginMetrics } from "./metrics_head.ts";
 import {
   imageBytesFor,
   layOut,
@@ -67,15 +70,8 @@ import {
   writeText,
 } from "./segment_plan.ts";
 
+export { abandonSegment, readHeartbeat, retireAbandoned, type SegmentHandle } from "./abandoned.ts";
 export { imagePairBytes, type SegmentConfig, type SegmentIdentity, segmentBytes } from "./segment_plan.ts";
-
-/** Where a segment lies: all that a reader in the same process needs. */
-export type SegmentHandle = {
-  readonly exchange: string;
-  /** Address of the header. */
-  readonly address: number;
-  readonly bytes: number;
-};
 
 /** What a table entry says at its beginning. */
 export type SegmentInstrumentOptions = {
@@ -125,6 +121,8 @@ export type SegmentInstrument = {
   readonly id: number;
   readonly entryAddress: number;
   readonly cellAddress: number;
+  /** Of its counters. */
+  readonly metricsAddress: number;
   /** First of two images. */
   readonly imageAddress: number;
   /** Bytes of one image. */
@@ -155,38 +153,12 @@ export function createSegment(
   const view = new DataView(buffer, address, plan.bytes);
   view.setUint32(HEADER_STATE, SEGMENT_STATE_INITIALISING, true);
   writeHeader(view, { config, identity, plan });
+  beginMetrics(view, plan.metricsOffset);
   const writer = new SegmentWriter(buffer, { address, plan, config, identity });
   view.setUint32(HEADER_MAGIC, MAGIC_LOW, true);
   view.setUint32(HEADER_MAGIC + 4, MAGIC_HIGH, true);
   writer.setState(SEGMENT_STATE_LIVE);
   return writer;
-}
-
-/**
- * Shows that a producer is gone: its books are not synced any more. Thread: any, but only when the producer has ended.
- * @param handle of its segment
- */
-export function abandonSegment(buffer: ArrayBufferLike, handle: SegmentHandle): void {
-  const view = new DataView(buffer, handle.address, handle.bytes);
-  const table = Number(view.getBigUint64(HEADER_TABLE_OFFSET, true));
-  const cells = Number(view.getBigUint64(HEADER_CELLS_OFFSET, true));
-  for (let index = 0; index < view.getUint32(HEADER_INSTRUMENT_COUNT, true); index++) {
-    const entry = table + index * TABLE_BYTES;
-    if (view.getUint32(entry + TABLE_STATE, true) !== STATE_RETIRED) {
-      view.setUint32(entry + TABLE_REASON, REASON_DISCONNECTED, true);
-      view.setUint32(entry + TABLE_STATE, STATE_CONNECTING, true);
-      view.setUint32(cells + index * CELL_BYTES + CELL_STATE, STATE_CONNECTING, true);
-    }
-  }
-  const words = new Int32Array(buffer);
-  Atomics.store(words, (handle.address + HEADER_STATE) >>> 2, SEGMENT_STATE_SUPERSEDED);
-  Atomics.notify(words, (handle.address + HEADER_DELTA_TAIL) >>> 2);
-  Atomics.notify(words, (handle.address + HEADER_TRADE_TAIL) >>> 2);
-}
-
-/** The last heartbeat of a segment. @returns Unix ns by its producer's clock */
-export function readHeartbeat(buffer: ArrayBufferLike, handle: SegmentHandle): bigint {
-  return Atomics.load(new BigUint64Array(buffer, handle.address + HEADER_HEARTBEAT, 1), 0);
 }
 
 /** A live segment. Thread: the producer's only. */
@@ -201,7 +173,7 @@ export class SegmentWriter implements SegmentHandle {
   readonly #config: SegmentConfig;
   readonly #firstId: number;
   #count = 0;
-  #imagesUsed = 0;
+  readonly #images: ImageArea;
   #shortages: SegmentShortage[] = [];
 
   constructor(
@@ -218,6 +190,7 @@ export class SegmentWriter implements SegmentHandle {
     this.#plan = plan;
     this.#config = config;
     this.#firstId = identity.firstInstrumentId ?? 1;
+    this.#images = new ImageArea(config.imageAreaBytes);
   }
 
   /** Table entries in use. */
@@ -231,34 +204,51 @@ export class SegmentWriter implements SegmentHandle {
    * @throws RangeError when a name is too long
    */
   addInstrument(options: SegmentInstrumentOptions): SegmentInstrument | undefined {
-    const imageLevels = Math.max(options.imageLevels, this.#config.leastImageLevels?.[options.canonical] ?? 0);
-    const imageBytes = imageBytesFor(imageLevels);
-    const part = this.#exhausted(2 * imageBytes);
-    if (part !== undefined) {
-      this.#shortages.push({ canonical: options.canonical, imageLevels, part });
+    const imageLevels = this.#imageLevels(options);
+    const part = this.lacksRoom(options);
+    const pair = part === undefined ? this.#images.take(imageBytesFor(imageLevels)) : undefined;
+    if (pair === undefined) {
+      this.#shortages.push({ canonical: options.canonical, imageLevels, part: part ?? "images" });
       return undefined;
     }
-    const imageOffset = this.#plan.imagesOffset + this.#imagesUsed;
+    const { bytes: imageBytes } = pair;
     const instrument = {
       id: this.#firstId + this.#count,
       entryAddress: this.address + this.#plan.tableOffset + this.#count * TABLE_BYTES,
       cellAddress: this.address + this.#plan.cellsOffset + this.#count * CELL_BYTES,
-      imageAddress: this.address + imageOffset,
+      metricsAddress: this.metricsAddress + METRICS_INSTRUMENTS + this.#count * INSTRUMENT_METRICS_BYTES,
+      imageAddress: this.address + this.#plan.imagesOffset + pair.offset,
       imageBytes,
       imageCapacity: Math.floor((imageBytes - IMAGE_HEADER_BYTES) / LEVEL_BYTES),
     };
-    for (const address of [instrument.imageAddress, instrument.imageAddress + imageBytes]) {
-      new Uint8Array(this.#buffer, address, IMAGE_HEADER_BYTES).fill(0);
-    }
+    this.#clearImages(instrument, pair);
     this.#writeEntry(instrument, options);
     const cell = new DataView(this.#buffer, instrument.cellAddress, CELL_BYTES);
     cell.setUint32(CELL_INSTRUMENT_ID, instrument.id, true);
     cell.setUint32(CELL_STATE, options.state ?? STATE_CONNECTING, true);
-    this.#imagesUsed += 2 * imageBytes;
     this.#count += 1;
-    this.#view.setBigUint64(HEADER_IMAGES_USED, BigInt(this.#imagesUsed), true);
+    this.#view.setBigUint64(HEADER_IMAGES_USED, BigInt(this.#images.usedBytes), true);
     Atomics.store(new Uint32Array(this.#buffer, this.address + HEADER_INSTRUMENT_COUNT, 1), 0, this.#count);
     return instrument;
+  }
+
+  /**
+   * Whether one more instrument would find no room; asking leaves no shortage behind.
+   * @returns what is exhausted; undefined when there is room
+   */
+  lacksRoom(options: Pick<SegmentInstrumentOptions, "canonical" | "imageLevels">): SegmentShortage["part"] | undefined {
+    if (this.#count >= this.#config.instrumentCapacity) {
+      return "table";
+    }
+    return this.#images.hasRoom(imageBytesFor(this.#imageLevels(options))) ? undefined : "images";
+  }
+
+  /** The instrument is gone for good: its entry shows no image any more, and others may have its images. */
+  releaseImages(instrument: SegmentInstrument): void {
+    const entry = (instrument.entryAddress + TABLE_CURRENT_IMAGE) >>> 2;
+    Atomics.store(new Uint32Array(this.#buffer), entry, 0);
+    const offset = instrument.imageAddress - this.address - this.#plan.imagesOffset;
+    this.#images.give({ offset, bytes: instrument.imageBytes });
   }
 
   /** The instruments that found no room since the last call. */
@@ -314,6 +304,20 @@ export class SegmentWriter implements SegmentHandle {
     Atomics.store(this.#heartbeat, 0, nowNs);
   }
 
+  /** Address of the metrics part. */
+  get metricsAddress(): number {
+    return this.address + this.#plan.metricsOffset;
+  }
+
+  /** A repair of an instrument begins. @param reason REASON_* */
+  countResync(instrument: SegmentInstrument, reason: number): void {
+    this.count(COUNTER_RESYNCS);
+    if (reason >= 0 && reason < INSTRUMENT_METRICS_REASONS_MAX) {
+      const offset = instrument.metricsAddress - this.address + INSTRUMENT_METRICS_RESYNCS + reason * 8;
+      this.#view.setBigUint64(offset, this.#view.getBigUint64(offset, true) + 1n, true);
+    }
+  }
+
   /** Adds to a counter. The kernel owns those below 32, the host the others. @param counter COUNTER_* */
   count(counter: number, by = 1): void {
     const offset = counterOffset(counter);
@@ -330,11 +334,19 @@ export class SegmentWriter implements SegmentHandle {
     Atomics.store(new Uint32Array(this.#buffer, this.address + HEADER_STATE, 1), 0, state);
   }
 
-  #exhausted(pairBytes: number): SegmentShortage["part"] | undefined {
-    if (this.#count >= this.#config.instrumentCapacity) {
-      return "table";
+  #imageLevels({ canonical, imageLevels }: Pick<SegmentInstrumentOptions, "canonical" | "imageLevels">): number {
+    return Math.max(imageLevels, this.#config.leastImageLevels?.[canonical] ?? 0);
+  }
+
+  /** The generations of images that somebody may still be reading go on. */
+  #clearImages({ imageAddress, imageBytes }: SegmentInstrument, { isUsed }: ImagePair): void {
+    for (const address of [imageAddress, imageAddress + imageBytes]) {
+      const words = new Int32Array(this.#buffer, address, IMAGE_HEADER_BYTES / 4);
+      const generation = isUsed ? Atomics.load(words, IMAGE_GENERATION / 4) : 0;
+      Atomics.store(words, IMAGE_GENERATION / 4, generation + 1);
+      words.fill(0, IMAGE_GENERATION / 4 + 1);
+      Atomics.store(words, IMAGE_GENERATION / 4, isUsed ? generation + 2 : 0);
     }
-    return this.#imagesUsed + pairBytes > this.#config.imageAreaBytes ? "images" : undefined;
   }
 
   #entry(instrument: SegmentInstrument): DataView {

@@ -69,6 +69,7 @@ export class AuditMachine {
   readonly #options: AuditMachineOptions;
   #phase: Phase = IDLE;
   #dueAt: number;
+  #intervalMs: number;
   #token = 0;
   #asks = 0;
   #patience = 0;
@@ -80,6 +81,12 @@ export class AuditMachine {
   constructor(options: AuditMachineOptions) {
     this.#options = options;
     this.#dueAt = options.firstAt;
+    this.#intervalMs = options.intervalMs;
+  }
+
+  /** Another rhythm, from the next request on: there are more books to audit, or fewer. */
+  pace(intervalMs: number): void {
+    this.#intervalMs = intervalMs;
   }
 
   /** When the next request is due. */
@@ -159,7 +166,7 @@ export class AuditMachine {
 
   #ask(at: number): readonly AuditAction[] {
     if (this.#asks === 0) {
-      this.#dueAt = nextDue(this.#dueAt, at, this.#options.intervalMs);
+      this.#dueAt = nextDue(this.#dueAt, at, this.#intervalMs);
       this.#options.book.asked();
     }
     this.#asks += 1;

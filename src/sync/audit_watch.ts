@@ -94,16 +94,24 @@ export class AuditWatch {
   readonly #block: InstrumentBlock;
   readonly #address: number;
 
-  /** @throws RangeError when the kernel's arena is exhausted */
-  constructor(kernel: Kernel, block: InstrumentBlock, frame: AuditFrame) {
+  /**
+   * @param reuse address of a watch of the same block that nobody else uses any more
+   * @throws RangeError when the kernel's arena is exhausted
+   */
+  constructor(kernel: Kernel, block: InstrumentBlock, { frame, reuse }: { frame: AuditFrame; reuse?: number }) {
     this.#kernel = kernel;
     this.#block = block;
     this.#frame = frame;
     this.#view = new DataView(kernel.buffer);
-    this.#address = kernel.watchCreate(block.address);
+    this.#address = reuse ?? kernel.watchCreate(block.address);
     if (this.#address === 0) {
       throw new RangeError(`Cannot audit a book: the kernel's arena is exhausted, was ${block.native}`);
     }
+  }
+
+  /** Address of the kernel's watch. */
+  get address(): number {
+    return this.#address;
   }
 
   /** The exchange's number of the last event, 0 = it numbers none. */

@@ -48,6 +48,8 @@ export type ExchangeSyncOptions = {
   readonly opensUnknown?: boolean;
   /** Somebody makes a larger segment when this one has no room. Default false. */
   readonly canGrow?: boolean;
+  /** Hears of every instrument whose state may have changed. */
+  readonly changed?: (instrument: TrackedInstrument) => void;
 };
 
 /** What became of a REST snapshot; `early`: kept until events of its numbers come. */
@@ -100,6 +102,7 @@ export class ExchangeSync {
       resubscribe: (instrument, receivedAt) =>
         this.connection(instrument.connection).resubscribe(instrument, receivedAt),
       isSending: (connection) => this.#connections[connection]?.isSending ?? false,
+      ...(options.changed === undefined ? {} : { changed: options.changed }),
     });
     this.#settler = {
       outcome: this.#outcome,
@@ -135,6 +138,12 @@ export class ExchangeSync {
    */
   open(start: InstrumentStart, connection = 0): TrackedInstrument {
     return this.#watch.open(start, connection);
+  }
+
+  /** Takes an instrument out of service for good: it is unsubscribed, and its entry says that it was removed. */
+  close(instrument: TrackedInstrument, receivedAt: number): void {
+    this.#connections[instrument.connection]?.leave(instrument);
+    this.#watch.close(instrument, receivedAt);
   }
 
   /** A connection by its index; it is made when it is first asked for. */

@@ -1,11 +1,13 @@
 /**
  * One instrument as the kernel and the segment hold it: its block, its table entry, its images; and what the host does to
- * them: opening, rescaling under a fresh id, moving to larger images. Exponents are immutable per id, hence the fresh id.
+ * them: opening, rescaling under a fresh id, moving to larger images, closing. Exponents are immutable per id, hence the fresh id.
+ * A name keeps its block for the life of the kernel: one that was closed is opened again in it, as if it were fresh.
  * Bad case: the table or the image area is exhausted; the instrument goes out of service and says why.
  */
 import {
   INSTRUMENT_BOOK,
   INSTRUMENT_CELL_ADDRESS,
+  INSTRUMENT_CHECKSUM_CACHE,
   INSTRUMENT_DEPTH,
   INSTRUMENT_FLAG_IMAGE_FULL,
   INSTRUMENT_FLAG_OPENED,
@@ -19,7 +21,9 @@ import {
   INSTRUMENT_IMAGE_EVERY,
   INSTRUMENT_LAST_SEQUENCE,
   INSTRUMENT_LAST_TRADE_ID,
+  INSTRUMENT_METRICS_ADDRESS,
   INSTRUMENT_NAME_BYTES_MAX,
+  INSTRUMENT_NAME_LENGTH,
   INSTRUMENT_PRICE_EXPONENT,
   INSTRUMENT_QUANTITY_EXPONENT,
   INSTRUMENT_REASON,
@@ -31,11 +35,13 @@ import {
   REASON_CONNECTING,
   REASON_LIMIT,
   REASON_OVERFLOW,
+  REASON_REMOVED,
   SIDE_ASK,
   SIDE_BID,
   STATE_CONNECTING,
   STATE_OUT_OF_SERVICE,
   STATE_RESYNCING,
+  STATE_RETIRED,
   TRADING_OPEN,
   TRADING_UNKNOWN,
 } from "../../assembly/layout.ts";
@@ -94,13 +100,14 @@ export class InstrumentBlock {
     this.native = native;
     this.canonical = canonical;
     this.address = createBlock(ground, native);
-    const segment = this.#addEntry(start.imageLevels, -1);
-    if (this.address === 0 || segment === undefined) {
+    const segment = this.address === 0 ? undefined : this.#addEntry(start.imageLevels, -1);
+    if (segment === undefined) {
       const reason =
         this.address === 0 ? "the kernel's arena is exhausted" : "the segment's table or image area is full";
       throw new RangeError(`Cannot open an instrument: ${reason}, was ${native}`);
     }
     this.#segment = segment;
+    this.#forgetClosed();
     this.#point(start);
   }
 
@@ -184,6 +191,21 @@ export class InstrumentBlock {
   /** Says that the book is not right. @param receivedAt ns since the anchor */
   unsync(state: number, reason: number, receivedAt: number): void {
     this.#ground.kernel.instrumentUnsync(this.address, state, reason, receivedAt);
+  }
+
+  /**
+   * Ends here for good: the last record says NotSynced, the entry is retired without a successor, its images are free and
+   * the memory of the levels too. Frames that still come are dropped.
+   * @param receivedAt ns since the anchor
+   */
+  close(receivedAt: number): void {
+    const { kernel, view, segment } = this.#ground;
+    this.unsync(STATE_RETIRED, REASON_REMOVED, receivedAt);
+    // No image is written any more, also where one is due.
+    const flags = this.#read(INSTRUMENT_FLAGS) | INSTRUMENT_FLAG_IMAGE_FULL;
+    view.setUint32(this.address + INSTRUMENT_FLAGS, flags, true);
+    kernel.bookClear(this.book);
+    segment.releaseImages(this.#segment);
   }
 
   /** What the exchange lists: decimals and trading status. Decimals count only while nothing was published yet. */
@@ -316,6 +338,19 @@ export class InstrumentBlock {
     });
   }
 
+  /** A block that was closed begins anew: nothing is left of it but its name, its book and the kernel's own memory. */
+  #forgetClosed(): void {
+    const { view } = this.#ground;
+    if (this.state !== STATE_RETIRED) {
+      return;
+    }
+    const kept = [INSTRUMENT_BOOK, INSTRUMENT_CHECKSUM_CACHE].map((offset) => [offset, this.#read(offset)] as const);
+    new Uint8Array(view.buffer, this.address, INSTRUMENT_NAME_LENGTH).fill(0);
+    for (const [offset, value] of kept) {
+      view.setUint32(this.address + offset, value, true);
+    }
+  }
+
   /** Writes ids, addresses and sizes of the current table entry into the kernel's block. */
   #point(start: InstrumentStart): void {
     const { view, imageEvery } = this.#ground;
@@ -325,6 +360,7 @@ export class InstrumentBlock {
       [INSTRUMENT_ID, entry.id],
       [INSTRUMENT_TABLE_ADDRESS, entry.entryAddress],
       [INSTRUMENT_CELL_ADDRESS, entry.cellAddress],
+      [INSTRUMENT_METRICS_ADDRESS, entry.metricsAddress],
       [INSTRUMENT_IMAGE_ADDRESS, entry.imageAddress],
       [INSTRUMENT_IMAGE_BYTES, entry.imageBytes],
       [INSTRUMENT_IMAGE_CAPACITY, entry.imageCapacity],

@@ -102,6 +102,11 @@ export class InstrumentSync {
     return this.#isSnapshotAsked ? this.#token : undefined;
   }
 
+  /** Its connection is open and it was subscribed there. */
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
   /** The connection is open and the subscription goes out. */
   opened(at: number): readonly InstrumentAction[] {
     this.#isConnected = true;

@@ -6,7 +6,6 @@
 import {
   COUNTER_BOOK_UPDATES,
   COUNTER_DRIFTS,
-  COUNTER_RESYNCS,
   REASON_CHECKSUM,
   REASON_LIMIT,
   REASON_SILENT,
@@ -38,6 +37,8 @@ export type WatchOptions = {
   readonly act: (action: SyncAction) => void;
   /** Subscribes one book afresh. */
   readonly resubscribe: (instrument: TrackedInstrument, receivedAt: number) => void;
+  /** Hears of every instrument whose state may have changed. */
+  readonly changed?: (instrument: TrackedInstrument) => void;
   /** Whether requests of a connection still wait for their turn to be sent. */
   readonly isSending: (connection: number) => boolean;
 };
@@ -105,6 +106,17 @@ export class InstrumentWatch {
     this.#byNative.set(start.native, instrument);
     this.#byBlock.set(block.address, instrument);
     return instrument;
+  }
+
+  /** Takes an instrument out of the watch for good. */
+  close(instrument: TrackedInstrument, receivedAt: number): void {
+    const { block, buffer } = instrument;
+    buffer.clear();
+    block.close(receivedAt);
+    this.#byNative.delete(block.native);
+    this.#byBlock.delete(block.address);
+    this.#options.changed?.(instrument);
+    this.sweep(receivedAt);
   }
 
   /** Follows the kernel's own changes of state. */
@@ -222,7 +234,9 @@ export class InstrumentWatch {
   /** Does what a machine wants. */
   perform(instrument: TrackedInstrument, actions: readonly InstrumentAction[], receivedAt: number): void {
     const { block, buffer, connection } = instrument;
-    const { act, ground, resubscribe } = this.#options;
+    const { act, ground, resubscribe, changed } = this.#options;
+    // The kernel may have changed it before.
+    changed?.(instrument);
     for (const action of actions) {
       switch (action.do) {
         case "unsync":
@@ -232,7 +246,7 @@ export class InstrumentWatch {
           }
           break;
         case "count_resync":
-          ground.segment.count(COUNTER_RESYNCS);
+          ground.segment.countResync(block.entry, instrument.machine.reason);
           break;
         case "snapshot":
           this.#askSnapshot(block.native, action.token);
@@ -247,6 +261,7 @@ export class InstrumentWatch {
           break;
       }
     }
+    changed?.(instrument);
   }
 
   #checkSilence(instrument: TrackedInstrument, receivedAt: number): void {

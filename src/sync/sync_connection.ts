@@ -81,12 +81,29 @@ export class SyncConnection {
     this.#renewals.clear();
     const instruments = this.#ground.instruments();
     for (const instrument of instruments) {
-      instrument.side.forget();
-      instrument.side.asked(receivedAt / 1e6);
-      instrument.order.opened();
-      this.#ground.perform(instrument, instrument.machine.opened(receivedAt / 1e6), receivedAt);
+      this.#begin(instrument, receivedAt);
     }
     this.#subscribe(instruments, ALL_CHANNELS);
+  }
+
+  /** Subscribes one instrument that came after the socket was open; nothing is sent for the others. */
+  join(instrument: TrackedInstrument, receivedAt: number): void {
+    if (!this.#isOpen || instrument.machine.isConnected) {
+      return;
+    }
+    this.#begin(instrument, receivedAt);
+    this.#subscribe([instrument], ALL_CHANNELS);
+  }
+
+  /** Unsubscribes one instrument that goes; nothing is sent for the others. */
+  leave(instrument: TrackedInstrument): void {
+    this.#renewals.delete(instrument);
+    if (this.#isOpen && instrument.machine.isConnected) {
+      const { native, depth } = instrument.block;
+      for (const message of this.#subscriptions.unsubscribe([native], { channels: ALL_CHANNELS, depth })) {
+        this.#send(message);
+      }
+    }
   }
 
   /** A second socket took over while the first still worked: it is subscribed, and no book is in doubt. */
@@ -166,6 +183,13 @@ export class SyncConnection {
     for (const event of this.#ground.exchange.readControl(text)) {
       this.#meet(event, receivedAt);
     }
+  }
+
+  #begin(instrument: TrackedInstrument, receivedAt: number): void {
+    instrument.side.forget();
+    instrument.side.asked(receivedAt / 1e6);
+    instrument.order.opened();
+    this.#ground.perform(instrument, instrument.machine.opened(receivedAt / 1e6), receivedAt);
   }
 
   #meet(event: ControlEvent, receivedAt: number): void {

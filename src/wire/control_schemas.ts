@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { ASSURANCE_WORDS, REASON_WORDS, STATE_WORDS, TRADING_WORDS } from "../model/states.ts";
 import { count, exponentOrUnknown, instrumentName, messageId, nanoseconds, u32 } from "./fields.ts";
-import { CHANNELS, ERROR_CODES, POLICIES, RESET_REASONS } from "./protocol.ts";
+import { CHANNELS, ERROR_CODES, POLICIES, RESET_REASONS, SERVER_CHANNELS } from "./protocol.ts";
 
 /** A word of a table, or `unknown` for a code of a later build. */
 function wordIn<Word extends string>(words: Readonly<Record<number, Word>>) {
@@ -29,8 +29,8 @@ export const viewFields = {
   depth: u32.describe("Levels a side; 0 = all, and for other channels than book"),
   rateMs: u32.describe("Least milliseconds between updates; 0 = every change, and for other channels than book"),
 };
-const marketChannel = z.enum(CHANNELS).exclude(["stats"]);
-const stats = z.literal("stats");
+const marketChannel = z.enum(CHANNELS).exclude([...SERVER_CHANNELS]);
+const serverChannel = z.enum(SERVER_CHANNELS);
 
 const welcome = z
   .strictObject({ type: z.literal("welcome"), protocol: z.string(), server: z.string(), epoch: z.string() })
@@ -59,9 +59,9 @@ const subscribedMarket = z.strictObject({
   ...viewFields,
   ...statusFields,
 });
-const subscribedStats = z.strictObject({ type: z.literal("subscribed"), id: messageId, channel: stats });
+const subscribedServer = z.strictObject({ type: z.literal("subscribed"), id: messageId, channel: serverChannel });
 const subscribed = z
-  .discriminatedUnion("channel", [subscribedMarket, subscribedStats])
+  .discriminatedUnion("channel", [subscribedMarket, subscribedServer])
   .describe("Acknowledges one channel of one instrument, before its first market message");
 
 const unsubscribedMarket = z.strictObject({
@@ -71,9 +71,9 @@ const unsubscribedMarket = z.strictObject({
   instrument: instrumentName,
   ...viewFields,
 });
-const unsubscribedStats = z.strictObject({ type: z.literal("unsubscribed"), id: messageId, channel: stats });
+const unsubscribedServer = z.strictObject({ type: z.literal("unsubscribed"), id: messageId, channel: serverChannel });
 const unsubscribed = z
-  .discriminatedUnion("channel", [unsubscribedMarket, unsubscribedStats])
+  .discriminatedUnion("channel", [unsubscribedMarket, unsubscribedServer])
   .describe("Acknowledges the end of one channel of one instrument");
 
 const status = z

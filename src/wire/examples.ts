@@ -3,7 +3,7 @@
  * Bad case: an example that is right by the schema and wrong by its meaning; the golden vectors check meaning.
  */
 import type { ClientMessageText } from "./messages.ts";
-import type { ServerMessage, SyncStatus } from "./protocol.ts";
+import type { Opportunity, ServerMessage, SyncStatus } from "./protocol.ts";
 
 const STATUS: SyncStatus = {
   state: "synced",
@@ -16,6 +16,45 @@ const STATUS: SyncStatus = {
 };
 const TIMES = { eventAtNs: "1795371612123456000", receivedAtNs: "1795371612130000000" };
 const KRAKEN = "kraken:BTC-USD";
+const OPPORTUNITY: Opportunity = {
+  id: 4,
+  kind: "cross",
+  base: "BTC",
+  currency: "USD",
+  quantity: "0.5",
+  profit: "193.61474",
+  profitBps: "60.979",
+  profitBpsMax: "64.1",
+  cut: false,
+  openedAtMs: 1_795_371_612_130.25,
+  changedAtMs: 1_795_371_612_180.5,
+  legs: [
+    {
+      action: "buy",
+      instrument: KRAKEN,
+      version: "12",
+      hash: 3_735_928_559,
+      receivedAtMs: 1_795_371_612_130,
+      feeBps: "40",
+      quantity: "0.5",
+      amount: "31751",
+      averagePrice: "63502",
+      worstPrice: "63503",
+    },
+    {
+      action: "sell",
+      instrument: "coinbase_exchange:BTC-USD",
+      version: "8812",
+      hash: 305_419_896,
+      receivedAtMs: 1_795_371_612_180.5,
+      feeBps: "60",
+      quantity: "0.5",
+      amount: "32265.21",
+      averagePrice: "64530.42",
+      worstPrice: "64530",
+    },
+  ],
+};
 
 /** What clients send. */
 export const CLIENT_EXAMPLES: readonly ClientMessageText[] = [
@@ -30,6 +69,7 @@ export const CLIENT_EXAMPLES: readonly ClientMessageText[] = [
   },
   { op: "subscribe", id: 4, channels: ["book"], instruments: [KRAKEN], reason: "hash" },
   { op: "subscribe", id: 5, channels: ["stats"] },
+  { op: "subscribe", id: 9, channels: ["arbitrage"] },
   { op: "unsubscribe", id: 6, channels: ["book"], instruments: [KRAKEN], depth: 10, rateMs: 100 },
   { op: "instruments", id: 7 },
   { op: "ping", id: 8 },
@@ -111,6 +151,8 @@ export const SERVER_EXAMPLES: readonly ServerMessage[] = [
         recordsPerSecond: 130,
         instruments: 12,
         synced: 12,
+        clockOffsetUs: -1250,
+        hops: [{ hop: "received_published", count: 1300, p50: 4.1, p95: 9.8, p99: 22, p999: 61, max: 70.5 }],
         totals: {
           frames: 1000,
           bytesIn: 250_000,
@@ -140,6 +182,14 @@ export const SERVER_EXAMPLES: readonly ServerMessage[] = [
       },
     ],
   },
+  {
+    type: "opportunities",
+    atMs: 1_795_371_612_500,
+    openCount: 1,
+    open: [OPPORTUNITY],
+    recent: [{ reason: "stale", atMs: 1_795_371_611_900, opportunity: { ...OPPORTUNITY, id: 3 } }],
+  },
+  { type: "opportunity", event: "closed", reason: "prices", atMs: 1_795_371_612_700.125, opportunity: OPPORTUNITY },
   { type: "pong", id: 5 },
   {
     type: "error",

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { ProtocolError } from "../errors.ts";
 import { u32, u64Decimal } from "./fields.ts";
-import { CHANNEL_POLICIES, CHANNELS, ERROR_CODES, POLICIES, RESYNC_REASONS } from "./protocol.ts";
+import { CHANNEL_POLICIES, CHANNELS, ERROR_CODES, isServerChannel, POLICIES, RESYNC_REASONS } from "./protocol.ts";
 
 /** Channels named in one message. */
 export const CHANNELS_MAX = 16;
@@ -93,9 +93,12 @@ export function parseClientMessage(text: string): ClientMessageResult {
 
 /** What no single field is wrong about. @returns undefined when the fields fit each other */
 function findContradiction(message: SubscriptionMessage): string | undefined {
-  const markets = message.channels.filter((channel) => channel !== "stats");
+  const markets = message.channels.filter((channel) => !isServerChannel(channel));
   if (markets.length > 0 !== message.instruments.length > 0) {
-    const rule = markets.length > 0 ? `${markets.join(" and ")} need instruments` : "stats takes no instruments";
+    const rule =
+      markets.length > 0
+        ? `${markets.join(" and ")} need instruments`
+        : `${message.channels.join(" and ")} takes no instruments`;
     return `instruments: ${rule}`;
   }
   const isBook = message.channels.includes("book");

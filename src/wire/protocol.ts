@@ -5,7 +5,17 @@
  * Bad case: a field added here and not there; PROTOCOL.md is what other people's clients are written from.
  */
 import type { AssuranceWord, ReasonWord, StateWord, TradingWord } from "../model/states.ts";
+import type { OpportunitiesMessage, OpportunityMessage } from "./opportunity.ts";
 import type { StatsMessage } from "./statistics.ts";
+
+export type {
+  ClosedOpportunity,
+  ClosingReason,
+  OpportunitiesMessage,
+  Opportunity,
+  OpportunityLeg,
+  OpportunityMessage,
+} from "./opportunity.ts";
 
 export type {
   ClientStateWord,
@@ -17,7 +27,7 @@ export type {
 } from "./statistics.ts";
 
 /** Version of this protocol: major as in the subprotocols; minor grows with what older clients may ignore. */
-export const PROTOCOL_VERSION = "1.0.0";
+export const PROTOCOL_VERSION = "1.1.0";
 /** Market messages are binary frames, control messages JSON text. */
 export const SUBPROTOCOL_BINARY = "alphapulse.v1.bin";
 /** Everything is JSON text; also what a client gets that asks for no subprotocol. */
@@ -25,12 +35,21 @@ export const SUBPROTOCOL_JSON = "alphapulse.v1.json";
 /** Where the stream is served. */
 export const STREAM_PATHS = ["/ws", "/api/v1/stream/deltas"] as const;
 
-/** What can be subscribed. `stats` belongs to the server, the others to an instrument. */
-export const CHANNELS = ["book", "trades", "bbo", "status", "stats"] as const;
+/** Channels that belong to the server. */
+export const SERVER_CHANNELS = ["stats", "arbitrage"] as const;
+/** What can be subscribed: what belongs to an instrument, and what belongs to the server. */
+export const CHANNELS = ["book", "trades", "bbo", "status", "stats", "arbitrage"] as const;
 /** A channel. */
 export type Channel = (typeof CHANNELS)[number];
+/** A channel of the server. */
+export type ServerChannel = (typeof SERVER_CHANNELS)[number];
 /** A channel of an instrument. */
-export type MarketChannel = Exclude<Channel, "stats">;
+export type MarketChannel = Exclude<Channel, ServerChannel>;
+
+/** A channel belongs to the server. Spelt out, so that bundles carry no list. */
+export function isServerChannel(channel: unknown): channel is ServerChannel {
+  return channel === "stats" || channel === "arbitrage";
+}
 
 /** What becomes of a client that reads too slowly. */
 export const POLICIES = {
@@ -65,6 +84,8 @@ export const ERROR_CODES = {
   unknownInstrument: "unknown_instrument",
   /** The server does not serve books of that depth or rate; the sets that it has are in the message. */
   unsupportedView: "unsupported_view",
+  /** The server does not have that channel: it is switched off. */
+  unsupportedChannel: "unsupported_channel",
   /** Unsubscribed from what was not subscribed. */
   notSubscribed: "not_subscribed",
   /** The client would have more subscriptions than the server keeps for one; nothing was subscribed. */
@@ -111,6 +132,8 @@ export const RESET_REASONS = {
   restarted: "restarted",
   /** The transport dropped a message: a fault of the server. */
   dropped: "dropped",
+  /** The instrument was removed while the server runs; it goes on if it is added again. */
+  removed: "removed",
 } as const;
 /** A reason of a reset. */
 export type ResetReason = (typeof RESET_REASONS)[keyof typeof RESET_REASONS];
@@ -184,11 +207,11 @@ export type SubscribedMessage =
       resumed: boolean;
     } & ViewName &
       SyncStatus)
-  | { type: "subscribed"; id: number; channel: "stats" };
+  | { type: "subscribed"; id: number; channel: ServerChannel };
 /** Acknowledges the end of a subscription. */
 export type UnsubscribedMessage =
   | ({ type: "unsubscribed"; id: number; channel: MarketChannel; instrument: string } & ViewName)
-  | { type: "unsubscribed"; id: number; channel: "stats" };
+  | { type: "unsubscribed"; id: number; channel: ServerChannel };
 /** Sent at every change to every subscriber of the instrument. */
 export type StatusMessage = { type: "status"; instrument: string } & SyncStatus;
 /** What was sent before on this channel does not lead to what follows; for `book` a snapshot follows. */
@@ -277,6 +300,8 @@ export type ControlMessage =
   | StatusMessage
   | ResetMessage
   | StatsMessage
+  | OpportunityMessage
+  | OpportunitiesMessage
   | PongMessage
   | ErrorMessage;
 /** Messages that the binary form sends as binary frames. */

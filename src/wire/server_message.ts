@@ -3,7 +3,7 @@
  * type. Written by hand, because clients in browsers carry no schema library.
  * Bad case: a damaged text that still is JSON; a field that is not what it must be makes the whole message unreadable.
  */
-import type { ServerMessage } from "./protocol.ts";
+import { isServerChannel, type ServerMessage } from "./protocol.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -31,7 +31,7 @@ export function readServerMessage(text: string): ServerMessage | undefined {
 
 const CHECKS: Readonly<Record<string, (fields: Fields) => boolean>> = {
   subscribed: (fields) =>
-    fields.channel === "stats" ||
+    isServerChannel(fields.channel) ||
     (isText(fields.channel) &&
       Number.isSafeInteger(fields.alias) &&
       isText(fields.policy) &&
@@ -51,6 +51,8 @@ const CHECKS: Readonly<Record<string, (fields: Fields) => boolean>> = {
   trade: (fields) => isText(fields.instrument) && isCount(fields.version),
   bbo: (fields) => isText(fields.instrument),
   instruments: (fields) => Array.isArray(fields.instruments),
+  opportunity: (fields) => isFields(fields.opportunity),
+  opportunities: (fields) => Array.isArray(fields.open),
   stats: (fields) => Array.isArray(fields.exchanges) && Array.isArray(fields.instruments),
 };
 
@@ -80,7 +82,7 @@ function isText(value: unknown): value is string {
 }
 
 function isU32(value: unknown): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= U32_MAX;
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= U32_MAX;
 }
 
 /** A u64 as decimal text. */
@@ -89,7 +91,7 @@ function isCount(value: unknown): boolean {
 }
 
 function isExponent(value: unknown, least: number): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= EXPONENT_MAX;
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= EXPONENT_MAX;
 }
 
 /** Tuples of texts. */

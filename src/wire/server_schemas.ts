@@ -6,10 +6,11 @@
 import { z } from "zod";
 import { CONTROL_SCHEMAS } from "./control_schemas.ts";
 import { MARKET_SCHEMAS } from "./market_schemas.ts";
+import { OPPORTUNITY_SCHEMAS } from "./opportunity_schemas.ts";
 import { statsSchema } from "./statistics_schema.ts";
 
 /** The schema of each type of message. */
-export const SERVER_SCHEMAS = { ...CONTROL_SCHEMAS, stats: statsSchema, ...MARKET_SCHEMAS };
+export const SERVER_SCHEMAS = { ...CONTROL_SCHEMAS, stats: statsSchema, ...OPPORTUNITY_SCHEMAS, ...MARKET_SCHEMAS };
 
 /** Any message of a server. */
 export const serverMessageSchema = z.union(Object.values(SERVER_SCHEMAS));

@@ -16,6 +16,21 @@ export const CONNECTION_WORDS = [
 ] as const;
 /** A state of a collector's connection. */
 export type ConnectionWord = (typeof CONNECTION_WORDS)[number];
+/** The hops of an event: exchange's clock to our socket; decoding a frame; socket to ring; ring to gateway; gateway to transport. */
+export const HOPS = ["exchange_received", "decode", "received_published", "published_read", "read_sent"] as const;
+/** One of them. */
+export type HopWord = (typeof HOPS)[number];
+/** How long a hop took during the last 10 to 20 seconds, µs; within 2 %. */
+export type HopStats = {
+  hop: HopWord;
+  /** Events, or frames for `decode`. */
+  count: number;
+  p50: number;
+  p95: number;
+  p99: number;
+  p999: number;
+  max: number;
+};
 /** Rates of one exchange (one segment). */
 export type ExchangeStats = {
   exchange: string;
@@ -30,6 +45,10 @@ export type ExchangeStats = {
   recordsPerSecond: number;
   instruments: number;
   synced: number;
+  /** Our clock minus the exchange's as far as it is proved, µs; it is taken off `exchange_received`. */
+  clockOffsetUs: number;
+  /** Those that something was measured of. */
+  hops: HopStats[];
   /** Since the segment was created. */
   totals: {
     frames: number;

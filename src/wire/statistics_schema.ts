@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { amount, count, instrumentName } from "./fields.ts";
-import { CLIENT_STATES, CONNECTION_WORDS } from "./statistics.ts";
+import { CLIENT_STATES, CONNECTION_WORDS, HOPS } from "./statistics.ts";
 
 const gateway = z.strictObject({
   uptimeMs: amount,
@@ -42,6 +42,18 @@ const client = z.strictObject({
   protocolErrors: count,
 });
 
+const hop = z
+  .strictObject({
+    hop: z.enum(HOPS),
+    count: count.describe("Events, or frames for decode"),
+    p50: amount,
+    p95: amount,
+    p99: amount,
+    p999: amount,
+    max: amount,
+  })
+  .describe("Microseconds, over the last 10 to 20 seconds");
+
 const exchange = z.strictObject({
   exchange: z.string(),
   shard: count.describe("Shard of the exchange, 0 when there is one only"),
@@ -51,6 +63,10 @@ const exchange = z.strictObject({
   recordsPerSecond: amount,
   instruments: count,
   synced: count,
+  clockOffsetUs: z
+    .number()
+    .describe("Our clock minus the exchange's as far as it is proved; taken off exchange_received"),
+  hops: z.array(hop).max(HOPS.length).describe("Those that something was measured of"),
   totals: z.strictObject({
     frames: count,
     bytesIn: count,

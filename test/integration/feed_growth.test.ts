@@ -71,7 +71,11 @@ async function start(emulator: Emulator, exchanges: ExchangeId[], { spareBytes =
     [`exchanges.${id}.websocket_urls`, emulator.endpoints[id].websocket],
     [`exchanges.${id}.rest_url`, emulator.endpoints[id].rest],
   ]);
-  const small = { "exchanges.coinbase_exchange.image_levels": 1024, "segment.delta_capacity": 4096 };
+  const small = {
+    "exchanges.coinbase_exchange.image_levels": 1024,
+    "segment.delta_capacity": 4096,
+    "segment.spare_instruments": 0,
+  };
   const config = loadConfig({ flags: { exchange: exchanges, ...small, ...Object.fromEntries(endpoints) } });
   const selected = selectExchanges(config);
   const wanted = collectorRanges(config, selected);
@@ -196,7 +200,7 @@ describe("Readers in other processes", () => {
     reader.on({ outcome }, (error) => events.push(String(error)));
     const gateway = scene.run(["gateway", "--port", "0"]);
     const url = await gatewayUrl(gateway);
-    const small = ["--set=exchanges.coinbase_exchange.image_levels=12000"];
+    const small = ["--set=exchanges.coinbase_exchange.image_levels=12000", "--set=segment.spare_instruments=0"];
     const collector = scene.collect(COINBASE, small);
     await expect.poll(() => events, PATIENCE).toContain("epoch");
     const { ctimeMs } = statSync(join(scene.directory, `${COINBASE}.seg`));

@@ -26,6 +26,10 @@ export type Level = readonly [price: string, quantity: string];
 /** What a producer is made for. */
 export type ProducerOptions = {
   exchange?: ExchangeId;
+  /** What the segment calls its exchange, when that is another: frames stay those of `exchange`. */
+  label?: string;
+  /** When frames are received, ns since 2023-11-14T22:13:20Z; default: a millisecond after the one before. */
+  clock?: () => number;
   natives?: readonly string[];
   deltaCapacity?: number;
   epoch?: bigint;
@@ -38,6 +42,7 @@ export class Producer {
   readonly kernel: Kernel;
   readonly sync: ExchangeSync;
   #atNs = 1_000_000_000;
+  readonly #clock: () => number;
   #tradeId = 1000;
 
   constructor(map: MemoryMap, name: string, options: ProducerOptions) {
@@ -47,12 +52,13 @@ export class Producer {
     const arena = map.reserve(`${name} arena`, { bytes: 64 * MIB });
     const frame = map.reserve(`${name} frames`, { bytes: 8 * MIB });
     const { buffer } = map.memory;
+    this.#clock = options.clock ?? (() => this.#atNs + 1_000_000);
     this.kernel = makeKernel(map, arena);
     this.segment = createSegment(buffer, {
       address: range.address,
       config,
       identity: {
-        exchange,
+        exchange: options.label ?? exchange,
         epoch: options.epoch ?? 1n,
         pid: process.pid,
         wallAnchorNs: WALL_NS,
@@ -108,7 +114,7 @@ export class Producer {
 
   /** Applies one frame without publishing. */
   apply(frame: object): void {
-    this.#atNs += 1_000_000;
+    this.#atNs = this.#clock();
     this.sync.connection(0).receive(new TextEncoder().encode(JSON.stringify(frame)), this.#atNs);
     this.sync.takeActions();
   }

@@ -222,7 +222,9 @@ describe.each([
     ["a view of trades", { channels: ["trades"], depth: 10 }, "bad_message", "depth"],
     ["a resume of trades", { channels: ["trades"], resume: {} }, "bad_message", "resume"],
     ["a resume without an epoch", { resume: { [BTC]: { version: "1" } } }, "bad_message", "resume"],
-    ["arbitrage, which comes later", { channels: ["arbitrage"] }, "bad_message", "channels"],
+    ["a channel that does not exist", { channels: ["candles"] }, "bad_message", "channels"],
+    ["arbitrage of an instrument", { channels: ["arbitrage"] }, "bad_message", "takes no instruments"],
+    ["arbitrage, switched off", { channels: ["arbitrage"], instruments: [] }, "unsupported_channel", "arbitrage"],
   ])("refuses %s with the reason and subscribes nothing", async (_what, wrong, code, text) => {
     const { market } = await serve();
     const plain = await startSocket(market.streamUrl);

@@ -36,8 +36,8 @@ export const BOOK_MUTANTS: readonly Patch[] = [
     edits: [
       {
         file: BOOK,
-        find: "    if (quantity == 0) {\n      store<u32>(book, hash, HASH);\n",
-        replace: "    if (quantity == 0) {\n",
+        find: "  if (code != BOOK_ADDED) hash -= hashEnd(start, before);\n",
+        replace: "  if (code == BOOK_CHANGED) hash -= hashEnd(start, before);\n",
       },
       { file: TWIN_BOOK, find: "        this.hash = hash | 0;\n", replace: "" },
     ],
@@ -88,8 +88,14 @@ export const BOOK_MUTANTS: readonly Patch[] = [
     edits: [
       {
         file: "assembly/superseded.ts",
-        find: "      store<u8>(levelAt(load<u32>(slot, 4)), <u8>SIDE_DROPPED, ENTRY_SIDE);\n      dropped++;\n",
-        replace: "      store<u8>(entry, <u8>SIDE_DROPPED, ENTRY_SIDE);\n      dropped++;\n      continue;\n",
+        find: "    if (load<u32>(slot) == stamp) store<u8>(levelAt(load<u32>(slot, 4)), <u8>SIDE_DROPPED, ENTRY_SIDE);\n",
+        replace:
+          "    if (load<u32>(slot) == stamp) {\n      store<u8>(entry, <u8>SIDE_DROPPED, ENTRY_SIDE);\n      continue;\n    }\n",
+      },
+      {
+        file: "assembly/superseded.ts",
+        find: "        store<u8>(earlier, <u8>SIDE_DROPPED, ENTRY_SIDE);",
+        replace: "        store<u8>(entry, <u8>SIDE_DROPPED, ENTRY_SIDE);",
       },
       {
         file: "src/kernel/twin/superseded.ts",
@@ -104,9 +110,9 @@ export const BOOK_MUTANTS: readonly Patch[] = [
     why: "levels that leave by truncation leave our book only: every consumer keeps them",
     edits: [
       {
-        file: EVENT,
-        find: "if (!eventNames(",
-        replace: "if (cutCount > CUTS_MAX && !eventNames(",
+        file: "assembly/changes.ts",
+        find: "  if (cutCount > 0) recordCuts(book);",
+        replace: "  if (cutCount > <u32>CUTS_MAX) recordCuts(book);",
       },
       {
         file: "src/kernel/twin/cut.ts",
@@ -121,9 +127,9 @@ export const BOOK_MUTANTS: readonly Patch[] = [
     why: "a level that came and was cut in one event is published as there",
     edits: [
       {
-        file: EVENT,
-        find: "const is = side == SIDE_DROPPED ? was : quantityAt(book, side, price);",
-        replace: "const is = side == SIDE_DROPPED ? was : load<i64>(entry, ENTRY_QUANTITY);",
+        file: "assembly/changes.ts",
+        find: "    if (entry != 0) store<i64>(entry, 0, ENTRY_QUANTITY);",
+        replace: "    if (entry != 0) noteUnchanged();",
       },
       {
         file: "src/kernel/twin/cut.ts",

@@ -86,7 +86,7 @@ export const NUMBER_MUTANTS: readonly Patch[] = [
     name: "hash-forgets-side",
     why: "a level on the wrong side proves right",
     edits: [
-      { file: "assembly/hash.ts", find: "  h = mix(h, side);", replace: "  h = mix(h, 0);" },
+      { file: "assembly/hash.ts", find: "mix(mix(0, side),", replace: "mix(mix(0, 0)," },
       { file: "src/kernel/twin/hash.ts", find: "side === 0 ? BID_SEED : ASK_SEED", replace: "BID_SEED" },
     ],
     tests: ["test/unit/twin_hash.test.ts"],
@@ -110,8 +110,8 @@ export const NUMBER_MUTANTS: readonly Patch[] = [
     edits: [
       {
         file: CHECKSUM,
-        find: "  return load<i64>(a) == load<i64>(b) && load<i64>(a, 8) == load<i64>(b, 8);",
-        replace: "  return load<i64>(a) == load<i64>(b);",
+        find: "v128.all_true<i64>(i64x2.eq(v128.load(slotAt(cache, i)), v128.load(walked)))",
+        replace: "load<i64>(slotAt(cache, i)) == load<i64>(walked)",
       },
       {
         file: TWIN_CHECKSUM,
@@ -127,9 +127,9 @@ export const NUMBER_MUTANTS: readonly Patch[] = [
     edits: [
       {
         file: CHECKSUM,
-        find: "  memory.copy(joined, cache + TEXT, asks);\n  memory.copy(joined + asks, cache + SIDE_BYTES + TEXT, bids);",
+        find: "  follow(book + 16, cache, ~(<i64>0), START, pricePower, quantityPower);\n  follow(book, cache + SIDE_BYTES, 0, 0, pricePower, quantityPower);",
         replace:
-          "  memory.copy(joined, cache + SIDE_BYTES + TEXT, bids);\n  memory.copy(joined + bids, cache + TEXT, asks);",
+          "  follow(book, cache, 0, START, pricePower, quantityPower);\n  follow(book + 16, cache + SIDE_BYTES, ~(<i64>0), 0, pricePower, quantityPower);",
       },
       {
         file: TWIN_CHECKSUM,

@@ -12,6 +12,7 @@ const EXCHANGE_TEST = "test/unit/sync_exchange.test.ts";
 const BACKOFF_TEST = "test/unit/sync_backoff.test.ts";
 const BUFFER_TEST = "test/unit/sync_splice_buffer.test.ts";
 const LIMITS_TEST = "test/unit/feed_limits.test.ts";
+const CHANGES = "test/unit/feeds_changes.test.ts";
 const FEED = "test/unit/mutants_feed.test.ts";
 
 /** Mutants of sync and feed. */
@@ -255,12 +256,73 @@ export const SYNC_MUTANTS: readonly Patch[] = [
     tests: [FEED],
   },
   {
+    name: "feed-removed-without-a-word",
+    why: "an instrument that was removed goes on being shown as synced, with the levels of its last moment",
+    edits: [
+      {
+        file: "src/sync/instrument_block.ts",
+        find: "    this.unsync(STATE_RETIRED, REASON_REMOVED, receivedAt);\n",
+        replace: "",
+      },
+    ],
+    tests: [CHANGES],
+  },
+  {
+    name: "feed-added-asks-for-all",
+    why: "an instrument that is added makes everything on its connection begin anew",
+    edits: [
+      {
+        file: "src/sync/sync_connection.ts",
+        find: "    this.#subscribe([instrument], ALL_CHANNELS);",
+        replace: "    this.#subscribe(this.#ground.instruments(), ALL_CHANNELS);",
+      },
+    ],
+    tests: [CHANGES],
+  },
+  {
+    name: "feed-comes-back-at-once",
+    why: "frames of the old subscription are taken for those of the fresh one",
+    edits: [
+      {
+        file: "src/feed/feed_changes.ts",
+        find: "    if (leftMs > 0) {",
+        replace: "    if (leftMs > 1e9) {",
+      },
+    ],
+    tests: [CHANGES],
+  },
+  {
+    name: "feed-block-not-fresh",
+    why: "an instrument that comes back goes on with the versions and trade numbers of its former life",
+    edits: [
+      {
+        file: "src/sync/instrument_block.ts",
+        find: "    if (this.state !== STATE_RETIRED) {",
+        replace:
+          "    if (this.state === STATE_RETIRED) {\n      view.setUint32(this.address + INSTRUMENT_STATE, STATE_CONNECTING, true);",
+      },
+    ],
+    tests: [CHANGES],
+  },
+  {
+    name: "images-shared",
+    why: "two instruments write into the same images: readers of both join torn books",
+    edits: [
+      {
+        file: "src/segment/image_area.ts",
+        find: "      this.#free = this.#free.filter((pair) => pair !== free);\n",
+        replace: "",
+      },
+    ],
+    tests: ["test/unit/feeds_parts.test.ts"],
+  },
+  {
     name: "segment-abandoned-as-synced",
     why: "the segment of a dead worker goes on saying that its books are synced",
     edits: [
       {
-        file: "src/segment/writer.ts",
-        find: "      view.setUint32(entry + TABLE_STATE, STATE_CONNECTING, true);\n",
+        file: "src/segment/abandoned.ts",
+        find: "    view.setUint32(entry + TABLE_STATE, STATE_CONNECTING, true);\n",
         replace: "",
       },
     ],

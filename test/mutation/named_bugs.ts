@@ -14,7 +14,7 @@ export const NAMED_BUGS: readonly Patch[] = [
     name: "skip-truncation",
     why: "levels beyond the subscribed depth stay in the book for ever: the exchange never speaks of them again",
     edits: [
-      { file: EVENT, find: "  if (depth > 0) {\n    applyCut(", replace: "  if (depth > 0x7fffffff) {\n    applyCut(" },
+      { file: "assembly/changes.ts", find: "  if (depth == 0) applyWhole(", replace: "  if (depth >= 0) applyWhole(" },
       {
         file: TWIN_EVENT,
         find: "    if (depth > 0) {\n      this.#cut.apply(",

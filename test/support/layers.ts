@@ -26,16 +26,17 @@ export const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   exchanges: PURE,
   sync: PURE,
   wire: PURE,
+  rest: [...PURE, "rest"],
   config: [...GROUND, "config", "exchanges"],
   capture: [...HOST, "capture"],
   mapping: [...HOST, "mapping"],
   reader: [...HOST, "mapping", "reader"],
   feed: [...HOST, "capture", "feed", "mapping"],
-  gateway: [...HOST, "gateway"],
+  gateway: [...HOST, "gateway", "rest"],
   emulator: [...GROUND, "assets", "capture", "config", "emulator", "exchanges", "sync", "wire"],
   client: [...KERNEL, "book", "client", "wire"],
   react: [...KERNEL, "book", "client", "react", "wire"],
-  dashboard: [...KERNEL, "book", "client", "dashboard", "react", "wire"],
+  dashboard: [...KERNEL, "book", "client", "dashboard", "react", "rest", "wire"],
   replay: [...HOST, "capture", "client", "replay"],
   commands: [...HOST, "capture", "client", "commands", "emulator", "feed", "gateway", "mapping", "replay"],
   main: ["commands", "config", "errors", "main", "mapping", "assets"],
@@ -45,7 +46,7 @@ const SINGLE_FILES: Part[] = ["assets", "errors", "layout", "main"];
 const FOLDERS = Object.keys(MAY_IMPORT).filter((part) => !SINGLE_FILES.includes(part));
 
 /** Parts without I/O: no `node:` module, no clock, no timer, no randomness of their own. */
-export const PURE_PARTS: readonly Part[] = PURE.filter((part) => part !== "layout");
+export const PURE_PARTS: readonly Part[] = [...PURE, "rest"].filter((part) => part !== "layout");
 
 /** Parts that run unchanged in browsers, Deno and Bun, with all that they import. */
 export const PORTABLE_PARTS: readonly Part[] = [...PURE_PARTS, "client", "react", "dashboard"];

@@ -69,7 +69,7 @@ function scene(form: "binary" | "json") {
     close: () => Promise.resolve(),
   });
   outlet.join(LISTENER, marketTopic(ALIAS, "trades", form));
-  const trades = new TradeView(workspace, { instrument: "kraken:BTC-USD", alias: ALIAS, outlet });
+  const trades = new TradeView(workspace, { instrument: "kraken:BTC-USD", alias: ALIAS, outlet, remembered: 16 });
   /** Writes trade records of these versions. @returns their addresses */
   const write = (...rows: { version: bigint; price?: bigint }[]): number[] =>
     rows.map(({ version, price = 10_050n }, index) => {

@@ -18,7 +18,7 @@ import { loadKernel } from "../../src/kernel/load.ts";
 import type { ExchangeId } from "../../src/model/exchange_id.ts";
 import { REASON_WORDS, STATE_WORDS, wordOf } from "../../src/model/states.ts";
 import { MemoryMap } from "../../src/segment/memory_map.ts";
-import { segmentBytes } from "../../src/segment/writer.ts";
+import { imagePairBytes, segmentBytes } from "../../src/segment/writer.ts";
 import { type PublishedRecord, RingTap } from "../simulation/ring_tap.ts";
 
 const START_MS = 1_780_000_000_000;
@@ -31,6 +31,12 @@ export type SyncRigOptions = {
   readonly exchange: ExchangeId;
   /** Number of instruments. */
   readonly count?: number;
+  /** The collector begins with the first so many of them; all unless given. */
+  readonly begins?: number;
+  /** Begins with these too, canonical names that the exchange does not list, as the successor of another collector. */
+  readonly unlisted?: readonly string[];
+  /** Pairs of images that the segment has room for; plenty unless given. */
+  readonly imagePairs?: number;
   /** Book events a second of each. */
   readonly rate?: number;
   readonly tradeShare?: number;
@@ -52,6 +58,11 @@ export type Sides = { bids: string[]; asks: string[] };
 export function nativeAt(exchange: ExchangeId, index: number): string {
   const quote = `Q${String(index).padStart(2, "0")}`;
   return exchange === "coinbase_exchange" ? `BTC-${quote}` : exchange === "kraken" ? `BTC/${quote}` : `BTC${quote}`;
+}
+
+/** Canonical name of the instrument at an index. */
+export function canonicalAt(index: number): string {
+  return `BTC-Q${String(index).padStart(2, "0")}`;
 }
 
 /** A consumer of nothing but records, images at Reset only. */
@@ -119,6 +130,8 @@ export class SyncRig {
   readonly collector: Collector;
   readonly tap: RingTap;
   readonly natives: readonly string[];
+  /** Bytes in use of the kernel's arena. */
+  readonly arenaUsed: () => number;
   readonly sent: Said[] = [];
   readonly requests: Said[] = [];
   readonly reports: Report[] = [];
@@ -134,7 +147,7 @@ export class SyncRig {
 
   /** Use `start`. */
   constructor(options: SyncRigOptions, { emulator, clock }: { emulator: InMemoryEmulator; clock: VirtualClock }) {
-    const { exchange, count = 2, depth, adapt = (it: Exchange) => it } = options;
+    const { exchange, count = 2, depth, imagePairs, adapt = (it: Exchange) => it } = options;
     this.exchange = exchange;
     this.emulator = emulator;
     this.clock = clock;
@@ -143,19 +156,24 @@ export class SyncRig {
       instrumentCapacity: 4 * count + 16,
       deltaCapacity: 8192,
       tradeCapacity: 4096,
-      imageAreaBytes: 32 * MIB,
+      imageAreaBytes: imagePairs === undefined ? 32 * MIB : imagePairs * imagePairBytes(512),
     };
     const map = new MemoryMap((64 + 48) * MIB + segmentBytes(segment));
     const kernel = loadKernel({ name: "twin", memory: map.memory });
     const arena = map.reserve("arena", { bytes: 60 * MIB });
     kernel.arenaInit(arena.address, arena.bytes);
+    this.arenaUsed = () => kernel.arenaUsed();
     const config = loadConfig({});
     const { websocket, rest } = emulator.endpoints[exchange];
     const settings = { ...config.exchanges[exchange], imageLevels: 512, websocketUrls: [websocket], restUrl: rest };
     this.collector = new Collector({
       exchange: adapt(EXCHANGES[exchange]),
       settings: depth === undefined ? settings : { ...settings, depth },
-      instruments: this.natives.map((_, index) => `BTC-Q${String(index).padStart(2, "0")}`),
+      instruments: [
+        ...this.natives.slice(0, options.begins).map((_, index) => canonicalAt(index)),
+        ...(options.unlisted ?? []),
+      ],
+      isSuccessor: options.unlisted !== undefined,
       limits: config.collector,
       kernel,
       frame: map.reserve("frame", { bytes: MIB }),
@@ -223,6 +241,12 @@ export class SyncRig {
     const follower = this.#followers.get(native) ?? new Follower();
     this.#followers.set(native, follower);
     return follower;
+  }
+
+  /** Reads what was published of an instrument, and begins anew with what follows. */
+  forget(native: string): void {
+    this.tap.poll();
+    this.#followers.delete(native);
   }
 
   /** Lets time pass. */

@@ -31,6 +31,8 @@ from .stream_events import (
     ConnectionEvent,
     ErrorEvent,
     InstrumentsEvent,
+    OpportunitiesEvent,
+    OpportunityEvent,
     ResetEvent,
     ResyncEvent,
     StatsEvent,
@@ -53,6 +55,8 @@ __all__ = [
     "ErrorEvent",
     "InstrumentsEvent",
     "Level",
+    "OpportunitiesEvent",
+    "OpportunityEvent",
     "Outcome",
     "ResetEvent",
     "ResyncEvent",
@@ -131,7 +135,7 @@ class StreamClient:
     ) -> None:
         """Subscribes, now and after every reconnect.
 
-        channels: book, bbo, trades, status of instruments; stats (alone) of the server. instruments: names or patterns
+        channels: book, bbo, trades, status of instruments; stats, arbitrage (without instruments) of the server. instruments: names or patterns
         such as `kraken:*` and `*:BTC-USD`. depth (levels a side, 0 = all) and rate_ms (least time between updates,
         0 = every change): which view of a book. policy: what becomes of this client when it is slow.
         """
@@ -250,9 +254,13 @@ class StreamClient:
             self._opening = asyncio.create_task(self._connect())
         try:
             socket = await asyncio.shield(self._opening)
-        finally:
-            if self._opening is not None and self._opening.done():
-                self._opening = None
+        except asyncio.CancelledError:
+            # The task goes on, or has just ended: its connection is for the next caller.
+            raise
+        except BaseException:
+            self._opening = None
+            raise
+        self._opening = None
         if socket is not None:
             self._socket = socket
             self._opened_at = time.monotonic()

@@ -146,6 +146,26 @@ class StatsEvent:
     stats: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class OpportunityEvent:
+    """An opportunity of arbitrage opened, changed or closed. Channel `arbitrage`; decimals are exact text, times Unix ms."""
+
+    event: Literal["opened", "changed", "closed"]
+    reason: str
+    """Why it closed; `none` otherwise."""
+    at_ms: float
+    opportunity: dict[str, Any]
+    """As the server sends it: id, kind, base, currency, quantity, profit, profitBps, legs …"""
+
+
+@dataclass(frozen=True)
+class OpportunitiesEvent:
+    """All that is open, best first, and what closed last; replaces what is held."""
+
+    open: tuple[dict[str, Any], ...]
+    recent: tuple[dict[str, Any], ...]
+
+
 StreamEvent: TypeAlias = (
     BookEvent
     | TradeEvent
@@ -157,5 +177,7 @@ StreamEvent: TypeAlias = (
     | ErrorEvent
     | InstrumentsEvent
     | StatsEvent
+    | OpportunityEvent
+    | OpportunitiesEvent
 )
 """Whatever a client tells."""

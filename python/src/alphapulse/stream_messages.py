@@ -16,6 +16,9 @@ from . import _layout as layout
 _COUNT: Final = re.compile(r"(0|[1-9][0-9]{0,19})\Z")
 _U32_MAX: Final = 0xFFFFFFFF
 
+SERVER_CHANNELS: Final = ("stats", "arbitrage")
+"""Channels that belong to the server, not to an instrument."""
+
 Fields = dict[str, Any]
 
 
@@ -81,7 +84,7 @@ def _is_book(fields: Fields) -> bool:
 
 
 def _subscribed(fields: Fields) -> bool:
-    return fields.get("channel") == "stats" or (
+    return fields.get("channel") in SERVER_CHANNELS or (
         _is_text(fields.get("channel"))
         and _is_u32(fields.get("alias"))
         and _is_text(fields.get("policy"))
@@ -92,7 +95,7 @@ def _subscribed(fields: Fields) -> bool:
 
 
 def _unsubscribed(fields: Fields) -> bool:
-    return fields.get("channel") == "stats" or (_is_text(fields.get("channel")) and _is_view(fields))
+    return fields.get("channel") in SERVER_CHANNELS or (_is_text(fields.get("channel")) and _is_view(fields))
 
 
 def _reset(fields: Fields) -> bool:
@@ -129,6 +132,19 @@ def _bbo(fields: Fields) -> bool:
     return _is_text(fields.get("instrument")) and _is_told(fields) and _is_list(sides, 2)
 
 
+def _opportunity(fields: Fields) -> bool:
+    return (
+        _is_text(fields.get("event"))
+        and _is_text(fields.get("reason"))
+        and isinstance(fields.get("atMs"), (int, float))
+        and isinstance(fields.get("opportunity"), dict)
+    )
+
+
+def _opportunities(fields: Fields) -> bool:
+    return isinstance(fields.get("open"), list) and isinstance(fields.get("recent"), list)
+
+
 _CHECKS: Final[dict[str, Callable[[Fields], bool]]] = {
     "subscribed": _subscribed,
     "unsubscribed": _unsubscribed,
@@ -138,6 +154,8 @@ _CHECKS: Final[dict[str, Callable[[Fields], bool]]] = {
     "orderbook_delta": _delta,
     "trade": _trade,
     "bbo": _bbo,
+    "opportunity": _opportunity,
+    "opportunities": _opportunities,
     "instruments": lambda fields: isinstance(fields.get("instruments"), list),
     "error": lambda fields: _is_text(fields.get("code")) and _is_text(fields.get("message")),
 }

@@ -18,6 +18,8 @@ from .stream_events import (
     BookEvent,
     ErrorEvent,
     InstrumentsEvent,
+    OpportunitiesEvent,
+    OpportunityEvent,
     ResetEvent,
     ResyncEvent,
     StatsEvent,
@@ -26,7 +28,7 @@ from .stream_events import (
     StreamEvent,
     TradeEvent,
 )
-from .stream_messages import Fields, read_message
+from .stream_messages import SERVER_CHANNELS, Fields, read_message
 from .stream_state import ConnectionFaultError, Counts, Subscription, View, ViewKey
 from .stream_wire import Level, Outcome, alias_of, read_bbo, read_trades
 
@@ -131,7 +133,7 @@ class StreamSession:
 
     def _message(self, message: Fields, now: float) -> Iterator[StreamEvent]:
         match message["type"]:
-            case "subscribed" if message["channel"] != "stats":
+            case "subscribed" if message["channel"] not in SERVER_CHANNELS:
                 yield from self._subscribed(message)
             case "unsubscribed" if message["channel"] == "book":
                 view = self.views.pop(_key(message), None)
@@ -153,6 +155,10 @@ class StreamSession:
                 yield InstrumentsEvent(tuple(message["instruments"]))
             case "stats":
                 yield StatsEvent(message)
+            case "opportunity":
+                yield OpportunityEvent(message["event"], message["reason"], message["atMs"], message["opportunity"])
+            case "opportunities":
+                yield OpportunitiesEvent(tuple(message["open"]), tuple(message["recent"]))
             case "error":
                 yield ErrorEvent(message["code"], message["message"])
 

@@ -13,6 +13,7 @@ import {
   APPLY_NOT_SYNCED,
   APPLY_OVERFLOW,
   APPLY_RESCALE,
+  APPLY_SNAPSHOT,
   APPLY_STALE,
   APPLY_TICKER,
   APPLY_UNKNOWN_INSTRUMENT,
@@ -34,12 +35,16 @@ import {
   DECODER_BINANCE,
   DECODER_COINBASE_EXCHANGE,
   DECODER_KRAKEN,
+  INSTRUMENT_METRICS_GAPS,
+  INSTRUMENT_METRICS_SNAPSHOT_BYTES,
+  OUTCOME_INSTRUMENT,
 } from "../../../assembly/layout.ts";
 import { BinanceDecoder } from "./decoders/binance.ts";
 import { CoinbaseExchangeDecoder } from "./decoders/coinbase_exchange.ts";
 import { DecodeContext, type Decoder } from "./decoders/common.ts";
 import { KrakenDecoder } from "./decoders/kraken.ts";
 import type { EventWriter } from "./delta.ts";
+import { noteFrame, noteInstrument } from "./metrics.ts";
 import type { Producer } from "./producer.ts";
 
 const NONE = -1;
@@ -90,6 +95,16 @@ export class Applier {
     producer.count(COUNTER_FRAMES, 1);
     producer.count(COUNTER_FRAME_BYTES, length);
     this.#countCode(code);
+    const instrument = producer.outcomeField(OUTCOME_INSTRUMENT) >>> 0;
+    if (instrument !== 0 && code !== APPLY_BUFFER) {
+      noteFrame(producer.memory, instrument, length);
+    }
+    if (instrument !== 0 && code === APPLY_GAP) {
+      noteInstrument(producer.memory, instrument, INSTRUMENT_METRICS_GAPS, 1);
+    }
+    if (instrument !== 0 && code === APPLY_SNAPSHOT) {
+      noteInstrument(producer.memory, instrument, INSTRUMENT_METRICS_SNAPSHOT_BYTES, length);
+    }
     return code;
   }
 

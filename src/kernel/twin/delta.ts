@@ -32,6 +32,8 @@ import {
   INSTRUMENT_IMAGE_ADDRESS,
   INSTRUMENT_IMAGE_EVERY,
   INSTRUMENT_LAST_SEQUENCE,
+  INSTRUMENT_METRICS_CHANGES,
+  INSTRUMENT_METRICS_RECORDS,
   INSTRUMENT_RECEIVED_AT,
   INSTRUMENT_RECORDS_SINCE_IMAGE,
   INSTRUMENT_STATE,
@@ -49,6 +51,7 @@ import { writeCell } from "./cell.ts";
 import { writeImage } from "./image.ts";
 import { setFlags, setState } from "./instrument.ts";
 import { fieldOf, readU64, writeU64, writeWords } from "./memory.ts";
+import { noteInstrument } from "./metrics.ts";
 import type { Producer } from "./producer.ts";
 import { publish } from "./ring.ts";
 
@@ -232,6 +235,8 @@ export class EventWriter {
     setFlags(words, instrument, INSTRUMENT_FLAG_OPENED);
     producer.count(COUNTER_CHANGES, this.#totalChanges);
     producer.count(COUNTER_NO_CHANGES, this.#unchanged);
+    noteInstrument(producer.memory, instrument, INSTRUMENT_METRICS_CHANGES, this.#totalChanges);
+    noteInstrument(producer.memory, instrument, INSTRUMENT_METRICS_RECORDS, this.#records);
     producer.addOutcome(OUTCOME_RECORDS, this.#records);
     producer.addOutcome(OUTCOME_CHANGES, this.#totalChanges);
     producer.setOutcome(OUTCOME_FLAGS, last);
@@ -267,7 +272,7 @@ export class EventWriter {
       this.end(FLAG_RESET | flags);
       return true;
     }
-    setState(words, instrument, OUT_OF_SERVICE, producer.receivedLow, producer.receivedHigh);
+    setState(producer.memory, instrument, OUT_OF_SERVICE, producer.receivedLow, producer.receivedHigh);
     this.#flags = 0;
     this.end(0);
     return false;

@@ -21,6 +21,10 @@ import {
   INSTRUMENT_DEPTH,
   INSTRUMENT_FLAG_ALLOW_CROSSED,
   INSTRUMENT_IMAGE_ADDRESS,
+  INSTRUMENT_METRICS_SNAPSHOTS,
+  INSTRUMENT_METRICS_UPDATES,
+  INSTRUMENT_METRICS_WHOLE_BOOK,
+  LEVEL_BYTES,
   LIMIT_IMAGE,
   OUTCOME_CHECKSUM_COMPUTED,
   OUTCOME_CHECKSUM_EXPECTED,
@@ -41,6 +45,7 @@ import { type EventWriter, wantImage } from "./delta.ts";
 import { clearFlags, hasFlag, type SyncState, setFlags, setState } from "./instrument.ts";
 import { ENTRY_QUANTITY, ENTRY_SIDE, ENTRY_WORDS, type Levels } from "./levels.ts";
 import { fieldOf, wordAt } from "./memory.ts";
+import { noteDelay, noteInstrument } from "./metrics.ts";
 import type { Producer } from "./producer.ts";
 import { SIDE_DROPPED, Superseded } from "./superseded.ts";
 
@@ -96,6 +101,8 @@ export class BookEvents {
       watches.narrow(event.instrument);
     }
     this.#noteEvent(event);
+    this.#noteUpdate(event.instrument);
+    noteDelay(this.#producer, event.eventLow, event.eventHigh);
     return this.#settle(event, APPLY_BOOK);
   }
 
@@ -117,6 +124,7 @@ export class BookEvents {
       this.#noteEntries(event);
     }
     const hasImage = fieldOf(words, instrument, INSTRUMENT_IMAGE_ADDRESS) !== 0;
+    noteInstrument(this.#producer.memory, instrument, INSTRUMENT_METRICS_SNAPSHOTS, 1);
     return !hasImage || held + entries <= INLINE_SNAPSHOT_LEVELS
       ? this.#applyDifference(event, hasImage)
       : this.#applyReplacement(event);
@@ -167,6 +175,13 @@ export class BookEvents {
     this.#noteEntries(event);
   }
 
+  /** Counts a book message of the socket, and what the whole book would have cost in its place. */
+  #noteUpdate(instrument: number): void {
+    const { memory, instruments } = this.#producer;
+    noteInstrument(memory, instrument, INSTRUMENT_METRICS_UPDATES, 1);
+    noteInstrument(memory, instrument, INSTRUMENT_METRICS_WHOLE_BOOK, instruments.book(instrument).count * LEVEL_BYTES);
+  }
+
   #noteEntries(event: BookEvent): void {
     const entries = event.last - event.first;
     this.#producer.count(COUNTER_LEVEL_ENTRIES, entries);
@@ -208,7 +223,7 @@ export class BookEvents {
 
   #setState(instrument: number, sync: SyncState): void {
     const { memory, receivedLow, receivedHigh } = this.#producer;
-    setState(memory.words, instrument, sync, receivedLow, receivedHigh);
+    setState(memory, instrument, sync, receivedLow, receivedHigh);
   }
 
   #checksumHolds(event: BookEvent, book: Book): boolean {

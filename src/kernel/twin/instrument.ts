@@ -24,6 +24,7 @@ import {
 import type { Arena } from "./arena.ts";
 import type { Book, Books } from "./book.ts";
 import { byteAt, fieldOf, type Memory, wordAt, writeWords } from "./memory.ts";
+import { noteState } from "./metrics.ts";
 
 const SLOTS = 4096;
 const INSTRUMENTS_MAX = 3072;
@@ -138,7 +139,8 @@ export function hasFlag(words: Int32Array, instrument: number, flags: number): b
 }
 
 /** Sets state and reason in the block, the table and the cell. @param low of the time in Unix ns @param high of it */
-export function setState(words: Int32Array, instrument: number, sync: SyncState, low: number, high: number): void {
+export function setState(memory: Memory, instrument: number, sync: SyncState, low: number, high: number): void {
+  const { words } = memory;
   const state = (instrument + INSTRUMENT_STATE) >>> 2;
   const reason = (instrument + INSTRUMENT_REASON) >>> 2;
   if (wordAt(words, state) === sync.state && wordAt(words, reason) === sync.reason) {
@@ -146,17 +148,19 @@ export function setState(words: Int32Array, instrument: number, sync: SyncState,
   }
   words[state] = sync.state;
   words[reason] = sync.reason;
-  mirrorState(words, instrument, low, high);
+  mirrorState(memory, instrument, low, high);
 }
 
 /** STATE_* and REASON_*. */
 export type SyncState = { readonly state: number; readonly reason: number };
 
 /** Writes the block's state into table and cell. */
-export function mirrorState(words: Int32Array, instrument: number, low: number, high: number): void {
+export function mirrorState(memory: Memory, instrument: number, low: number, high: number): void {
+  const { words } = memory;
   const state = fieldOf(words, instrument, INSTRUMENT_STATE);
   const entry = fieldOf(words, instrument, INSTRUMENT_TABLE_ADDRESS) >>> 0;
   if (entry !== 0) {
+    noteState(memory, { instrument, entry }, low, high);
     Atomics.store(words, (entry + TABLE_REASON) >>> 2, fieldOf(words, instrument, INSTRUMENT_REASON));
     writeWords(words, entry + TABLE_SINCE, low, high);
     Atomics.store(words, (entry + TABLE_STATE) >>> 2, state);

@@ -41,7 +41,7 @@ export function unsync(producer: Producer, writer: EventWriter, instrument: numb
   const wasSynced = fieldOf(words, instrument, INSTRUMENT_STATE) === STATE_SYNCED;
   producer.watches.break(instrument);
   clearFlags(words, instrument, INSTRUMENT_FLAG_SPLICING);
-  setState(words, instrument, sync, producer.receivedLow, producer.receivedHigh);
+  setState(producer.memory, instrument, sync, producer.receivedLow, producer.receivedHigh);
   if (wasSynced) {
     writer.writeEmpty(instrument);
   }
@@ -53,7 +53,7 @@ export function retire(producer: Producer, writer: EventWriter, instrument: numb
   const state = fieldOf(words, instrument, INSTRUMENT_STATE);
   const reason = fieldOf(words, instrument, INSTRUMENT_REASON);
   producer.watches.break(instrument);
-  setState(words, instrument, RETIRED, producer.receivedLow, producer.receivedHigh);
+  setState(producer.memory, instrument, RETIRED, producer.receivedLow, producer.receivedHigh);
   if (hasFlag(words, instrument, INSTRUMENT_FLAG_OPENED)) {
     writer.writeEmpty(instrument);
   }
@@ -120,7 +120,7 @@ export function rescale(producer: Producer, writer: EventWriter, instrument: num
     words[(entry + TABLE_PRICE_EXPONENT) >>> 2] = price;
     words[(entry + TABLE_QUANTITY_EXPONENT) >>> 2] = quantity;
   }
-  mirrorState(words, instrument, producer.receivedLow, producer.receivedHigh);
+  mirrorState(producer.memory, instrument, producer.receivedLow, producer.receivedHigh);
   const isFresh = readU64(words, instrument + INSTRUMENT_VERSION) === 0;
   // In any state: what follows under the fresh id is told as a difference to these levels.
   if (isFresh && book.count > 0) {

@@ -9,6 +9,7 @@ import type {
   KernelAudit,
   KernelBook,
   KernelFrame,
+  KernelHistogram,
   KernelHistory,
   KernelProducer,
   KernelReader,
@@ -24,6 +25,7 @@ import { encodeConflated } from "./frame_conflated.ts";
 import { createBuffer, takeFrame } from "./frame_encode.ts";
 import { encodeBbo, encodeSnapshot, encodeTrades } from "./frame_encode_parts.ts";
 import { levelHash } from "./hash.ts";
+import { recordNanoseconds, recordSpans } from "./histogram.ts";
 import { Histories } from "./history_walk.ts";
 import { ImageCopy, loadImage } from "./image_load.ts";
 import { forceLevel, rescale, retire, unsync } from "./lifecycle.ts";
@@ -50,6 +52,7 @@ export function createTwin(buffer: ArrayBufferLike): Kernel {
     ...textFunctions(state),
     ...bookFunctions(state),
     ...readerFunctions(state),
+    ...histogramFunctions(state),
     ...streamFunctions(state),
     ...producerFunctions(state),
   };
@@ -89,6 +92,14 @@ function readerFunctions({ memory, arena, replicas }: TwinState): Omit<KernelRea
     replicaBegin: (replica) => replicas.begin(replica),
     replicaApply: (replica, record) => applyRecord(replicas, replica, record),
     imageLoad: (replica, segment, entry) => loadImage(replicas, copy, replica, segment, entry),
+  };
+}
+
+function histogramFunctions({ memory }: TwinState): KernelHistogram {
+  return {
+    histogramRecord: (histogram, nanoseconds) => recordNanoseconds(memory, histogram, nanoseconds),
+    histogramSpans: (histogram, records, count, anchorLow, anchorHigh, now) =>
+      recordSpans(memory, histogram, { records, count, anchorLow, anchorHigh, now }),
   };
 }
 

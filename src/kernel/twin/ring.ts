@@ -31,6 +31,7 @@ import type { Arena } from "./arena.ts";
 import { patrolImages } from "./image.ts";
 import { resultHigh, resultLow } from "./int64.ts";
 import { loadPosition, type Memory, readU64, wordAt, writeU64 } from "./memory.ts";
+import { noteBatch } from "./metrics.ts";
 import type { Producer } from "./producer.ts";
 
 /**
@@ -46,6 +47,7 @@ export function publish(producer: Producer, now: number): number {
     producer.unixTime(now);
     const low = resultLow();
     const high = resultHigh();
+    noteBatch(producer, low, high);
     deltas.stamp(low, high, DELTA_PUBLISHED_AT);
     trades.stamp(low, high, TRADE_PUBLISHED_AT);
     deltas.publish();

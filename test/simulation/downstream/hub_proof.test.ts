@@ -24,6 +24,7 @@ import {
   TABLE_IMAGE_BYTES,
   TABLE_IMAGE_OFFSET,
 } from "../../../assembly/layout.ts";
+import { plainRequest } from "../../support/http_requests.ts";
 import { CALM } from "./mod.ts";
 import { stopWorlds, World } from "./small_world.ts";
 
@@ -141,16 +142,14 @@ describe("A hub whose memory lies", () => {
     }
   });
 
-  it("says in statistics and health what failed, and tells its clients at once", () => {
+  it("says in statistics and health what failed, and tells its clients at once", async () => {
     const world = settled(13);
     lose(world);
     world.clock.advance(1500);
     const stats = world.downstream.hub.stats();
     expect(stats.instruments.map(({ replicaFailures }) => replicaFailures)).toEqual([2, 0]);
     expect(stats.exchanges.map(({ totals }) => totals.replicaFailures)).toEqual([2]);
-    const { body } = world.downstream.hub
-      .handlers()
-      .request({ method: "GET", path: "/health", query: "", ifNoneMatch: "" });
+    const { body } = await world.downstream.hub.handlers().request(plainRequest("/health"));
     expect(JSON.parse(String(body))).toMatchObject({
       instruments: [{ replica: { failures: { hash: 1, image: 1 } } }, {}],
     });
@@ -168,7 +167,7 @@ describe("A hub whose memory lies", () => {
     const name = `coinbase_exchange:${NATIVE}`;
     expect(world.downstream.hub.book(name)).toBeUndefined();
     expect(world.downstream.clients.map((client) => client.book(name)?.synced)).toEqual([false, false]);
-    const request = { method: "GET", path: "/ready", query: "", ifNoneMatch: "" };
+    const request = plainRequest("/ready");
     expect(world.downstream.hub.handlers().request(request)).toMatchObject({ status: 503 });
     flip(world, image, bit);
     world.clock.advance(1500);

@@ -5,7 +5,8 @@
  * counts how often something was.
  */
 import type { StreamBook } from "../../../src/client/stream_book.ts";
-import type { GatewayBook, GatewayCore } from "../../../src/gateway/core.ts";
+import type { GatewayCore } from "../../../src/gateway/core.ts";
+import type { GatewayBook } from "../../../src/gateway/gateway_book.ts";
 import { isProved, levelSum } from "./level_sum.ts";
 import type { SimBook, SimClient, SimView } from "./sim_client.ts";
 

@@ -1,0 +1,133 @@
+/**
+ * The REST API of the running demo under 1,000 requests per second, one route after the other: latency from the intended
+ * sending to the last byte, over kept connections on this machine, while three emulated exchanges change their books.
+ *
+ *   emulator process ══ collectors + gateway (one process) ══ loopback ══ load (another process, open loop)
+ *   bare server, same transport, constant answer           ══ loopback ══ the same load, before each route
+ *
+ * Bad case: an answer that is not 200, or that never comes; the benchmark fails.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { assetPath, packageFolder } from "../src/assets.ts";
+import { API_WORD, BARE_WORD, type BareAnswer, type LoadAnswer } from "./api/words.ts";
+import type { Bench, BenchSettings } from "./context.ts";
+import { Part } from "./fanout/mod.ts";
+import { type CaseResult, exactCase } from "./results.ts";
+
+const PER_SECOND = 1000;
+const START_MS = 60_000;
+const DIGITS = 4;
+/** What each route is held to: p99, ms; books up to a depth of 100. */
+const GOAL_MS = 1;
+const BOOKS = "/api/v1/orderbook";
+
+/** The routes, and whether the goal is theirs. */
+const ROUTES: readonly [path: string, hasGoal: boolean][] = [
+  [`${BOOKS}/kraken/BTC-USD?depth=10`, true],
+  [`${BOOKS}/coinbase_exchange/BTC-USD`, true],
+  [`${BOOKS}/coinbase_exchange/BTC-USD?depth=100`, true],
+  [`${BOOKS}/coinbase_exchange/BTC-USD?depth=1000`, false],
+  ["/api/v1/trades/kraken/BTC-USD", true],
+  ["/api/v1/exchanges", true],
+  ["/api/v1/instruments", true],
+  ["/api/v1/delta-stats/kraken/BTC-USD", true],
+  ["/api/v1/delta-stats/summary", true],
+  ["/api/v1/arbitrage/opportunities", true],
+  ["/api/v1/system/health", true],
+  ["/api/v1/openapi.json", true],
+];
+
+/** The benchmark. */
+export const API: Bench = {
+  name: "api",
+  about: "REST at 1,000 requests per second while the demo runs",
+  run: async ({ settings }) => {
+    const { child, port } = await startDemo();
+    const load = new Part<LoadAnswer>([API_WORD]);
+    const bare = new Part<BareAnswer>([API_WORD, BARE_WORD]);
+    try {
+      const { port: barePort } = await bare.next("listening");
+      await awaitHealth(port);
+      const results: CaseResult[] = [];
+      for (const [path, hasGoal] of ROUTES) {
+        results.push(await measure(load, { port, barePort, path, hasGoal }, settings));
+      }
+      return results;
+    } finally {
+      load.end();
+      bare.end();
+      child.kill("SIGINT");
+    }
+  },
+};
+
+async function measure(
+  load: Part<LoadAnswer>,
+  { port, barePort, path, hasGoal }: { port: number; barePort: number; path: string; hasGoal: boolean },
+  { isSmoke }: BenchSettings,
+): Promise<CaseResult> {
+  const time = isSmoke ? { seconds: 0.2, warmSeconds: 0.1 } : { seconds: 3, warmSeconds: 1 };
+  const order = { order: "load", perSecond: PER_SECOND, ...time };
+  const bare = await load.ask({ ...order, port: barePort, path: "/" }, "loaded");
+  const done = await load.ask({ ...order, port, path }, "loaded");
+  if (done.other > 0 || done.count === 0) {
+    throw new Error(`Cannot accept the run: every answer must be 200, was not so for ${done.other} of ${path}`);
+  }
+  const shown = (us: number) => Number(us.toPrecision(DIGITS));
+  const facts = {
+    p50Us: shown(done.p50),
+    p99Us: shown(done.p99),
+    p999Us: shown(done.p999),
+    maxUs: shown(done.max),
+    bareP50Us: shown(bare.p50),
+    bareP99Us: shown(bare.p99),
+    requests: done.count,
+    answerBytes: done.bytes,
+    ...(hasGoal ? { goalP99Us: GOAL_MS * 1000, verdict: verdictOf(done.p99, bare.p99) } : {}),
+  };
+  const values = { ours: shown(done.p99), bare: shown(bare.p99) };
+  return exactCase({ bench: API.name, name: `GET ${path}`, unit: "µs, p99", facts }, values, [
+    { other: "bare", ours: "ours" },
+  ]);
+}
+
+/** A machine that keeps even the bare server waiting says nothing about ours. */
+function verdictOf(p99: number, bareP99: number): string {
+  const goal = GOAL_MS * 1000;
+  return p99 <= goal ? "reached" : bareP99 > goal ? "not judged: the bare server missed it, too" : "missed";
+}
+
+async function startDemo(): Promise<{ child: ChildProcess; port: number }> {
+  const words = ["demo", "--port", "0", "--set", "gateway.requests_per_address_per_second_max=100000"];
+  const child = spawn(process.execPath, [assetPath("main.js"), ...words], {
+    cwd: packageFolder(),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return await new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`Cannot start the demo: it says nothing for ${START_MS} ms`)),
+      START_MS,
+    );
+    child.once("exit", (status) => reject(new Error(`Cannot start the demo: it ended, was ${status}`)));
+    child.stdout?.on("data", (text: Buffer) => {
+      const port = /http:\/\/127\.0\.0\.1:(\d+)/.exec(text.toString())?.[1];
+      if (port !== undefined) {
+        clearTimeout(timer);
+        child.removeAllListeners("exit");
+        resolve({ child, port: Number(port) });
+      }
+    });
+  });
+}
+
+/** Waits until every book is synced. */
+async function awaitHealth(port: number): Promise<void> {
+  for (const startedAt = performance.now(); performance.now() - startedAt < START_MS; ) {
+    const health = (await (await fetch(`http://127.0.0.1:${port}/api/v1/system/health`)).json()) as { status: string };
+    if (health.status === "ok") {
+      return;
+    }
+    await new Promise((resume) => setTimeout(resume, 200));
+  }
+  throw new Error(`Cannot measure: the demo's books were not synced within ${START_MS} ms`);
+}
