@@ -84,7 +84,7 @@ async function collect(flags: CollectFlags): Promise<void> {
   };
   const started = supervisor.start().catch(unwrap);
   process.stdout.write(`AlphaPulse collects ${selected.id} into ${directory}: ${selected.instruments.join(", ")}\n`);
-  await runUntilStopped(close, forEver(started));
+  await runUntilStopped(close, { ended: forEver(started) });
 }
 
 /** Opens when the name is free; the holder of a name that hangs is ended. */

@@ -76,7 +76,7 @@ async function emulate(flags: EmulateFlags): Promise<void> {
   });
   announce(emulator, exchanges, flags);
   const orphaned = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
-  await runUntilStopped(() => emulator.close(), orphaned);
+  await runUntilStopped(() => emulator.close(), { ended: orphaned });
 }
 
 function source(

@@ -31,18 +31,28 @@ export function heedSignals(): Promise<void> {
   return signalled;
 }
 
+/** What else there is to a command's end. */
+export type StopOptions = {
+  /** Settles when the command ends by itself. */
+  readonly ended?: Promise<void>;
+  /** How long closing may take, ms. */
+  readonly deadlineMs?: number;
+};
+
 /**
  * Waits for a signal, or for `ended`, then closes.
- * @param close must settle within a second
- * @param ended settles when the command ends by itself
+ * @param close must settle within a second, or within `deadlineMs`
  * @returns when everything is closed
  */
-export async function runUntilStopped(close: () => Promise<void>, ended?: Promise<void>): Promise<void> {
+export async function runUntilStopped(
+  close: () => Promise<void>,
+  { ended, deadlineMs = DEADLINE_MS }: StopOptions = {},
+): Promise<void> {
   const stop = heedSignals();
   try {
     await Promise.race(ended === undefined ? [stop] : [stop, ended]);
   } finally {
-    setTimeout(() => process.exit(1), DEADLINE_MS).unref();
+    setTimeout(() => process.exit(1), deadlineMs).unref();
     await close();
   }
 }

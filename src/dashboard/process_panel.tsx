@@ -4,7 +4,7 @@
  */
 import { useEffect, useState } from "react";
 import { RestClient } from "../rest/client.ts";
-import type { Health, Quantiles } from "../rest/client_types.ts";
+import type { Health, Quantiles } from "../rest/client_types.d.ts";
 import { ageText, byteText, countText } from "./display_text.ts";
 
 const ASK_MS = 3000;

@@ -4,7 +4,7 @@
  * the status and no problem.
  */
 import { API_PLACES } from "./client_places.ts";
-import type { ApiOperations, Problem } from "./client_types.ts";
+import type { ApiOperations, Problem } from "./client_types.d.ts";
 
 /** The name of an operation. */
 export type ApiOperation = keyof ApiOperations;

@@ -1,6 +1,6 @@
 /**
  * Writes the typed part of the TypeScript client from the OpenAPI document: one type for each named schema and for each
- * operation (client_types.ts), and where the operations are (client_places.ts). A test keeps both files fresh.
+ * operation (client_types.d.ts), and where the operations are (client_places.ts). A test keeps both files fresh.
  * Bad case: a keyword of JSON Schema that is not known here; it is refused, so that no type is wider than the document.
  */
 import type { JsonFields } from "./openapi.ts";

@@ -13,7 +13,7 @@ import { openApiDocument, openApiText } from "../../src/rest/openapi.ts";
 import { OPERATIONS } from "../../src/rest/operations.ts";
 import { makeProblem, PROBLEMS, type ProblemCode, problemSchema } from "../../src/rest/problem.ts";
 
-const FILES = { types: "src/rest/client_types.ts", places: "src/rest/client_places.ts" } as const;
+const FILES = { types: "src/rest/client_types.d.ts", places: "src/rest/client_places.ts" } as const;
 const RENEW = "ALPHAPULSE_RENEW=rest npx vitest run test/unit/rest_openapi.test.ts";
 
 function formatted(text: string, file: string): string {
