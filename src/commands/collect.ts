@@ -15,7 +15,7 @@ import { keepPublishing } from "./nats.ts";
 import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openExportedMap, selectShard } from "./shared_memory.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 import { followSupervisor, keepAlive } from "./supervised.ts";
 
 type CollectFlags = SharedFlags & { shard?: string; supervise?: boolean };
@@ -68,6 +68,7 @@ async function collect(flags: CollectFlags): Promise<void> {
       },
     }),
   );
+  heedSignals();
   const supervisor = new Supervisor({
     map,
     config,
@@ -100,7 +101,7 @@ async function collect(flags: CollectFlags): Promise<void> {
     map.close();
   };
   process.stdout.write(`AlphaPulse collects ${selected.id} into ${directory}: ${selected.instruments.join(", ")}\n`);
-  await runUntilStopped(close, forEver(started));
+  await runUntilStopped(close, { ended: forEver(started) });
 }
 
 /** Opens when the name is free; the holder of a name that hangs is ended. */
