@@ -23,6 +23,7 @@ import {
 import { Backoff } from "../sync/mod.ts";
 import type { Report } from "./collector.ts";
 import type { FeedChange } from "./feed_changes.ts";
+import { quietHeap } from "./quiet_heap.ts";
 import { grownConfigs, type SizeRecord, segmentConfig, sizesOf } from "./segment_growth.ts";
 import { WantedFeeds } from "./wanted_feeds.ts";
 import type { FeedRequest, SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_messages.ts";
@@ -207,6 +208,7 @@ export class CollectorPost {
       ...(readers === undefined ? {} : { readers: readers.address }),
     };
     const program = this.#options.program?.() ?? workerUrl("collector_worker");
+    quietHeap();
     const worker = new Worker(program, { workerData: start, name: `collector ${id}` });
     this.#worker = worker;
     this.#hasStopped = false;
