@@ -10,6 +10,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -34,6 +35,8 @@ const BENCH_LOOPS = [
 ];
 /** Declarations of what package.json exports, for those who write TypeScript. */
 const TYPES = join(DIST, "types");
+/** Written as declarations, which the compiler leaves where they are. */
+const DECLARED = ["src/rest/client_types.d.ts"];
 const DASHBOARD = join(DIST, "dashboard");
 const DASHBOARD_INPUTS = join(DIST, ".dashboard_inputs.json");
 
@@ -49,6 +52,7 @@ const BUNDLES = [
   { from: "src/client/mod.ts", to: "client.js", portable: true, minify: true },
   { from: "src/client/worker.ts", to: "client_worker.js", portable: true, minify: true },
   { from: "src/client/worker_script.ts", to: "client_worker_script.js", portable: true, minify: true },
+  { from: "src/rest/client.ts", to: "rest.js", portable: true, minify: true },
   { from: "src/react/mod.ts", to: "react.js", portable: true, minify: true, beside: ["react", "./client.js"] },
 ];
 
@@ -311,6 +315,9 @@ async function buildDeclarations() {
   const scratch = join(DIST, `.types.${process.pid}`);
   try {
     await run("tsc", ["-p", "src/tsconfig.declarations.json", "--outDir", scratch]);
+    for (const name of DECLARED) {
+      copyFileSync(join(ROOT, name), join(scratch, name));
+    }
     const names = readdirSync(scratch, { recursive: true }).filter((name) => name.endsWith(".d.ts"));
     for (const name of names) {
       mkdirSync(dirname(join(TYPES, name)), { recursive: true });

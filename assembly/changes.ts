@@ -39,6 +39,8 @@ function applyWhole(start: usize, stop: usize): void {
 
 /** Levels and cut first, then the records, so that a level which comes and is cut in the same event leaves no trace. */
 function applyCut(book: usize, start: usize, stop: usize, depth: u32): void {
+  if (cuts == 0) cuts = arenaAllocate(CUTS_MAX * CUT_BYTES);
+  if (cuts == 0) unreachable();
   for (let entry = start; entry < stop; entry += ENTRY_BYTES) takeEntry(book, entry);
   cutCount = 0;
   cutSide(book, SIDE_BID, depth);
@@ -101,8 +103,6 @@ function cutSide(book: usize, side: u32, depth: u32): void {
 }
 
 function noteCut(side: u32, price: i64, quantity: i64): void {
-  if (cuts == 0) cuts = arenaAllocate(CUTS_MAX * CUT_BYTES);
-  if (cuts == 0) unreachable();
   const cut = cuts + <usize>cutCount * CUT_BYTES;
   store<i64>(cut, price);
   store<i64>(cut, quantity, 8);

@@ -26,6 +26,9 @@ let tabled: bool = false;
 
 /** Marks every entry of [first, last) that a later one of the same side and price supersedes. */
 export function dropSuperseded(first: u32, last: u32): void {
+  // With the first event, not with the first one that needs it: what a producer takes is known when it has begun.
+  if (table == 0) table = arenaAllocate(<usize>SLOTS_MAX * SLOT_BYTES);
+  if (table == 0) unreachable();
   eventFirst = first;
   eventLast = last;
   tabled = false;
@@ -64,8 +67,6 @@ function dropAmongFew(start: usize, stop: usize): void {
 }
 
 function fillTable(): void {
-  if (table == 0) table = arenaAllocate(<usize>SLOTS_MAX * SLOT_BYTES);
-  if (table == 0) unreachable();
   tabled = true;
   stamp++;
   let slots = SLOTS_MIN;

@@ -23,6 +23,8 @@ from alphapulse import _layout as layout
 PATTERN_WORDS = layout.DELTA_BYTES // 8
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _ALIGN = 4096
+FOREVER_MS = 10**9
+"""Of a reader whose test is not about staleness: a busy machine may stop a test for longer than a heartbeat lasts."""
 
 
 def revive(content: bytearray | mmap.mmap) -> None:

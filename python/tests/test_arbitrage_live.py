@@ -6,12 +6,14 @@ Set ALPHAPULSE_REQUIRE=all to fail instead of skipping.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any
 
 import live
 import pytest
 
+from alphapulse import SegmentReader
 from alphapulse.arbitrage import ArbitrageRules, SegmentArbitrage
 
 pytest.importorskip("websockets")
@@ -54,6 +56,15 @@ async def listen(url: str, told: dict[str, dict[str, Any]], live_arbitrage: Segm
     common = ours.keys() & told.keys()
     assert {key: ours[key] for key in common} == {key: told[key] for key in common}
     return len(common)
+
+
+def test_the_readmes_block_runs(market: live.Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALPHAPULSE_SEGMENT_DIRECTORY", str(market.folder))
+    for exchange in ("kraken", "coinbase_exchange"):
+        SegmentReader.open(exchange, patience_s=live.PATIENCE_S).close()
+    text = (live.ROOT / "python" / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"^```python\n([^`]*?SegmentArbitrage.*?)^```", text, re.DOTALL | re.MULTILINE)
+    exec(compile(block, "README.md", "exec"), {})
 
 
 def test_segments_and_gateway_find_the_same(market: live.Market) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from producer import Producer
+from producer import FOREVER_MS, Producer
 
 from alphapulse import DELTA_DTYPE, TRADE_DTYPE, Applied, BookImage, OrderBook, SegmentReader, level_hash
 from alphapulse import _layout as layout
@@ -171,7 +171,7 @@ def test_a_reset_waits_for_its_image_or_a_later_one(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "kraken.seg", capacity=64)
     recorder.random_event(random.Random(1), 10)
     recorder.take_image()
-    reader = SegmentReader(recorder.path)
+    reader = SegmentReader(recorder.path, stale_after_ms=FOREVER_MS)
     older = reader.image("BTC-USD")
     recorder.reset({100: 1, 99: 2}, {101: 3})
     exact = reader.image("BTC-USD")

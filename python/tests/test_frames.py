@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import EXPECTATIONS
 from numpy.typing import NDArray
+from producer import FOREVER_MS
 
 from alphapulse import Batch, Instrument, OrderBookReconstructor, SegmentReader, TopOfBook
 from alphapulse._layout import AGGRESSOR_BUY, AGGRESSOR_SELL, TRADE_FLAG_HISTORY
@@ -19,7 +20,6 @@ pd = pytest.importorskip("pandas")
 frames = pytest.importorskip("alphapulse.frames")
 
 Place = Callable[..., Path]
-FOREVER_MS = 10**9
 SECOND = 1_000_000_000
 BEGIN = 1_700_000_040 * SECOND
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import EXPECTATIONS, STAGES
+from producer import FOREVER_MS
 
 from alphapulse import (
     Batch,
@@ -24,7 +25,6 @@ from alphapulse import (
 )
 
 Place = Callable[..., Path]
-FOREVER_MS = 10**9
 
 
 def open_reader(path: Path, **options: Any) -> SegmentReader:

@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import EXPECTATIONS, golden_bytes
-from producer import revive
+from producer import FOREVER_MS, revive
 
 from alphapulse import AlphaPulseError, OrderBookReconstructor, SegmentError, SegmentReader, level_hashes
 from alphapulse import _layout as layout
 
-FOREVER_MS = 10**9
 EXTREMES = (0, 1, 2, 63, 64, 255, 4096, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**63, 2**64 - 1)
 HEADER_FIELDS = sorted(
     value

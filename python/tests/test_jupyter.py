@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from producer import Producer
+from producer import FOREVER_MS, Producer
 
 from alphapulse import OrderBookReconstructor, SegmentReader
 from alphapulse import _layout as layout
@@ -17,7 +17,7 @@ jupyter = pytest.importorskip("alphapulse.jupyter")
 def test_displays_show_the_market_and_grey_out_what_is_not_synced(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg")
     producer.event([(0, 50_000, 125_000_000), (1, 50_005, 7)], at_ns=1)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         books = OrderBookReconstructor(reader)
         view = books.book("BTC-USD")
         tape = jupyter.TradeTape(reader, "BTC-USD", rows=2)
@@ -42,7 +42,7 @@ def test_displays_show_the_market_and_grey_out_what_is_not_synced(tmp_path: Path
 def test_watch_draws_until_the_time_is_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     producer = Producer(tmp_path / "kraken.seg")
     producer.random_event(random.Random(1), 30)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         books = OrderBookReconstructor(reader)
         assert jupyter.live_book(books, "BTC-USD", levels=3, seconds=0.6) >= 2
         assert jupyter.live_trades(reader, "BTC-USD", seconds=0.1) >= 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from producer import Producer
+from producer import FOREVER_MS, Producer
 
 from alphapulse import DELTA_DTYPE, BookImage, EpochChanged, Lapped, OrderBookReconstructor, SegmentReader, image
 from alphapulse import _layout as layout
@@ -31,7 +31,7 @@ def test_joins_from_the_start_when_there_is_no_image_yet(tmp_path: Path) -> None
     chance = random.Random(1)
     for _ in range(30):
         producer.random_event(chance, 10)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         books = OrderBookReconstructor(reader, ["BTC/USD"])
         assert is_right(books, producer)
         assert books.book("BTC-USD").is_synced
@@ -43,7 +43,7 @@ def test_waits_for_an_image_when_the_beginning_is_gone(tmp_path: Path) -> None:
     chance = random.Random(1)
     for _ in range(100):
         producer.random_event(chance, 10)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         books = OrderBookReconstructor(reader)
         view = books.book("BTC-USD")
         assert (view.problem, view.is_synced, view.version) == ("none", False, 0)
@@ -60,7 +60,7 @@ def test_stays_right_over_laps_images_resets_and_large_events(tmp_path: Path, se
     chance = random.Random(seed)
     producer.take_image()
     laps = 0
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         books = OrderBookReconstructor(reader)
         view = books.book("BTC-USD")
         for _ in range(60):
@@ -85,7 +85,7 @@ def test_a_lap_unsyncs_until_the_book_is_proved_again(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
     chance = random.Random(4)
     producer.random_event(chance, 20)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         books = OrderBookReconstructor(reader)
         view = books.book("BTC-USD")
         assert view.is_synced
@@ -103,7 +103,7 @@ def test_a_lap_unsyncs_until_the_book_is_proved_again(tmp_path: Path) -> None:
 def test_an_event_is_applied_whole_when_it_arrives_in_pieces(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=256)
     producer.event([(0, 100, 1), (1, 200, 1)])
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         books = OrderBookReconstructor(reader)
         view = books.book("BTC-USD")
         producer.event([(0, 90 - index, 5) for index in range(64)])
@@ -117,7 +117,7 @@ def test_an_event_is_applied_whole_when_it_arrives_in_pieces(tmp_path: Path) -> 
 def test_a_restart_is_followed_and_the_old_book_is_never_synced_again(tmp_path: Path) -> None:
     old = Producer(tmp_path / "kraken.seg", epoch=1)
     old.event([(0, 100, 1), (1, 200, 1)])
-    with SegmentReader(old.path) as reader:
+    with SegmentReader(old.path, stale_after_ms=FOREVER_MS) as reader:
         books = OrderBookReconstructor(reader)
         view = books.book("BTC-USD")
         assert view.is_synced
@@ -182,7 +182,7 @@ def test_an_image_overwritten_while_it_is_copied_is_copied_again(
         return head
 
     monkeypatch.setattr(image, "_copy", torn)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         found = reader.image("BTC-USD")
         assert isinstance(found, BookImage)
         assert copies == 2
@@ -192,7 +192,7 @@ def test_an_image_overwritten_while_it_is_copied_is_copied_again(
 def test_a_top_that_stays_half_written_is_busy_and_what_was_seen_last(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
     producer.event([(0, 100, 1), (1, 200, 1)])
-    with SegmentReader(producer.path) as reader, SegmentReader(producer.path) as late:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader, SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as late:
         top = reader.top("BTC-USD")
         assert (top.bid_ticks, top.ask_ticks, top.is_busy, top.is_synced) == (100, 200, False, True)
         cell = reader.mapping.header.cells_offset >> 2
@@ -207,7 +207,7 @@ def test_a_top_that_stays_half_written_is_busy_and_what_was_seen_last(tmp_path: 
 def test_a_top_is_waited_for_while_its_writer_has_lost_the_processor(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
     producer.event([(0, 100, 1), (1, 200, 1)])
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         cell = reader.mapping.header.cells_offset >> 2
         producer.halves[cell] += 1
 
@@ -226,7 +226,7 @@ def test_a_quiet_book_survives_a_lap_only_when_its_cell_says_that_nothing_was_mi
 ) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
     producer.event([(0, 100, 1), (1, 200, 1)])
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         books = OrderBookReconstructor(reader)
         view = books.book("BTC-USD")
         if is_changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from decimal import Decimal
 
@@ -38,6 +39,15 @@ def test_a_whole_book_has_the_hash_that_it_says_when_it_is_read_by_rest(client: 
     assert total == book.hash
     assert book.bids[0].price < book.asks[0].price
     assert book.assurance == "checksum" or book.assurance == "inferred"
+
+
+def test_the_readmes_block_runs(market: live.Market, client: RestClient, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pandas")
+    text = (live.ROOT / "python" / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"^```python\n([^`]*?RestClient.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert "http://127.0.0.1:8765" in block
+    exec(compile(block.replace("http://127.0.0.1:8765", client.url), "README.md", "exec"), {})
+    assert "checksum" in capsys.readouterr().out
 
 
 def test_a_book_becomes_a_frame_when_pandas_is_there(client: RestClient) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from producer import PATTERN_WORDS, Producer, pattern
+from producer import FOREVER_MS, PATTERN_WORDS, Producer, pattern
 
 from alphapulse import Batch, Idle, Lapped, SegmentReader
 
@@ -32,7 +32,7 @@ def check(outcome: Batch) -> int:
 
 def test_read_gives_each_record_once_when_the_ring_wraps(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         received = 0
         for count in (1, 16, 15, 16, 16, 7, 16, 16, 3):
             producer.write_pattern(count)
@@ -47,7 +47,7 @@ def test_read_gives_each_record_once_when_the_ring_wraps(tmp_path: Path) -> None
 
 def test_read_gives_at_most_the_limit_and_single_records(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         producer.write_pattern(5)
         outcome = reader.read_deltas(limit=3)
         assert isinstance(outcome, Batch)
@@ -60,7 +60,7 @@ def test_read_gives_at_most_the_limit_and_single_records(tmp_path: Path) -> None
 
 def test_read_keeps_its_records_when_the_producer_overwrites_the_slots(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         producer.write_pattern(16)
         outcome = reader.read_deltas()
         assert isinstance(outcome, Batch)
@@ -71,7 +71,7 @@ def test_read_keeps_its_records_when_the_producer_overwrites_the_slots(tmp_path:
 
 def test_lapped_tells_exactly_what_was_lost_and_goes_on_a_quarter_behind(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         for _ in range(10):
             producer.write_pattern(16)
         outcome = reader.read_deltas()
@@ -87,7 +87,7 @@ def test_records_count_only_while_nothing_that_overwrites_them_is_announced(
     tmp_path: Path, announced: int, intact: bool
 ) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         producer.write_pattern(16)
         producer.announce(announced)
         outcome = reader.read_deltas()
@@ -118,7 +118,7 @@ class TornSlots:
 @pytest.mark.parametrize(("batches", "is_torn"), [(1, False), (2, False), (3, True), (4, True), (9, True)])
 def test_a_copy_is_thrown_away_when_it_was_overwritten_meanwhile(tmp_path: Path, batches: int, is_torn: bool) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
-    with SegmentReader(producer.path) as reader:
+    with SegmentReader(producer.path, stale_after_ms=FOREVER_MS) as reader:
         producer.write_pattern(16)
         producer.write_pattern(16)
         cursor: Any = reader._deltas.cursor
@@ -136,7 +136,7 @@ def test_a_copy_is_thrown_away_when_it_was_overwritten_meanwhile(tmp_path: Path,
 def test_waiting_ends_with_the_record_or_with_the_timeout(tmp_path: Path) -> None:
     producer = Producer(tmp_path / "kraken.seg", capacity=64)
     for wait in ("sleep", "spin"):
-        with SegmentReader(producer.path, wait=wait) as reader:
+        with SegmentReader(producer.path, wait=wait, stale_after_ms=FOREVER_MS) as reader:
             started = time.monotonic()
             assert isinstance(reader.read_deltas(timeout=0.05), Idle)
             assert 0.045 <= time.monotonic() - started < 1.0

@@ -14,7 +14,7 @@ import { type Log, openLog } from "./log.ts";
 import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openExportedMap, selectShard } from "./shared_memory.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 import { followSupervisor, keepAlive } from "./supervised.ts";
 
 type CollectFlags = SharedFlags & { shard?: string; supervise?: boolean };
@@ -66,6 +66,7 @@ async function collect(flags: CollectFlags): Promise<void> {
       },
     }),
   );
+  heedSignals();
   const supervisor = new Supervisor({
     map,
     config,
@@ -83,7 +84,7 @@ async function collect(flags: CollectFlags): Promise<void> {
   };
   const started = supervisor.start().catch(unwrap);
   process.stdout.write(`AlphaPulse collects ${selected.id} into ${directory}: ${selected.instruments.join(", ")}\n`);
-  await runUntilStopped(close, forEver(started));
+  await runUntilStopped(close, { ended: forEver(started) });
 }
 
 /** Opens when the name is free; the holder of a name that hangs is ended. */

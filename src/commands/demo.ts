@@ -49,7 +49,7 @@ async function demo(flags: DemoFlags): Promise<void> {
       patienceMs: 0,
     });
     process.stdout.write(`AlphaPulse demo: ${engine.gateway.url}/\n`);
-    await runUntilStopped(() => engine.close(), engine.refused);
+    await runUntilStopped(() => engine.close(), { ended: engine.refused });
   } finally {
     emulator.kill("SIGTERM");
   }

@@ -15,7 +15,7 @@ import { ConfigError } from "../errors.ts";
 import { EXCHANGE_IDS, type ExchangeId } from "../model/exchange_id.ts";
 import { openLog } from "./log.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 
 /** What a forked emulator tells its parent. */
 export type EmulatorMessage = {
@@ -53,6 +53,7 @@ export function addEmulate(program: Command): void {
 }
 
 async function emulate(flags: EmulateFlags): Promise<void> {
+  heedSignals();
   const { host: _host, port: _port, ...shared } = flags;
   const config = commandConfig(shared, {
     ...(flags.rate === undefined ? {} : { "emulator.rate": flags.rate }),
@@ -75,7 +76,7 @@ async function emulate(flags: EmulateFlags): Promise<void> {
   });
   announce(emulator, exchanges, flags);
   const orphaned = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
-  await runUntilStopped(() => emulator.close(), orphaned);
+  await runUntilStopped(() => emulator.close(), { ended: orphaned });
 }
 
 function source(

@@ -17,14 +17,14 @@ import { type Log, openLog } from "./log.ts";
 import { countReaders } from "./reader_count.ts";
 import { addCommonFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
-import { runUntilStopped } from "./shutdown.ts";
+import { heedSignals, runUntilStopped } from "./shutdown.ts";
 
-/** How often the gateway looks at signs of life: some loads from memory for each segment. */
-const LIFE_MS = 50;
-/** It says where it stands at every second look. */
-const LOOKS_PER_REPORT = 2;
-/** For so long after a change another segment is looked for as often; later ten times a second. */
+/** How often the gateway looks at signs of life, some loads from memory for each segment, and says where it stands. */
+const LIFE_MS = 100;
+/** For so long after a change another segment is looked for as often. */
 const HOPE_MS = 10_000;
+/** While all producers live, only segments of further ones can appear in the directory: it is listed so often. */
+const LISTING_MS = 400;
 
 /** Adds the command. */
 export function addGateway(program: Command): void {
@@ -58,12 +58,19 @@ async function gateway(flags: SharedFlags): Promise<void> {
     readersOf: (segment) => follower.attachments.find(({ view }) => view.address === segment)?.readers ?? 0,
   });
   const dead = new Set<string>();
+  let listedAt = Number.NEGATIVE_INFINITY;
+  heedSignals();
   const running = await startGateway({
     kernel,
     segments: () => {
-      const segments = follow(follower, map.memory.buffer, log);
-      tellDead(follower, { dead, log });
-      return segments;
+      const now = performance.now();
+      const areLive = follower.attachments.every((attachment) => follower.condition(attachment) === "live");
+      if (!areLive || now - listedAt >= LISTING_MS) {
+        listedAt = now;
+        follow(follower, log);
+        tellDead(follower, { dead, log });
+      }
+      return referencesTo(follower, map.memory.buffer);
     },
     host: config.host,
     port: config.port,
@@ -82,15 +89,11 @@ async function gateway(flags: SharedFlags): Promise<void> {
   process.stdout.write(`AlphaPulse gateway: ${running.url}/\n`);
   const places = new GatewayPlaces(map);
   const lives = new LifeWatch(follower);
-  let looks = 0;
   const timer = setInterval(() => {
     if (lives.hasNews()) {
       running.look();
     }
-    looks += 1;
-    if (looks % LOOKS_PER_REPORT === 0) {
-      places.report(follower.attachments, running.positions());
-    }
+    places.report(follower.attachments, running.positions());
   }, LIFE_MS);
   await runUntilStopped(async () => {
     clearInterval(timer);
@@ -121,8 +124,8 @@ class LifeWatch {
   }
 }
 
-/** The segments that are there now. */
-function follow(follower: SegmentFollower, memory: ArrayBufferLike, log: Log): SegmentReference[] {
+/** Takes the segments that came, lets go of those that went. */
+function follow(follower: SegmentFollower, log: Log): void {
   for (const change of follower.look()) {
     if (change.kind === "refused") {
       log.error(`Cannot serve ${change.path}: ${change.reason}`);
@@ -132,6 +135,10 @@ function follow(follower: SegmentFollower, memory: ArrayBufferLike, log: Log): S
       log.info(`${what} ${file.name}, epoch ${view.header.epoch} of pid ${view.header.pid}`);
     }
   }
+}
+
+/** The segments that are there now. */
+function referencesTo(follower: SegmentFollower, memory: ArrayBufferLike): SegmentReference[] {
   return follower.attachments.map((attachment) => ({
     address: attachment.view.address,
     isProducerAlive: () => follower.condition(attachment) === "live",

@@ -66,10 +66,13 @@ async function inspect(segment: string | undefined, flags: InspectFlags): Promis
       await look(FOLLOW_MS);
     }
   })();
-  await runUntilStopped(() => {
-    isOver = true;
-    return Promise.resolve();
-  }, following);
+  await runUntilStopped(
+    () => {
+      isOver = true;
+      return Promise.resolve();
+    },
+    { ended: following },
+  );
 }
 
 function conditionOf(follower: SegmentFollower, attachment: Attachment): ReportedCondition {

@@ -75,11 +75,14 @@ async function look(config: Config, seconds: number): Promise<Verdict[]> {
   const started = supervisor.start();
   const ended = started.then(() => new Promise<void>((resolve) => setTimeout(resolve, seconds * 1000)));
   try {
-    await runUntilStopped(async () => {
-      verdicts = judge({ segment: view(), reports, everSynced });
-      clearInterval(timer);
-      await supervisor.stop();
-    }, ended);
+    await runUntilStopped(
+      async () => {
+        verdicts = judge({ segment: view(), reports, everSynced });
+        clearInterval(timer);
+        await supervisor.stop();
+      },
+      { ended },
+    );
   } finally {
     clearInterval(timer);
   }

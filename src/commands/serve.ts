@@ -49,10 +49,13 @@ async function serve(flags: SharedFlags): Promise<void> {
   }
   const { gateway, refused, close } = engine;
   process.stdout.write(`AlphaPulse: ${gateway.url}/\n`);
-  await runUntilStopped(async () => {
-    await close();
-    release();
-  }, refused);
+  await runUntilStopped(
+    async () => {
+      await close();
+      release();
+    },
+    { ended: refused },
+  );
 }
 
 const HELP = `

@@ -20,12 +20,14 @@ export type KeepOptions = {
 };
 
 const LOOK_MS = 500;
+/** Longer than the child gives itself. */
+const STOP_MS = 1900;
 const STATUS_UNUSABLE = 2;
 
 /** Runs the program with these words as a child until told to stop. @returns the status to end with */
 export async function keepAlive(options: KeepOptions): Promise<number> {
   const kept = new KeptChild(options);
-  await runUntilStopped(() => kept.stop(), kept.refused);
+  await runUntilStopped(() => kept.stop(), { ended: kept.refused, deadlineMs: STOP_MS });
   return kept.status;
 }
 

@@ -6,7 +6,6 @@
  */
 import type { ArbitrageRules } from "../arbitrage/mod.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { readSegmentHeader } from "../segment/header.ts";
 import type { StatsMessage } from "../wire/protocol.ts";
 import { Access, type AccessRules, accessRules } from "./access.ts";
 import { type ArbitrageParts, GatewayArbitrage } from "./arbitrage.ts";
@@ -169,7 +168,8 @@ export class GatewayCore {
     });
     const parts = { workspace: this.#workspace, instruments: this.#instruments, access, arbitrage };
     const told = { sources: () => this.#sources, stats: () => this.#told ?? this.stats() };
-    this.#rest = new CoreParts({ ...options, ...parts, ...told });
+    const delay = () => this.metrics.delays();
+    this.#rest = new CoreParts({ ...options, ...parts, ...told, delay });
     this.#pump = new Pump(this.#workspace.words, {
       parts: {
         sources: () => this.#sources,
@@ -354,24 +354,13 @@ export class GatewayCore {
   #followSegments(): void {
     const wanted = this.#options.segments();
     const isWanted = (source: SegmentSource) => wanted.some(({ address }) => address === source.view.address);
-    const kept = this.#sources.filter((source) => isWanted(source) && this.#isSameEpoch(source));
+    const kept = this.#sources.filter((source) => isWanted(source) && source.view.isSameEpoch);
     for (const source of this.#sources.filter((one) => !kept.includes(one))) {
       source.detach();
     }
     const known = new Set(kept.map((source) => source.view.address));
     const added = wanted.filter(({ address }) => !known.has(address)).map((segment) => this.#tryAttach(segment));
     this.#sources = [...kept, ...added.filter((source) => source !== undefined)];
-  }
-
-  #isSameEpoch(source: SegmentSource): boolean {
-    try {
-      return readSegmentHeader(this.#workspace.memory, source.view.address).epoch === source.view.header.epoch;
-    } catch (error) {
-      if (error instanceof RangeError) {
-        return false;
-      }
-      throw error;
-    }
   }
 
   #tryAttach(segment: SegmentReference): SegmentSource | undefined {

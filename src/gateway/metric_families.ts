@@ -118,7 +118,7 @@ const OTHER_METRICS = {
   process_resident_bytes: ["gauge", "Of the gateway's process", ""],
   heap_used_bytes: ["gauge", "V8 heap of a thread", "thread"],
   gc_pause_seconds: ["histogram", "Garbage collector pauses of a thread", "thread"],
-  event_loop_delay_seconds: ["histogram", "How late a thread serves a timer of 20 ms", "thread"],
+  event_loop_delay_seconds: ["histogram", "How late a thread serves a timer of 100 ms", "thread"],
   hop_seconds: ["histogram", "How long events take from hop to hop", "exchange, hop"],
   hop_quantile_seconds: [
     "gauge",

@@ -5,6 +5,7 @@
  * Bad case: whoever renders fails; the scrape is answered 503, and the next one tries again.
  */
 import { HISTOGRAM_BYTES, READER_CURSOR, SIDE_ASK, SIDE_BID } from "../../assembly/layout.ts";
+import { HistogramView } from "../segment/histogram.ts";
 import { SegmentMetrics } from "../segment/metrics.ts";
 import { readCount } from "../wire/numbers.ts";
 import type { HopStats, StatsMessage } from "../wire/statistics.ts";
@@ -21,6 +22,8 @@ import {
 } from "./metrics_sample.ts";
 import { deltaStatsOf } from "./metrics_stats.ts";
 import type { OutletTotals } from "./outlet.ts";
+import { quantilesOf } from "./rest/exchange_answers.ts";
+import type { QuantileFigures } from "./rest/parts.ts";
 import type { SegmentSource } from "./segment_source.ts";
 import type { Sessions } from "./sessions.ts";
 import { connectionWord } from "./statistics.ts";
@@ -95,6 +98,12 @@ export class GatewayMetrics {
         thread.heapUsedBytes = usedBytes;
       },
     };
+  }
+
+  /** How late this thread serves its timers; null = it is not watched. */
+  delays(): QuantileFigures {
+    const { delays } = this.#thread;
+    return delays === 0 ? null : quantilesOf(new HistogramView(this.#workspace.kernel.buffer, delays).look());
   }
 
   /** Looks at histograms and counters. Call once a second. */

@@ -120,7 +120,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const transport = options.transport ?? (await chooseTransport(log));
   const { segments, stopwatch = systemStopwatch() } = options;
   const renderer = options.renderer ?? renderingThread(options.kernel.buffer);
-  const probe = new SystemProbe(now);
   const core = new GatewayCore({
     kernel: options.kernel,
     segments: typeof segments === "function" ? segments : () => segments,
@@ -138,7 +137,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...(renderer === undefined ? {} : { renderer }),
     arbitrage: options.arbitrage,
     feeds: options.feeds,
-    probe,
+    probe: new SystemProbe(now),
     files: options.dashboardFolder === undefined ? undefined : new StaticFiles(options.dashboardFolder),
   });
   const listening = await listenOn(transport, {
@@ -167,7 +166,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       unwatch?.();
       core.stop();
       renderer?.close();
-      probe.stop();
       await listening.close();
     },
   };

@@ -102,7 +102,7 @@ export class SegmentFollower {
   }
 
   /**
-   * Looks at the directory. Call it ten times a second, and at once when a segment is not live.
+   * Looks at the directory. Call it some times a second, and at once when a segment is not live.
    * @throws MappingError `refused` when the directory cannot be trusted
    */
   look(): FollowerChange[] {

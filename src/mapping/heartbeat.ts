@@ -32,5 +32,6 @@ export function heartbeatAgeMs(times: HeartbeatTimes, nowNs: bigint): number {
 
 /** Age of a segment's heartbeat in ms. @param nowNs the machine's monotonic clock */
 export function segmentAgeMs({ heartbeatNs, header }: SegmentView, nowNs: bigint): number {
-  return heartbeatAgeMs({ ...header, heartbeatNs }, nowNs);
+  const { wallAnchorNs, monotonicAnchorNs } = header;
+  return heartbeatAgeMs({ heartbeatNs, wallAnchorNs, monotonicAnchorNs }, nowNs);
 }

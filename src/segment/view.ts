@@ -26,12 +26,16 @@ import {
   HEADER_COUNTERS_MAX,
   HEADER_DELTA_TAIL,
   HEADER_DELTA_TAIL_INTENT,
+  HEADER_EPOCH,
   HEADER_HEARTBEAT,
   HEADER_INSTRUMENT_COUNT,
+  HEADER_MAGIC,
   HEADER_STATE,
   HEADER_TRADE_TAIL,
   IMAGE_HEADER_BYTES,
   LEVEL_BYTES,
+  MAGIC_HIGH,
+  MAGIC_LOW,
   TABLE_ASSURANCE,
   TABLE_AUDIT_OUTCOME,
   TABLE_AUDIT_PERIOD,
@@ -146,6 +150,13 @@ export class SegmentView {
   /** SEGMENT_STATE_*, as it is now. */
   get state(): number {
     return Atomics.load(this.#words, (this.address + HEADER_STATE) >>> 2);
+  }
+
+  /** The epoch that the view was made for still stands there. */
+  get isSameEpoch(): boolean {
+    const word = (offset: number) => this.#memory.getUint32(this.address + offset, true);
+    const isSegment = word(HEADER_MAGIC) === MAGIC_LOW && word(HEADER_MAGIC + 4) === MAGIC_HIGH;
+    return isSegment && this.#memory.getBigUint64(this.address + HEADER_EPOCH, true) === this.header.epoch;
   }
 
   /** When the producer last said that it lives, Unix ns; 0 = it never did. */

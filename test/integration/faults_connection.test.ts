@@ -29,7 +29,7 @@ beforeAll(async () => {
   await allStruck(storm, rules);
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   storm.emulator.pause();
-}, 90_000);
+}, 200_000);
 
 afterAll(() => storm?.close());
 

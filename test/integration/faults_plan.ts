@@ -14,7 +14,8 @@ export type Planned = { readonly kind: FaultKind; readonly later_ms?: number } &
 /** When the first fault comes and how far they are apart, ms after the emulator's start. */
 export type Pace = { readonly firstMs: number; readonly everyMs: number };
 
-const STRUCK_WITHIN_MS = 60_000;
+/** The scripts take half a minute; a starved machine takes its time. */
+const STRUCK_WITHIN_MS = 150_000;
 const PATIENCE = { timeout: 20_000, interval: 100 };
 
 /** Rules for one exchange, each at its time, aimed at its victim. Faults of one row come together. */
@@ -69,14 +70,15 @@ export function unexplained(storm: Storm, wrong: readonly Wrong[]): string[] {
 }
 
 function isExplained(storm: Storm, one: Wrong): boolean {
-  const began = storm.witness.published.find(
-    ({ exchange, native, period }) => exchange === one.exchange && native === one.native && period === one.period,
+  // What struck frames that were kept for a snapshot struck before the period's first book.
+  const before = storm.witness.published.findLast(
+    ({ exchange, native, period }) => exchange === one.exchange && native === one.native && period < one.period,
   );
-  const [from, to] = [timeOf(began?.eventAtNs ?? 0n), timeOf(one.eventAtNs)];
+  const [from, to] = [timeOf(before?.eventAtNs ?? 0n), timeOf(one.eventAtNs)];
   const depth = one.exchange === "kraken" ? storm.krakenDepth : 0;
   return storm.entries(one.exchange).some(({ kind, events }) => {
     const span = events?.[one.native];
-    const isBefore = span !== undefined && span.last.time >= from && span.first.time <= to;
+    const isBefore = span !== undefined && span.last.time > from && span.first.time <= to;
     return isBefore && faultClass(kind, one.exchange, { depth, part: "any" }).class === "B";
   });
 }

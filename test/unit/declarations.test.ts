@@ -13,12 +13,15 @@ const PROGRAM = `
 import { connect } from "alphapulse/client";
 import { connectWorker } from "alphapulse/client/worker";
 import { useOrderBook } from "alphapulse/react";
+import { RestClient, RestError } from "alphapulse/rest";
 import { openSegment } from "alphapulse/segment";
 
 const book = connect("ws://127.0.0.1:8765/ws").book("kraken:BTC-USD", { depth: 10 });
 export const state: string = book.state;
 export const price: string | undefined = book.bbo.bid?.[0];
-export { connectWorker, openSegment, useOrderBook };
+const client = new RestClient({ url: "http://127.0.0.1:8765/", fetch });
+export const bids = client.ask("getOrderBook", { exchange: "kraken", symbol: "BTC-USD", depth: 10 }).then((answer) => answer.bids);
+export { RestError, connectWorker, openSegment, useOrderBook };
 `;
 
 /** What the compiler says of a program; empty = nothing. */

@@ -150,7 +150,7 @@ class RestClient:
 
     def __init__(self, url: str = "http://127.0.0.1:8765", *, key: str | None = None, timeout: float = 10.0) -> None:
         """`url`: where the gateway is; `key`: where keys are needed; `timeout`: seconds."""
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._key = key
         self._timeout = timeout
 
@@ -223,7 +223,7 @@ class RestClient:
         return self._ask("GET", f"{path}?{urllib.parse.urlencode(asked)}" if asked else path)
 
     def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        url = f"{self._url}{API_ROOT}{path}"
+        url = f"{self.url}{API_ROOT}{path}"
         headers = {"accept": "application/json"}
         if self._key is not None:
             headers["authorization"] = f"Bearer {self._key}"

@@ -19,7 +19,7 @@ import { exchangeAnswers } from "./exchange_answers.ts";
 import type { FeedControl } from "./feed_control.ts";
 import { healthAnswer } from "./health_answer.ts";
 import { exponentsOf, namesOf, statusOf } from "./market_answers.ts";
-import type { BookHead, BookLevels, ProcessProbe, RestParts } from "./parts.ts";
+import type { BookHead, BookLevels, ProcessProbe, QuantileFigures, RestParts } from "./parts.ts";
 
 /** What a gateway gives. */
 export type CoreGround = {
@@ -31,6 +31,8 @@ export type CoreGround = {
   readonly arbitrage?: ArbitrageParts | undefined;
   readonly feeds?: FeedControl | undefined;
   readonly probe?: ProcessProbe | undefined;
+  /** How late this thread serves its timers; null where it is not watched. */
+  delay(): QuantileFigures;
   readonly server: string;
   readonly log: GatewayLog;
   now(): number;
@@ -101,6 +103,7 @@ export class CoreParts implements RestParts {
       server,
       workspace,
       probe,
+      delay: this.#ground.delay(),
       sources: this.#ground.sources(),
       instruments: this.instruments.all(),
       stats: this.#ground.stats(),

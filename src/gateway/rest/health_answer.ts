@@ -15,7 +15,7 @@ import type { Workspace } from "../workspace.ts";
 import type { DeltaWindows } from "./delta_windows.ts";
 import { heartbeatAgeMs, quantilesOf } from "./exchange_answers.ts";
 import { namesOf, statusOf } from "./market_answers.ts";
-import type { ProcessProbe } from "./parts.ts";
+import type { ProcessProbe, QuantileFigures } from "./parts.ts";
 
 type Health = AnswerOf<"getHealth">;
 
@@ -31,6 +31,8 @@ export type HealthGround = {
   readonly refusals: Readonly<Record<string, number>>;
   readonly windows: DeltaWindows;
   readonly probe: ProcessProbe | undefined;
+  /** Of this thread's event loop. */
+  readonly delay: QuantileFigures;
   readonly nowMs: number;
 };
 
@@ -64,7 +66,7 @@ function reasonsOf({ sources, instruments, nowMs }: HealthGround): string[] {
   return [...(sources.length === 0 ? ["no segment"] : []), ...connections, ...books];
 }
 
-function gatewayRole({ server, stats, probe, nowMs }: HealthGround): Health["roles"][number] {
+function gatewayRole({ server, stats, probe, delay, nowMs }: HealthGround): Health["roles"][number] {
   const { kernel, transport, uptimeMs } = stats.gateway;
   return {
     role: "gateway",
@@ -73,7 +75,7 @@ function gatewayRole({ server, stats, probe, nowMs }: HealthGround): Health["rol
     transport,
     uptime_ms: Math.max(Math.round(uptimeMs + nowMs - stats.atMs), 0),
     process: probe?.figures() ?? null,
-    event_loop_delay_us: probe?.eventLoopDelay() ?? null,
+    event_loop_delay_us: delay,
   };
 }
 

@@ -35,7 +35,6 @@ export type QuantileFigures = Extract<
 /** What is known of the process that the gateway runs in; absent where time is not real. */
 export interface ProcessProbe {
   figures(): ProcessFigures;
-  eventLoopDelay(): QuantileFigures;
 }
 
 /** What the routes answer from. */

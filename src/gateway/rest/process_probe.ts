@@ -2,18 +2,14 @@
  * What the gateway's process uses, as Node says it. Bad case: sums over all threads of the process; where collectors run
  * in it they are part of them, and the answer says so.
  */
-import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { ProcessFigures, ProcessProbe, QuantileFigures } from "./parts.ts";
+import type { ProcessFigures, ProcessProbe } from "./parts.ts";
 
 const US_PER_SECOND = 1e6;
-const NS_PER_US = 1000;
-const RESOLUTION_MS = 20;
 const SHARE_EVERY_MS = 1000;
 
 /** The probe of a process. */
 export class SystemProbe implements ProcessProbe {
   readonly #now: () => number;
-  readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   #sample: { readonly atMs: number; readonly usedUs: number };
   #share: number | null = null;
 
@@ -21,12 +17,6 @@ export class SystemProbe implements ProcessProbe {
   constructor(now: () => number) {
     this.#now = now;
     this.#sample = { atMs: now(), usedUs: usedUs() };
-    this.#delay.enable();
-  }
-
-  /** Measures no more. */
-  stop(): void {
-    this.#delay.disable();
   }
 
   figures(): ProcessFigures {
@@ -40,22 +30,6 @@ export class SystemProbe implements ProcessProbe {
       resident_bytes: rss,
       heap_used_bytes: heapUsed,
       heap_total_bytes: heapTotal,
-    };
-  }
-
-  eventLoopDelay(): QuantileFigures {
-    if (this.#delay.count === 0) {
-      return null;
-    }
-    // The timer's own period is part of what Node measures.
-    const over = (ns: number) => Math.max(ns / NS_PER_US - RESOLUTION_MS * 1000, 0);
-    return {
-      count: this.#delay.count,
-      p50: over(this.#delay.percentile(50)),
-      p95: over(this.#delay.percentile(95)),
-      p99: over(this.#delay.percentile(99)),
-      p999: over(this.#delay.percentile(99.9)),
-      max: over(this.#delay.max),
     };
   }
 
