@@ -26,9 +26,13 @@ import { basename, dirname, join, relative } from "node:path";
 const ROOT = import.meta.dirname;
 const DIST = join(ROOT, "dist");
 const KERNEL = join(DIST, "kernel.wasm");
-/** The kernel with the loops of the ring benchmark. */
+/** The kernel with the loops of benchmarks. */
 const BENCH_KERNEL = join(DIST, "kernel_bench.wasm");
-const BENCH_LOOPS = "assembly/bench/ring_driver.ts";
+const BENCH_LOOPS = [
+  "assembly/bench/ring_driver.ts",
+  "assembly/bench/parse_driver.ts",
+  "assembly/bench/codec_driver.ts",
+];
 /** Declarations of what package.json exports, for those who write TypeScript. */
 const TYPES = join(DIST, "types");
 /** Written as declarations, which the compiler leaves where they are. */
@@ -62,7 +66,7 @@ const CLIENT_BESIDE = {
 
 const STEPS = {
   kernel: () => buildKernel(KERNEL, []),
-  kernel_bench: () => buildKernel(BENCH_KERNEL, [BENCH_LOOPS]),
+  kernel_bench: () => buildKernel(BENCH_KERNEL, BENCH_LOOPS),
   bundles: () => buildBundles(BUNDLES),
   dashboard: buildDashboard,
   declarations: buildDeclarations,
@@ -217,6 +221,10 @@ function benchBundles() {
   const runs = existsSync(long) ? readdirSync(long).filter((name) => name.endsWith(".ts")) : [];
   return [
     { from: "bench/main.ts", to: "bench/main.js", executable: true },
+    { from: "bench/garbage/child.ts", to: "bench/garbage.js" },
+    { from: "bench/instructions/child.ts", to: "bench/instructions.js" },
+    { from: "bench/start/child.ts", to: "bench/start.js" },
+    { from: "bench/report/page.ts", to: "bench/report.js", portable: true, minify: true },
     ...runs.map((name) => ({ from: `test/long/${name}`, to: `long/${basename(name, ".ts")}.js` })),
   ];
 }

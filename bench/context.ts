@@ -4,7 +4,7 @@
  * one benchmark and dropped.
  */
 import type { KernelName } from "../src/kernel/kernel.ts";
-import { CAPTURED_SOURCES, isCaptured, readCaptured } from "./captured_streams.ts";
+import { CAPTURED_SOURCES, capturedSources, readCaptured } from "./captured_streams.ts";
 import { readEmulated } from "./emulated_streams.ts";
 import { type Case, type HarnessSettings, measureCase } from "./harness.ts";
 import { perCall } from "./per_call.ts";
@@ -20,6 +20,8 @@ export type BenchSettings = HarnessSettings & {
   /** Frames taken from the emulator when there is no capture. */
   emulatedFrames: number;
   isSmoke: boolean;
+  /** What takes minutes runs at its full size. */
+  isWhole?: boolean;
 };
 
 /** A benchmark: a file `<name>.bench.ts`. */
@@ -48,13 +50,13 @@ export class BenchContext {
 
   /** Where streams come from. */
   get source(): "captures" | "emulator" {
-    return CAPTURED_SOURCES.some(isCaptured) ? "captures" : "emulator";
+    return capturedSources().length > 0 ? "captures" : "emulator";
   }
 
   /** Ids of the streams, in the order of the report. */
   get streamIds(): string[] {
-    const isUseful = this.source === "captures" ? isCaptured : isFirstOfExchange;
-    return CAPTURED_SOURCES.filter(isUseful).map(({ id }) => id);
+    const captured = capturedSources();
+    return (captured.length > 0 ? captured : CAPTURED_SOURCES.filter(isFirstOfExchange)).map(({ id }) => id);
   }
 
   /** A stream by its id; read once. @throws RangeError when there is none */
@@ -63,13 +65,15 @@ export class BenchContext {
     if (known !== undefined) {
       return known;
     }
-    const source = CAPTURED_SOURCES.find((candidate) => candidate.id === id);
+    const captured = capturedSources().find((candidate) => candidate.id === id);
+    const source = captured ?? CAPTURED_SOURCES.find((candidate) => candidate.id === id);
     if (source === undefined) {
       throw new RangeError(`Cannot read a stream: no such id, was ${id}`);
     }
-    const stream = isCaptured(source)
-      ? readCaptured(source, this.settings.capturedFrames)
-      : readEmulated(source.exchange, this.settings);
+    const stream =
+      captured === undefined
+        ? readEmulated(source.exchange, this.settings)
+        : readCaptured(captured, this.settings.capturedFrames);
     this.#streams.set(id, stream);
     return stream;
   }

@@ -2,18 +2,22 @@
  * `npm run bench`: every benchmark, or those that are named; tables for people, JSON and Markdown for files.
  * Bad case: a benchmark that computes the wrong thing; it is reported, the others still run, and the exit status is 1.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { runApiProcess } from "./api/mod.ts";
 import { API_WORD } from "./api/words.ts";
 import { BENCHES } from "./benches.ts";
+import { measureConstants } from "./constants.ts";
 import { BenchContext } from "./context.ts";
 import { FANOUT_WORD, runFanoutProcess } from "./fanout/mod.ts";
+import { goalTable } from "./goal_table.ts";
 import { describeMachine } from "./machine.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { PIPELINE_WORD, runPipelineProcess } from "./pipeline/mod.ts";
 import { runPeer } from "./processes/peer.ts";
 import { PEER_WORD } from "./processes/stage.ts";
+import { pageParts, renderPage } from "./report/html.ts";
 import { reportText } from "./report_text.ts";
 import type { BenchReport } from "./results.ts";
 import { benchTable, reportHead } from "./table.ts";
@@ -25,6 +29,8 @@ if (first === PEER_WORD) {
   await runFanoutProcess(rest);
 } else if (first === API_WORD) {
   await runApiProcess(rest);
+} else if (first === PIPELINE_WORD) {
+  await runPipelineProcess(rest);
 } else {
   process.exitCode = await main(process.argv.slice(2));
 }
@@ -42,12 +48,15 @@ async function main(words: readonly string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const report = await runAll(options);
+  const report = options.from === undefined ? await runAll(options) : readReport(options.from);
   if (options.markdown !== undefined) {
     write(options.markdown, renderMarkdown(report));
   }
   if (options.json !== undefined) {
     write(options.json, reportText(report));
+  }
+  if (options.html !== undefined) {
+    write(options.html, renderPage(report, pageParts()));
   }
   for (const failure of report.failures) {
     console.error(`FAILED ${failure}`);
@@ -60,6 +69,7 @@ async function runAll(options: BenchOptions): Promise<BenchReport> {
   const context = new BenchContext({ settings, kernels, log: (text) => progress(text) });
   const report: BenchReport = {
     machine: describeMachine(new Date()),
+    constants: await measureConstants(),
     command: ["npm run bench", ...(options.words.length > 0 ? ["--", ...options.words] : [])].join(" "),
     isSmoke: settings.isSmoke,
     rounds: settings.rounds,
@@ -83,8 +93,14 @@ async function runAll(options: BenchOptions): Promise<BenchReport> {
       report.failures.push(`${bench.name}: ${text}`);
     }
   }
+  say(options, `\n${goalTable(report.results)}\n`);
   say(options, `${report.results.length} cases in ${Math.round((performance.now() - startedAt) / 1000)} s`);
   return report;
+}
+
+/** A report that was written before; its goals are gathered anew. */
+function readReport(file: string): BenchReport {
+  return JSON.parse(readFileSync(file, "utf8")) as BenchReport;
 }
 
 /** Tables go to the terminal unless Markdown does. */

@@ -3,8 +3,10 @@
  * and the machine above them. A test compares README with the committed report, so a figure cannot be edited by hand.
  * Bad case: a report of a smoke run; it says so in its first line instead of looking like a result.
  */
-import { GOALS, type GoalKey, goalName } from "./goals.ts";
-import type { BenchReport, CaseResult, RatioResult } from "./results.ts";
+import { constantsText } from "./constants.ts";
+import { goalRows } from "./goal_table.ts";
+import { GOALS, goalName } from "./goals.ts";
+import type { BenchReport, CaseResult, LimitResult, RatioResult } from "./results.ts";
 import { median } from "./statistics.ts";
 import { figure, ratioFigure } from "./table.ts";
 
@@ -25,6 +27,7 @@ export function renderMarkdown(report: BenchReport): string {
   const of = (bench: string) => report.results.filter((result) => result.bench === bench);
   const parts = [
     machineLine(report),
+    goalSection(report),
     section(
       "Frames in memory → exact book, hash and delta records in the ring (ns per frame)",
       of("decoders").filter(isFromMemory),
@@ -90,14 +93,27 @@ function isPart({ bench }: CaseResult): boolean {
   return !["decoders", "wire", "frame"].includes(bench);
 }
 
-function machineLine({ machine, command, isSmoke, rounds, source, results }: BenchReport): string {
+function goalSection({ results }: BenchReport): string {
+  const rows = goalRows(results).map(({ name, what, must, goal, measured, verdict }) =>
+    row([name, what, must, goal, measured, verdict === "goal" ? "**goal**" : verdict]),
+  );
+  const head = ["", "what / against", "must", "goal", "measured: the worst case", "verdict"];
+  return `**Goals**\n\n${[row(head), row(head.map(() => "---")), ...rows].join("\n")}`;
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+function machineLine({ machine, constants, command, isSmoke, rounds, source, results }: BenchReport): string {
   const { cpu, cpus, node, commit, date } = machine;
   const discarded = results.reduce((sum, result) => sum + result.rounds.discarded, 0);
+  const told = constants === undefined ? "" : ` The machine by itself: ${constantsText(constants)}.`;
   const smoke = isSmoke ? "Smoke run, judges nothing. " : "";
   const frames = source === "captures" ? "captured frames" : "frames of the emulator's market";
   return (
     `${smoke}${date.slice(0, 10)}, ${cpu} × ${cpus}, Node ${node}, commit ${commit}; \`${command}\`: ${frames}, ` +
-    `${rounds} paired rounds, ${discarded} discarded for stolen CPU time.`
+    `${rounds} paired rounds, ${discarded} discarded for stolen CPU time.${told}`
   );
 }
 
@@ -106,7 +122,6 @@ function section(title: string, results: readonly CaseResult[], columns: readonl
     return "";
   }
   const shown = columns.filter(({ cell }) => results.some((result) => cell(result) !== ""));
-  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const lines = [
     row(shown.map(({ title: name }) => name)),
     row(shown.map((_, index) => (index === 0 ? "---" : "---:"))),
@@ -145,24 +160,21 @@ function others(result: CaseResult): string {
   return named.map(({ name, samples }) => `${name} ${figure(median(samples))}`).join(", ");
 }
 
-function otherRatios({ ratios }: CaseResult): string {
+function otherRatios({ ratios, limits = [] }: CaseResult): string {
   const named = ratios.filter(({ other }) => other !== "twin");
   const label = ({ other, ours }: RatioResult) => (ours === "wasm" ? "" : `${other} ÷ ${ours} `);
-  return named.map((ratio) => `${label(ratio)}${ratioCell(ratio)}`).join(", ");
+  return [...named.map((ratio) => `${label(ratio)}${ratioCell(ratio)}`), ...limits.map(limitCell)].join(", ");
+}
+
+function limitCell({ side, goal, median: middle, high, verdict }: LimitResult): string {
+  const spread = middle === high ? "" : ` … ${figure(high)}`;
+  return `${side} **${figure(middle)}**${spread} ${GOALS[goal].unit} ${goalName(goal)} ${verdict}`;
 }
 
 function legend({ results }: BenchReport): string {
-  const judged = new Set(
-    results.flatMap(({ ratios }) => ratios.flatMap(({ goal }) => (goal === undefined ? [] : [goal]))),
-  );
-  const lines = [...judged].map((key: GoalKey) => {
-    const { what, must, goal } = GOALS[key];
-    return `${goalName(key)}: ${what}, must ≥ ${must}, goal ≥ ${goal.toLocaleString("en")}`;
-  });
   const skipped = results.flatMap(({ notes }) => notes.filter((note) => note.startsWith("skipped: ")));
   return [
-    "Ratio: median of paired rounds and its 95 % bootstrap interval; a verdict goes by the lower bound. Above 1 ours is quicker.",
-    ...lines.map((line) => `${line}.`),
+    "Ratio: median of paired rounds and its 95 % bootstrap interval; a verdict goes by the unfavourable bound, a goal by its worst case. In the tables below the goals a ratio is other ÷ ours: above 1 ours is quicker.",
     ...[...new Set(skipped)].map((note) => `S${note.slice(1)}.`),
   ].join(" ");
 }

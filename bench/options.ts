@@ -17,17 +17,24 @@ export type BenchOptions = {
   json: string | undefined;
   /** File for README's tables, `-` for standard output. */
   markdown: string | undefined;
+  /** File for the page of results. */
+  html: string | undefined;
+  /** A report to render instead of a run. */
+  from: string | undefined;
   isHelp: boolean;
 };
 
 /** For --help. */
-export const USAGE = `npm run bench -- [name…] [--smoke] [--rounds N] [--kernel wasm|twin|both] [--json FILE] [--markdown [FILE]]
+export const USAGE = `npm run bench -- [name…] [--smoke | --whole] [--rounds N] [--kernel wasm|twin|both] [--json FILE] [--markdown [FILE]] [--html FILE] [--from FILE]
 
   name        benchmarks to run, all when none is named
   --smoke     a few short rounds of everything: shows that it works, judges nothing
+  --whole     what takes minutes at its full size: the day, a minute of garbage
   --rounds N  undisturbed rounds per case (21)
   --json      writes the report with all samples
-  --markdown  prints README's tables, or writes them to FILE`;
+  --markdown  prints README's tables, or writes them to FILE
+  --html      writes the page of results; a run of everything writes bench/report.html
+  --from      renders a report that --json wrote, and measures nothing`;
 
 const FULL: BenchSettings = {
   rounds: 21,
@@ -48,6 +55,7 @@ const SMOKE: BenchSettings = {
   isSmoke: true,
 };
 const ROUNDS_MAX = 1000;
+const PAGE = "bench/report.html";
 
 /**
  * Reads the words after `npm run bench --`.
@@ -68,6 +76,7 @@ export function parseOptions(words: readonly string[], known: readonly string[])
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
     return `Cannot run the benchmarks: rounds are 1 to ${ROUNDS_MAX}, was ${values.rounds}`;
   }
+  const isWhole = positionals.length === 0 && values.smoke !== true && values.from === undefined;
   const kernels = kernelsOf(values.kernel ?? "both");
   if (kernels === undefined) {
     return `Cannot run the benchmarks: the kernel is wasm, twin or both, was ${values.kernel}`;
@@ -75,10 +84,12 @@ export function parseOptions(words: readonly string[], known: readonly string[])
   return {
     words,
     names: positionals.length > 0 ? positionals : known,
-    settings: { ...base, rounds },
+    settings: { ...base, rounds, isWhole: values.whole === true },
     kernels,
     json: values.json,
     markdown: values.markdown === "" ? "-" : values.markdown,
+    html: values.html ?? (isWhole ? PAGE : undefined),
+    from: values.from,
     isHelp: values.help === true,
   };
 }
@@ -86,10 +97,13 @@ export function parseOptions(words: readonly string[], known: readonly string[])
 function readWords(words: readonly string[]) {
   const options = {
     smoke: { type: "boolean" },
+    whole: { type: "boolean" },
     rounds: { type: "string" },
     kernel: { type: "string" },
     json: { type: "string" },
     markdown: { type: "string" },
+    html: { type: "string" },
+    from: { type: "string" },
     help: { type: "boolean", short: "h" },
   } as const;
   try {

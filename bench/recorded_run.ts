@@ -4,9 +4,14 @@
  * Bad case: playing them on books that do not stand at the snapshots; `rewind` brings both back and is verified.
  */
 import {
+  DELTA_BASE_PRICE,
   DELTA_BYTES,
+  DELTA_CHANGE_COUNT,
   DELTA_FLAGS,
+  DELTA_PRICE_OFFSETS,
+  DELTA_QUANTITIES,
   DELTA_RECEIVED_AT,
+  DELTA_SIDE_MASK,
   FLAG_LAST,
   REPLICA_ALIAS,
   REPLICA_EVENT_AT,
@@ -37,6 +42,9 @@ const TIME_UNITS = [1_000_000n, 1000n, 1n] as const;
 
 /** One instrument at both ends of the wire. */
 type Ends = { gateway: number; client: number; plain: number; plainClient: number; parts: Uint8Array[] };
+
+/** A change as the stream codes it. */
+export type PlainChange = { side: number; price: number; quantity: number };
 
 /** The records of one run. */
 export class RecordedRun {
@@ -80,6 +88,35 @@ export class RecordedRun {
   /** Events of the run. */
   get events(): number {
     return this.messages.length;
+  }
+
+  /** Address of the first record. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** Place of the instrument that a record is of. */
+  owner(index: number): number {
+    return this.#owners[index] ?? -1;
+  }
+
+  /** Whether an event ends with a record. */
+  isEnd(index: number): boolean {
+    return (this.#ends[index] ?? 0) > 0;
+  }
+
+  /** The changes of records that follow each other, as mantissas. */
+  *changesOf({ records, count }: { records: number; count: number }): Generator<PlainChange> {
+    const view = this.#view;
+    for (let record = records; record < records + count * DELTA_BYTES; record += DELTA_BYTES) {
+      const sides = view.getUint16(record + DELTA_SIDE_MASK, true);
+      const base = view.getBigInt64(record + DELTA_BASE_PRICE, true);
+      for (let index = 0; index < view.getUint8(record + DELTA_CHANGE_COUNT); index++) {
+        const offset = view.getInt32(record + DELTA_PRICE_OFFSETS + 4 * index, true);
+        const quantity = Number(view.getBigInt64(record + DELTA_QUANTITIES + 8 * index, true));
+        yield { side: (sides >> index) & 1, price: Number(base) + offset, quantity };
+      }
+    }
   }
 
   /** Brings both ends back to the snapshots. */

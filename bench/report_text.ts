@@ -3,14 +3,31 @@
  * numbers filled to the width, so that a file of samples stays readable and every check passes without another tool.
  * Bad case: a list of long texts; one to a line, whatever the width.
  */
+import { type GoalEntries, goalEntries } from "./goal_entries.ts";
+import { GOAL_NAMES } from "./goals.ts";
 import type { BenchReport } from "./results.ts";
+
+/** What the file holds: the run, and one entry for each goal under its name, `P1` … `P15`. */
+export type ReportFile = BenchReport & GoalEntries;
 
 const WIDTH = 120;
 const INDENT = "  ";
 
 /** @returns JSON text that ends in a line break */
 export function reportText(report: BenchReport): string {
-  return `${valueText(report, { indent: "", column: 0 })}\n`;
+  return `${valueText(reportFile(report), { indent: "", column: 0 })}\n`;
+}
+
+/** A run with the entries of its goals, which follow from its results. */
+export function reportFile(report: BenchReport): ReportFile {
+  const { results, failures, ...rest } = report;
+  const head = Object.fromEntries(Object.entries(rest).filter(([key]) => !isGoal(key))) as typeof rest;
+  return { ...head, ...goalEntries(results), results, failures };
+}
+
+/** A report that was read from a file has them already. */
+function isGoal(key: string): boolean {
+  return (GOAL_NAMES as readonly string[]).includes(key);
 }
 
 /** Where a value stands: the indent of its line, and the column that it begins in. */

@@ -2,8 +2,9 @@
  * What a benchmark run writes down: raw samples of every side, so that ratio, spread and verdict can be recomputed, and
  * the machine that they come from. Bad case: a number without its samples; the recomputation test refuses the file.
  */
-import { GOALS, type GoalKey, type Verdict, verdictOf } from "./goals.ts";
-import { pairedRatio, type RatioEstimate } from "./statistics.ts";
+import type { MachineConstants } from "./constants.ts";
+import { GOALS, type Goal, type GoalKey, type Verdict, verdictOf } from "./goals.ts";
+import { medianInterval, pairedRatio, type RatioEstimate } from "./statistics.ts";
 
 /** One side of a case. */
 export type SideResult = {
@@ -24,6 +25,12 @@ export type RatioWish = {
 /** A ratio as measured. */
 export type RatioResult = RatioEstimate & { other: string; ours: string; goal?: GoalKey; verdict?: Verdict };
 
+/** A limit that one side alone is held to. */
+export type LimitWish = { side: string; goal: GoalKey };
+
+/** A limit as measured, in the goal's unit: the median of the samples and its interval, or the greatest sample thrice. */
+export type LimitResult = RatioEstimate & { side: string; goal: GoalKey; verdict: Verdict };
+
 /** What mitata measured of one function: ns per call. */
 export type PerCall = { name: string; p50: number; p99: number; samples: number };
 
@@ -37,6 +44,10 @@ export type CaseResult = {
   rounds: { kept: number; discarded: number };
   sides: SideResult[];
   ratios: RatioResult[];
+  /** Goals that are no ratios; their sides' samples are in the goals' units. */
+  limits?: LimitResult[];
+  /** A size or count that does not vary: one sample is enough. */
+  isExact?: true;
   perCall: PerCall[];
   /** Counts and sizes that say what was measured. */
   facts: Record<string, number | string>;
@@ -60,6 +71,8 @@ export type Machine = {
 /** A whole run. */
 export type BenchReport = {
   machine: Machine;
+  /** Measured at its start. */
+  constants?: MachineConstants;
   command: string;
   isSmoke: boolean;
   /** Rounds asked of each case. */
@@ -88,9 +101,37 @@ export function judge(
     if (goal === undefined) {
       return { other, ours, ...estimate };
     }
-    const verdict = isExact || rounds >= ROUNDS_MIN ? verdictOf(GOALS[goal], estimate.low) : "too few rounds";
-    return { other, ours, goal, ...estimate, verdict };
+    const bound = boundOf(GOALS[goal], estimate);
+    return { other, ours, goal, ...estimate, verdict: verdictOn(goal, bound, { rounds, isExact }) };
   });
+}
+
+/**
+ * Judges limits that one side alone is held to: bytes, milliseconds.
+ * @param sides of one case, in the goals' units @param rounds as for `judge`
+ * @throws RangeError when a wish names a side that was not measured
+ */
+export function judgeLimits(
+  sides: readonly SideResult[],
+  wishes: readonly LimitWish[],
+  { rounds, isExact = false }: { rounds: number; isExact?: boolean },
+): LimitResult[] {
+  return wishes.map(({ side, goal }) => {
+    const samples = samplesOf(sides, side);
+    const greatest = Math.max(...samples);
+    const estimate =
+      GOALS[goal].sense === "worst" ? { median: greatest, low: greatest, high: greatest } : medianInterval(samples);
+    return { side, goal, ...estimate, verdict: verdictOn(goal, estimate.high, { rounds, isExact }) };
+  });
+}
+
+/** The unfavourable bound of a paired ratio other ÷ ours, in the sense of its goal. */
+export function boundOf({ sense }: Goal, { low }: RatioEstimate): number {
+  return sense === "faster" ? low : 1 / low;
+}
+
+function verdictOn(goal: GoalKey, bound: number, { rounds, isExact }: { rounds: number; isExact: boolean }): Verdict {
+  return isExact || rounds >= ROUNDS_MIN ? verdictOf(GOALS[goal], bound) : "too few rounds";
 }
 
 /** A case without rounds: sizes, which do not vary. */
@@ -98,10 +139,22 @@ export function exactCase(
   head: { bench: string; name: string; unit: string; facts: CaseResult["facts"]; notes?: string[] },
   values: Readonly<Record<string, number>>,
   wishes: readonly RatioWish[],
+  limitWishes: readonly LimitWish[] = [],
 ): CaseResult {
   const sides = Object.entries(values).map(([name, value]) => ({ name, samples: [value] }));
-  const ratios = judge(sides, wishes, { rounds: 1, isExact: true });
-  return { notes: [], ...head, rounds: { kept: 1, discarded: 0 }, sides, ratios, perCall: [] };
+  const exact = { rounds: 1, isExact: true } as const;
+  const ratios = judge(sides, wishes, exact);
+  const limits = limitWishes.length > 0 ? { limits: judgeLimits(sides, limitWishes, exact) } : {};
+  return {
+    notes: [],
+    ...head,
+    rounds: { kept: 1, discarded: 0 },
+    sides,
+    ratios,
+    ...limits,
+    isExact: true,
+    perCall: [],
+  };
 }
 
 function samplesOf(sides: readonly SideResult[], name: string): number[] {

@@ -9,9 +9,9 @@ const RESAMPLES = 2000;
 const TAIL = 0.025;
 const SEED = 0x9e3779b9;
 
-/** A ratio over paired rounds. */
+/** A ratio over paired rounds, or a value over rounds. */
 export type RatioEstimate = {
-  /** Median of the rounds' ratios. */
+  /** Median of the rounds. */
   median: number;
   /** Bounds of its 95 % bootstrap interval. */
   low: number;
@@ -53,10 +53,18 @@ export function pairedRatio(other: readonly number[], ours: readonly number[]): 
       `Cannot pair rounds: both sides need the same number and at least one, was ${other.length} and ${ours.length}`,
     );
   }
-  const ratios = ours.map((own, round) => (other[round] ?? 0) / own);
+  return medianInterval(ours.map((own, round) => (other[round] ?? 0) / own));
+}
+
+/**
+ * The median of values with its bootstrap interval.
+ * @param values one per round, at least one
+ * @throws RangeError when there is none
+ */
+export function medianInterval(values: readonly number[]): RatioEstimate {
   const random = seededRandom(SEED);
-  const medians = Array.from({ length: RESAMPLES }, () => median(resample(ratios, random))).sort((a, b) => a - b);
-  return { median: median(ratios), low: quantileOfSorted(medians, TAIL), high: quantileOfSorted(medians, 1 - TAIL) };
+  const medians = Array.from({ length: RESAMPLES }, () => median(resample(values, random))).sort((a, b) => a - b);
+  return { median: median(values), low: quantileOfSorted(medians, TAIL), high: quantileOfSorted(medians, 1 - TAIL) };
 }
 
 /** Uniform numbers in [0, 1) from a 32-bit seed (mulberry32). */

@@ -2,8 +2,16 @@
  * Results as text for a terminal: one table per benchmark with sides, ratios, spread and verdict, facts beneath.
  * Bad case: a bare median; every ratio stands beside its 95 % interval.
  */
+import { constantsText } from "./constants.ts";
 import { GOALS, type Goal, goalName } from "./goals.ts";
-import type { BenchReport, CaseResult, RatioResult, SideResult } from "./results.ts";
+import {
+  type BenchReport,
+  boundOf,
+  type CaseResult,
+  type LimitResult,
+  type RatioResult,
+  type SideResult,
+} from "./results.ts";
 import { median, quantile } from "./statistics.ts";
 
 /** One benchmark's cases. */
@@ -16,10 +24,11 @@ export function benchTable(title: string, results: readonly CaseResult[]): strin
 }
 
 /** What was measured where, and how it ended. */
-export function reportHead({ machine, command, rounds, source, kernels }: BenchReport): string {
+export function reportHead({ machine, constants, command, rounds, source, kernels }: BenchReport): string {
   const { cpu, cpus, platform, node, commit, date } = machine;
   return [
     `${cpu} × ${cpus}, ${platform}, Node ${node}, commit ${commit}, ${date}`,
+    ...(constants === undefined ? [] : [constantsText(constants)]),
     `${command}: ${rounds} rounds, kernels ${kernels.join(" and ")}, frames from ${source}`,
   ].join("\n");
 }
@@ -33,6 +42,9 @@ function caseLines(result: CaseResult): string[] {
   }
   for (const ratio of ratios) {
     lines.push(`    ${`${ratio.other} ÷ ${ratio.ours}`.padEnd(24)} ${ratioText(ratio)}`);
+  }
+  for (const limit of result.limits ?? []) {
+    lines.push(`    ${limit.side.padEnd(24)} ${limitText(limit)}`);
   }
   for (const { name: side, p50, p99 } of perCall) {
     lines.push(`    ${`${side} per call`.padEnd(24)} ${figure(p50)} ns (p99 ${figure(p99)}, mitata)`);
@@ -59,9 +71,31 @@ function ratioText({ median: middle, low, high, goal, verdict }: RatioResult): s
   return `${ratioFigure(middle).padStart(12)}${spread}${judged}`;
 }
 
-/** How far a lower bound is from the least that it must reach, and from the goal. */
-function distanceText(low: number, { must, goal }: Goal): string {
-  return `${figure((low / must) * 100)} % of the must ${ratioFigure(must)}, ${figure((low / goal) * 100)} % of the goal ${ratioFigure(goal)}`;
+function limitText({ median: middle, high, goal, verdict }: LimitResult): string {
+  const { unit } = GOALS[goal];
+  const spread = middle === high ? "" : ` … ${figure(high)}`;
+  return `${figure(middle).padStart(12)}${spread} ${unit}   ${goalName(goal)}: ${verdict}, ${askedText(GOALS[goal])}`;
+}
+
+/** How far a lower bound of other ÷ ours is from the least that it must reach, and from the goal. */
+function distanceText(low: number, goal: Goal): string {
+  const bound = boundOf(goal, { median: low, low, high: low });
+  const share = (asked: number) => figure((goal.sense === "faster" ? bound / asked : asked / bound) * 100);
+  return `${share(goal.must)} % of the must, ${share(goal.goal)} % of the goal; ${askedText(goal)}`;
+}
+
+function askedText(goal: Goal): string {
+  return `must ${boundText(goal, "must")}, goal ${boundText(goal, "goal")}`;
+}
+
+/** A figure that is asked for, e.g. `≥ 5×`. */
+export function boundText(goal: Goal, column: "must" | "goal"): string {
+  return `${goal.sense === "faster" ? "≥" : "≤"} ${withUnit(goal[column], goal.unit)}`;
+}
+
+/** A figure in its unit. */
+export function withUnit(value: number, unit: string): string {
+  return unit === "×" ? ratioFigure(value) : `${figure(value)} ${unit}`;
 }
 
 /** Three significant digits, thousands apart. */

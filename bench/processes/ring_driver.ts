@@ -1,6 +1,6 @@
 /**
- * A kernel with the loops of the ring benchmark compiled into it (assembly/bench/ring_driver.ts), so that a record's cost
- * is measured without a call from JavaScript for each. Bad case: benchmarks that were not built; the error says how.
+ * A kernel with the loops of benchmarks compiled into it (assembly/bench), so that a record's cost is measured without a
+ * call from JavaScript for each. Bad case: benchmarks that were not built; the error says how.
  */
 import { readAsset } from "../../src/assets.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
@@ -39,16 +39,33 @@ export type RingDriver = {
    * @returns answers that came whole
    */
   readonly ringTrips: (reader: number, out: number, count: number, version: number, idle: number) => number;
+  /**
+   * Parses every decimal token of a table.
+   * @param table of address and length, four bytes each @param out DECIMAL_BYTES
+   * @returns tokens that are no decimals
+   */
+  readonly parseTokens: (table: number, count: number, out: number) => number;
+};
+
+/** The encoder without the book around it. */
+export type CodecDriver = {
+  /** Writes the best bid and ask of a replica's book. @param out two i64 */
+  readonly codecReferences: (replica: number, out: number) => void;
+  /**
+   * Encodes the records of one event as a frame, which lies at REPLICA_FRAME_ADDRESS.
+   * @param references best bid and ask before it @returns bytes
+   */
+  readonly codecEncode: (replica: number, records: number, count: number, references: number) => number;
 };
 
 let compiled: WebAssembly.Module | undefined;
 
 /** A kernel with its loops. @param owner names its arena */
-export function addDriver(map: MemoryMap, owner: string): Kernel & RingDriver {
+export function addDriver(map: MemoryMap, owner: string): Kernel & RingDriver & CodecDriver {
   compiled ??= new WebAssembly.Module(readAsset("kernel_bench.wasm"));
   const kernel = loadKernel({ name: "wasm", memory: map.memory, wasmBytes: compiled });
   const arena = map.reserve(owner, { bytes: ARENA_BYTES });
   kernel.arenaInit(arena.address, arena.bytes);
   // The loader hands out every function that the module exports.
-  return kernel as Kernel & RingDriver;
+  return kernel as Kernel & RingDriver & CodecDriver;
 }

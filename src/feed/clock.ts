@@ -16,6 +16,8 @@ export type FeedClock = {
   readonly now: () => number;
   /** The same in finer steps, for measuring how long something took; absent = `now` is as fine as it gets. */
   readonly fine?: () => number;
+  /** `fine` into a place of an array: a number that is returned costs 16 bytes, 100,000 times a second where frames come fast. */
+  readonly fineInto?: (times: Float64Array, place: number) => void;
 };
 
 /** The system's clock, anchored now. */
@@ -28,6 +30,9 @@ export function systemClock(): FeedClock {
     monotonicAnchorNs: monotonicAt(fine),
     now: () => wholeMicroseconds(fine()),
     fine,
+    fineInto: (times, place) => {
+      times[place] = (performance.now() - anchorMs) * 1e6;
+    },
   };
 }
 

@@ -23,6 +23,7 @@ import {
 import { Backoff } from "../sync/mod.ts";
 import type { Report } from "./collector.ts";
 import type { FeedChange } from "./feed_changes.ts";
+import { quietHeap } from "./quiet_heap.ts";
 import { grownConfigs, type SizeRecord, segmentConfig, sizesOf } from "./segment_growth.ts";
 import { WantedFeeds } from "./wanted_feeds.ts";
 import type { FeedRequest, SupervisorMessage, WorkerMessage, WorkerStart } from "./worker_messages.ts";
@@ -208,6 +209,7 @@ export class CollectorPost {
     };
     const program = this.#options.program?.();
     const options = { workerData: start, name: `collector ${id}` };
+    quietHeap();
     const worker = program === undefined ? startWorker("collector_worker", options) : new Worker(program, options);
     this.#worker = worker;
     this.#hasStopped = false;

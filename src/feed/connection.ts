@@ -9,10 +9,12 @@
 import { APPLY_HEARTBEAT } from "../../assembly/layout.ts";
 import type { Exchange } from "../exchanges/mod.ts";
 import { Backoff, type BackoffLimits, type SyncConnection } from "../sync/mod.ts";
-import { type FeedClock, wholeMicroseconds } from "./clock.ts";
+import type { FeedClock } from "./clock.ts";
+import { FrameClock } from "./frame_clock.ts";
+import type { Link } from "./link.ts";
 import { Pacer } from "./pacer.ts";
 import type { RateWindow } from "./rate_window.ts";
-import type { FeedSocket, SocketFactory } from "./socket.ts";
+import type { Landing, SocketFactory } from "./socket.ts";
 
 /** What a connection is built from. Times in ms. */
 export type FeedConnectionOptions = {
@@ -24,6 +26,8 @@ export type FeedConnectionOptions = {
   readonly openSocket: SocketFactory;
   readonly random: () => number;
   readonly frameBytesMax: number;
+  /** Where reads land in the kernel's memory, one for each of two sockets; with fewer, frames are copied there. */
+  readonly landings?: readonly Landing[];
   readonly connectTimeoutMs: number;
   readonly backoff: BackoffLimits;
   /** Connection attempts of the whole collector. */
@@ -43,22 +47,6 @@ export type ConnectionEvents = {
   readonly decoded?: (elapsedNs: number) => void;
   readonly report: (level: "info" | "warn", text: string) => void;
   readonly reconnected: () => void;
-};
-
-/** A socket and what is known of it. */
-type Link = {
-  socket: FeedSocket | undefined;
-  pacer: Pacer;
-  readonly startedAt: number;
-  openedAt: number | undefined;
-  /** The last sign of life: a frame, a ping or a pong. */
-  heardAt: number;
-  /** The last frame. */
-  frameAt: number;
-  pingedAt: number;
-  frames: number;
-  /** The exchange sends heartbeats on it: frames never cease. */
-  hasBeat: boolean;
 };
 
 /** After maintenance or a refusal of the server, not faster than this. */
@@ -81,9 +69,11 @@ export class FeedConnection {
   /** Why a replacement is wanted while the current socket still works. */
   #replaceWhy: string | undefined;
   #replaceAt = 0;
+  readonly #times: FrameClock;
 
   constructor(options: FeedConnectionOptions) {
     this.#options = options;
+    this.#times = new FrameClock(options.clock);
     this.#backoff = new Backoff(options.backoff, options.random);
     this.#replacements = new Backoff(options.backoff, options.random);
   }
@@ -244,8 +234,12 @@ export class FeedConnection {
       link.socket?.send(text);
       events.sent(text);
     });
+    const inUse = [this.#current?.landing, this.#successor?.landing];
+    const landing = this.#options.landings?.find((own) => !inUse.includes(own));
     const link: Link = {
       socket: undefined,
+      landing,
+      tellsReads: false,
       pacer,
       startedAt: at,
       openedAt: undefined,
@@ -259,13 +253,22 @@ export class FeedConnection {
       url,
       {
         opened: () => this.#opened(link),
+        arrived: () => {
+          link.tellsReads = true;
+          this.#times.arrived();
+        },
         frame: (bytes, isBinary) => this.#received(link, bytes, isBinary),
+        landed: (address, length, isBinary) => {
+          this.#times.frame.address = address;
+          this.#times.frame.length = length;
+          this.#landed(link, isBinary);
+        },
         alive: () => {
           link.heardAt = this.#now();
         },
         closed: (reason) => this.#closed(link, reason),
       },
-      { frameBytesMax },
+      { frameBytesMax, landing },
     );
     return link;
   }
@@ -295,22 +298,50 @@ export class FeedConnection {
   }
 
   #received(link: Link, bytes: Buffer, isBinary: boolean): void {
-    if (!this.#isOurs(link)) {
-      return;
+    if (this.#isOurs(link)) {
+      this.#heard(link);
+      const { receivedAt } = this.#times.frame;
+      this.#applied(link, this.#options.sync.receive(bytes, receivedAt));
+      this.#options.events.received?.(bytes, { isBinary, receivedAt });
+      this.#options.events.worked();
     }
-    const { sync, clock, events } = this.#options;
-    const fine = clock.fine ?? clock.now;
-    const startedAt = fine();
-    const receivedAt = wholeMicroseconds(startedAt);
-    link.heardAt = receivedAt / 1e6;
+  }
+
+  /** A frame that lies in the landing: nothing is made for it unless somebody records. */
+  #landed(link: Link, isBinary: boolean): void {
+    const { landing } = link;
+    if (this.#isOurs(link) && landing !== undefined) {
+      this.#heard(link);
+      this.#applied(link, this.#options.sync.receiveLanded(this.#times.frame));
+      const { received, worked } = this.#options.events;
+      if (received !== undefined) {
+        const { address, length, receivedAt } = this.#times.frame;
+        received(Buffer.from(landing.bytes.buffer, address, length), { isBinary, receivedAt });
+      }
+      worked();
+    }
+  }
+
+  /** A frame arrived: its time is noted. */
+  #heard(link: Link): void {
+    const times = this.#times;
+    if (!link.tellsReads) {
+      times.arrived();
+    }
+    times.begin();
+    link.heardAt = times.frame.receivedAt / 1e6;
     link.frameAt = link.heardAt;
     link.frames += 1;
-    if (sync.receive(bytes, receivedAt) === APPLY_HEARTBEAT) {
+  }
+
+  #applied(link: Link, code: number): void {
+    if (code === APPLY_HEARTBEAT) {
       link.hasBeat = true;
     }
-    events.decoded?.(fine() - startedAt);
-    events.received?.(bytes, { isBinary, receivedAt });
-    events.worked();
+    const { decoded } = this.#options.events;
+    if (decoded !== undefined) {
+      this.#times.applied(decoded);
+    }
   }
 
   #closed(link: Link, reason: string): void {

@@ -9,6 +9,7 @@ import { wallNs } from "./clock.ts";
 import { type CollectorOptions, completeUrl } from "./collector_settings.ts";
 import { type ConnectionEvents, FeedConnection } from "./connection.ts";
 import { RateWindow } from "./rate_window.ts";
+import type { Landing } from "./socket.ts";
 
 /** What connections are made from. */
 export type ConnectionsOptions = {
@@ -23,12 +24,21 @@ export type ConnectionsOptions = {
   readonly decoded: (elapsedNs: number) => void;
 };
 
+/** Reads of a socket at most. */
+const LANDING_BYTES = 65_536;
+/** Decoders look a little beyond a frame. */
+const LANDING_MARGIN = 64;
+/** A connection's socket and the one that replaces it. */
+const LANDINGS = 2;
+
 /** The connections of one collector. */
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #attempts: RateWindow;
   readonly #byIndex = new Map<number, FeedConnection>();
   readonly #joining = new Set<TrackedInstrument>();
+  /** By index, for good: a connection that comes back has those that it had. */
+  readonly #landings = new Map<number, readonly Landing[]>();
   #hasStarted = false;
 
   /** Makes those that carry an instrument already; nothing is connected yet. */
@@ -126,6 +136,7 @@ export class Connections {
       openSocket,
       random,
       frameBytesMax: frame.bytes,
+      landings: this.#obtainLandings(index),
       connectTimeoutMs: limits.connectTimeoutMs,
       backoff: { baseMs: limits.reconnectBaseMs, capMs: limits.reconnectCapMs, healthyMs: limits.healthyMs },
       attempts: this.#attempts,
@@ -136,6 +147,21 @@ export class Connections {
       connection.start();
     }
     return connection;
+  }
+
+  /** Places in the kernel's arena; none when it is exhausted, frames are copied then. */
+  #obtainLandings(index: number): readonly Landing[] {
+    const { kernel } = this.#options.collector;
+    const known = this.#landings.get(index);
+    if (known !== undefined) {
+      return known;
+    }
+    const addresses = Array.from({ length: LANDINGS }, () => kernel.arenaAllocate(LANDING_BYTES + LANDING_MARGIN));
+    const landings = addresses
+      .filter((address) => address !== 0)
+      .map((address) => ({ address, bytes: new Uint8Array(kernel.buffer, address, LANDING_BYTES) }));
+    this.#landings.set(index, landings);
+    return landings;
   }
 
   #events(connection: string): ConnectionEvents {

@@ -1,8 +1,8 @@
 /**
  * The gateway's loop: sleep until a producer publishes, read and apply a bounded batch of every ring, flush, let clients
  * begin, look at slow ones, and give the event loop back to the sockets. Sleeping is Atomics.waitAsync on the low word
- * of the delta tail; `waiting` is set first, then the tails are read again, so that no wake-up can be missed, and a
- * timeout bounds what would follow if one were.
+ * of the delta tail; `waiting` is set first, then the tails are read again, so that no wake-up can be missed, and the
+ * gateway's own tick, ten times a second, bounds what would follow if one were.
  * Bad case: a runtime without waitAsync; then the tails are looked at by timer, every millisecond while there is traffic.
  */
 import { HEADER_WAITING } from "../../assembly/layout.ts";
@@ -24,18 +24,20 @@ export type TurnParts = {
 };
 
 type WaitResult = { readonly async: boolean; readonly value: Promise<unknown> | string };
-/** Sleeps until a word is no longer `value`, somebody notifies it, or the timeout passes. */
+/** Sleeps until somebody notifies a word that held `value`, or, where that costs nothing, the timeout passes. */
 export type WaitAsync = (word: { words: Int32Array; index: number; value: number }, timeoutMs: number) => WaitResult;
 /** What the library's declarations leave out. */
-type NativeWaits = { waitAsync?(...parameters: [Int32Array, number, number, number]): WaitResult };
+type NativeWaits = { waitAsync?(...parameters: [Int32Array, number, number]): WaitResult };
 
-/** Atomics.waitAsync of this runtime; undefined where it has none. */
+/**
+ * Atomics.waitAsync of this runtime; undefined where it has none. Its timeout is left away: it would post a task to this
+ * very loop at every sleep, which costs a turn of the loop and 10 µs of CPU (Node 20), and turns come ten times a second.
+ */
 export function nativeWaitAsync(): WaitAsync | undefined {
   const atomics: NativeWaits = Atomics as unknown as NativeWaits;
   return atomics.waitAsync === undefined
     ? undefined
-    : ({ words, index, value }, timeoutMs) =>
-        atomics.waitAsync?.(words, index, value, timeoutMs) ?? { async: false, value: "timed-out" };
+    : ({ words, index, value }) => atomics.waitAsync?.(words, index, value) ?? { async: false, value: "timed-out" };
 }
 
 /** Runs turns until it is stopped. */

@@ -24,7 +24,7 @@ import { InstrumentWatch } from "./instrument_watch.ts";
 import { Outcome } from "./outcome.ts";
 import { OutcomeDesk } from "./outcome_desk.ts";
 import type { SyncAction, SyncSettings } from "./sync_action.ts";
-import { SyncConnection } from "./sync_connection.ts";
+import { type LandedFrame, SyncConnection } from "./sync_connection.ts";
 import type { TrackedInstrument } from "./tracked_instrument.ts";
 
 /** What a sync is built from. */
@@ -57,11 +57,20 @@ export type SnapshotVerdict = "applied" | "early" | "too_old" | "unreadable" | "
 
 const SCRATCH_BYTES = 256;
 
+/** A frame that was applied and is not done with. */
+type AppliedFrame = {
+  readonly connection: number;
+  readonly address: number;
+  readonly bytes: Uint8Array;
+  readonly receivedAt: number;
+};
+
 /** The sync of one exchange. Thread: the producer's. Times: receivedAt in ns since the wall anchor, negative = unknown. */
 export class ExchangeSync {
   readonly exchange: Exchange;
   readonly #options: ExchangeSyncOptions;
   readonly #kernel: Kernel;
+  readonly #decoder: number;
   readonly #frame: Uint8Array;
   readonly #outcome: Outcome;
   readonly #watch: InstrumentWatch;
@@ -77,6 +86,7 @@ export class ExchangeSync {
     this.exchange = options.exchange;
     this.#options = options;
     this.#kernel = kernel;
+    this.#decoder = options.exchange.header.decoder;
     this.#canGrow = options.canGrow === true;
     this.#frame = new Uint8Array(kernel.buffer, frame.address, frame.bytes);
     this.#outcome = new Outcome(kernel);
@@ -160,6 +170,7 @@ export class ExchangeSync {
       perform: (instrument, actions, receivedAt) => this.#watch.perform(instrument, actions, receivedAt),
       act: (action) => this.#actions.push(action),
       receive: (bytes, receivedAt) => this.#receive(index, bytes, receivedAt),
+      receiveLanded: (frame) => this.#receiveLanded(index, frame),
     });
     this.#connections[index] = connection;
     return connection;
@@ -245,7 +256,7 @@ export class ExchangeSync {
     return this.#options.snapshotLevels ?? this.exchange.header.snapshotLevels;
   }
 
-  /** The hot path: no object is made for a plain frame. */
+  /** Brings a frame into the kernel's memory. */
   #receive(connection: number, bytes: Uint8Array, receivedAt: number): number {
     if (bytes.length > this.#frame.length) {
       this.#watch.unreadable(connection, undefined, receivedAt);
@@ -253,15 +264,36 @@ export class ExchangeSync {
     }
     this.#frame.set(bytes);
     const { address } = this.#options.frame;
-    const { decoder } = this.exchange.header;
-    const code = this.#kernel.apply(decoder, address, bytes.length, receivedAt);
+    const code = this.#kernel.apply(this.#decoder, address, bytes.length, receivedAt);
+    return this.#isDone(code, receivedAt) ? code : this.#settle(code, { connection, address, bytes, receivedAt });
+  }
+
+  /** The hot path: no object is made for a plain frame. */
+  #receiveLanded(connection: number, frame: LandedFrame): number {
+    const code = this.#kernel.apply(this.#decoder, frame.address, frame.length, frame.receivedAt);
+    if (isPlain(code) && code !== APPLY_HEARTBEAT && !this.#watch.hasSuspects) {
+      return code;
+    }
+    const { address, length, receivedAt } = frame;
+    if (this.#isDone(code, receivedAt)) {
+      return code;
+    }
+    // A copy: texts are not decoded from shared memory.
+    const bytes = new Uint8Array(this.#kernel.buffer, address, length).slice();
+    return this.#settle(code, { connection, address, bytes, receivedAt });
+  }
+
+  /** Whether nothing is left to do. */
+  #isDone(code: number, receivedAt: number): boolean {
     if (code === APPLY_HEARTBEAT) {
       this.#desk.heartbeat(receivedAt);
     }
-    if (isPlain(code) && !this.#watch.hasSuspects) {
-      return code;
-    }
-    const again = () => this.#kernel.apply(decoder, address, bytes.length, receivedAt);
+    return isPlain(code) && !this.#watch.hasSuspects;
+  }
+
+  /** @param code of the first attempt @returns the final one */
+  #settle(code: number, { connection, address, bytes, receivedAt }: AppliedFrame): number {
+    const again = () => this.#kernel.apply(this.#decoder, address, bytes.length, receivedAt);
     const last = needsSettling(code) ? settle(this.#settler, code, { again, receivedAt }) : code;
     const instrument = last === APPLY_BUFFER ? this.#watch.ofBlock(this.#outcome.instrument) : undefined;
     this.#desk.finish(last, { connection, bytes, receivedAt });
@@ -286,9 +318,8 @@ export class ExchangeSync {
       return "early";
     }
     this.#frame.set(body);
-    const { decoder } = this.exchange.header;
     const { address } = this.#options.frame;
-    const again = () => this.#kernel.applySnapshot(decoder, block.address, address, body.length, receivedAt);
+    const again = () => this.#kernel.applySnapshot(this.#decoder, block.address, address, body.length, receivedAt);
     const code = settle(this.#settler, again(), { again, receivedAt });
     if (code !== APPLY_SNAPSHOT) {
       if (code !== APPLY_DECODE_ERROR) {

@@ -17,5 +17,5 @@ export { type InstrumentAction, InstrumentSync, type InstrumentSyncOptions } fro
 export { integrityTable } from "./integrity_table.ts";
 export { SpliceBuffer } from "./splice_buffer.ts";
 export { SYNC_SETTINGS, type SyncAction, type SyncSettings } from "./sync_action.ts";
-export type { SyncConnection } from "./sync_connection.ts";
+export type { LandedFrame, SyncConnection } from "./sync_connection.ts";
 export type { TrackedInstrument } from "./tracked_instrument.ts";

@@ -19,7 +19,14 @@ export type ConnectionGround = {
   readonly perform: (instrument: TrackedInstrument, actions: readonly InstrumentAction[], receivedAt: number) => void;
   readonly act: (action: SyncAction) => void;
   readonly receive: (bytes: Uint8Array, receivedAt: number) => number;
+  readonly receiveLanded: (frame: LandedFrame) => number;
 };
+
+/**
+ * A frame that lies in the kernel's memory already. Whoever lets frames land there uses one object for all of them: a time
+ * that is passed by itself would be boxed at every call, 16 bytes each.
+ */
+export type LandedFrame = { address: number; length: number; receivedAt: number };
 
 /** After a second socket was subscribed, repeats are normal for so long, ms. */
 const OVERLAP_MS = 30_000;
@@ -135,6 +142,11 @@ export class SyncConnection {
    */
   receive(bytes: Uint8Array, receivedAt: number): number {
     return this.#ground.receive(bytes, receivedAt);
+  }
+
+  /** The same for a frame that lies in the kernel's memory already, where nobody writes during the call. @returns APPLY_* */
+  receiveLanded(frame: LandedFrame): number {
+    return this.#ground.receiveLanded(frame);
   }
 
   /** Asks again for what is not acknowledged. */

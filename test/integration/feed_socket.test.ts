@@ -3,11 +3,16 @@
  * Bad case: a handler that is called after the socket was dropped.
  */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { createServer as createTlsServer } from "node:https";
+import { type AddressInfo, createServer as createPlainServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type FeedSocket, openWebSocket } from "../../src/feed/socket.ts";
+import { packageFolder } from "../../src/assets.ts";
+import { type FeedSocket, type Landing, openWebSocket } from "../../src/feed/socket.ts";
+import { acceptedKey } from "../../src/feed/upgrade.ts";
 
 const PATIENCE = { timeout: 10_000, interval: 10 };
 const FRAME_BYTES_MAX = 1_000_000;
@@ -27,6 +32,10 @@ async function serve(): Promise<Bench> {
   const requests: IncomingMessage[] = [];
   server.on("upgrade", (request, socket, head) => {
     requests.push(request);
+    if (request.url === "/moved" || request.url === "/round") {
+      socket.end(`HTTP/1.1 302 Found\r\nLocation: ${request.url === "/moved" ? "/" : "/round"}\r\n\r\n`);
+      return;
+    }
     if (request.url === "/refused") {
       socket.end("HTTP/1.1 451 Unavailable For Legal Reasons\r\nConnection: close\r\n\r\n");
       return;
@@ -44,10 +53,18 @@ async function serve(): Promise<Bench> {
   return { server, sockets, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`, requests };
 }
 
-type Heard = { opened: number; frames: { text: string; isBinary: boolean }[]; alive: number; closed: string[] };
+type HeardFrame = { text: string; isBinary: boolean };
+type Heard = {
+  opened: number;
+  reads: number;
+  frames: HeardFrame[];
+  landed: HeardFrame[];
+  alive: number;
+  closed: string[];
+};
 
-function open(url: string): { socket: FeedSocket; heard: Heard } {
-  const heard: Heard = { opened: 0, frames: [], alive: 0, closed: [] };
+function open(url: string, landing?: Landing): { socket: FeedSocket; heard: Heard } {
+  const heard: Heard = { opened: 0, reads: 0, frames: [], landed: [], alive: 0, closed: [] };
   const socket = openWebSocket(
     url,
     {
@@ -59,8 +76,20 @@ function open(url: string): { socket: FeedSocket; heard: Heard } {
         heard.alive += 1;
       },
       closed: (reason) => heard.closed.push(reason),
+      arrived: () => {
+        heard.reads += 1;
+      },
+      ...(landing === undefined
+        ? {}
+        : {
+            landed: (address: number, length: number, isBinary: boolean) => {
+              const start = address - landing.address;
+              const text = Buffer.from(landing.bytes.slice(start, start + length)).toString("utf8");
+              heard.landed.push({ text, isBinary });
+            },
+          }),
     },
-    { frameBytesMax: FRAME_BYTES_MAX },
+    { frameBytesMax: FRAME_BYTES_MAX, landing },
   );
   closers.push(() => socket.drop());
   return { socket, heard };
@@ -91,6 +120,88 @@ describe("openWebSocket", () => {
         { text: "ab", isBinary: false },
         { text: "\u0001\u0002", isBinary: true },
       ]);
+  });
+
+  it("tells a frame by its place when reads land in a shared memory, and by its bytes when it is larger than that", async () => {
+    const bench = await serve();
+    const memory = new WebAssembly.Memory({ initial: 3, maximum: 3, shared: true });
+    const landing = { address: 70_000, bytes: new Uint8Array(memory.buffer, 70_000, 65_536) };
+    const arrival = once(bench.sockets, "connection") as Promise<[WebSocket]>;
+    const { heard } = open(bench.url, landing);
+    const [client] = await arrival;
+    client.send('{"a":1}');
+    await expect.poll(() => heard.landed, PATIENCE).toEqual([{ text: '{"a":1}', isBinary: false }]);
+    client.send(Buffer.alloc(200_000, "x"));
+    await expect.poll(() => heard.frames.length, PATIENCE).toBe(1);
+    expect(heard.frames[0]).toEqual({ text: "x".repeat(200_000), isBinary: true });
+    client.send("é");
+    await expect.poll(() => heard.landed[1], PATIENCE).toEqual({ text: "é", isBinary: false });
+    expect(heard.reads).toBeGreaterThan(3);
+    const outside = new Uint8Array(memory.buffer);
+    expect(outside.subarray(0, 70_000).every((byte) => byte === 0)).toBe(true);
+    expect(outside.subarray(70_000 + 65_536).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it("follows when the server sends it elsewhere, and gives up when that has no end", async () => {
+    const { url, requests } = await serve();
+    const { heard } = open(`${url}moved`);
+    await expect.poll(() => heard.opened, PATIENCE).toBe(1);
+    expect(requests.map((request) => request.url)).toEqual(["/moved", "/"]);
+    const lost = open(`${url}round`);
+    await expect.poll(() => lost.heard.closed, PATIENCE).toEqual(["Maximum redirects exceeded"]);
+    expect([heard.closed, lost.heard.opened]).toEqual([[], 0]);
+  });
+
+  it("opens when the answer comes byte by byte, with frames right behind it", async () => {
+    const server = createPlainServer((client) => {
+      client.setNoDelay(true);
+      client.on("error", () => client.destroy());
+      client.once("data", async (head: Buffer) => {
+        const key = /^Sec-WebSocket-Key: (\S+)/m.exec(head.toString())?.[1] ?? "";
+        const answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptedKey(key)}\r\n\r\n`;
+        for (const byte of Buffer.from(answer).subarray(0, -1)) {
+          client.write(Buffer.of(byte));
+          await new Promise((resume) => setImmediate(resume));
+        }
+        client.write(Buffer.from([0x0a, 0x81, 2, 0x68, 0x69, 0x81, 1]));
+        await new Promise((resume) => setTimeout(resume, 20));
+        client.write("x");
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closers.push(() => server.close());
+    const { heard } = open(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    const expected = [
+      { text: "hi", isBinary: false },
+      { text: "x", isBinary: false },
+    ];
+    await expect.poll(() => heard.frames, PATIENCE).toEqual(expected);
+    expect([heard.opened, heard.closed]).toEqual([1, []]);
+  });
+
+  it("speaks TLS, and refuses a certificate that nobody vouches for", async () => {
+    const folder = join(packageFolder(), "test/support/tls");
+    const tls = { key: readFileSync(join(folder, "key.pem")), cert: readFileSync(join(folder, "cert.pem")) };
+    const server = createTlsServer(tls);
+    const sockets = new WebSocketServer({ server });
+    sockets.on("connection", (client) => client.send("over TLS"));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closers.push(() => {
+      for (const client of sockets.clients) {
+        client.terminate();
+      }
+      server.close();
+    });
+    const url = `wss://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const strange = open(url);
+    await expect.poll(() => strange.heard.closed, PATIENCE).toEqual([expect.stringContaining("certificate")]);
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    closers.push(() => vi.unstubAllEnvs());
+    const { heard } = open(url);
+    await expect.poll(() => heard.frames, PATIENCE).toEqual([{ text: "over TLS", isBinary: false }]);
+    expect(strange.heard.opened).toBe(0);
   });
 
   it("asks for no compression, though the server offers it", async () => {

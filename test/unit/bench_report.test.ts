@@ -6,10 +6,12 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { BENCHES } from "../../bench/benches.ts";
+import { recomputeEntry } from "../../bench/goal_entries.ts";
+import { GOAL_NAMES, goalParts } from "../../bench/goals.ts";
 import { betweenMarkers, renderMarkdown } from "../../bench/markdown.ts";
 import { parseOptions } from "../../bench/options.ts";
-import { reportText } from "../../bench/report_text.ts";
-import { type BenchReport, exactCase, judge } from "../../bench/results.ts";
+import { type ReportFile, reportFile, reportText } from "../../bench/report_text.ts";
+import { type BenchReport, exactCase, judge, judgeLimits } from "../../bench/results.ts";
 import { packageFolder } from "../../src/assets.ts";
 
 const NAMES = BENCHES.map(({ name }) => name);
@@ -66,6 +68,16 @@ describe("parseOptions", () => {
     expect(parseOptions(["--markdown", "book"], NAMES)).toMatchObject({ names: ["book"], markdown: "-" });
   });
 
+  it("writes the page of results after a run of everything, or where it is told to", () => {
+    expect(parseOptions([], NAMES)).toMatchObject({ html: "bench/report.html", from: undefined });
+    expect(parseOptions(["--smoke"], NAMES)).toMatchObject({ html: undefined });
+    expect(parseOptions(["wire"], NAMES)).toMatchObject({ html: undefined });
+    expect(parseOptions(["--from", "a.json", "--html", "b.html"], NAMES)).toMatchObject({
+      from: "a.json",
+      html: "b.html",
+    });
+  });
+
   it("names what it does not know", () => {
     expect(parseOptions(["wires"], NAMES)).toContain("was wires");
     expect(parseOptions(["--rounds", "0"], NAMES)).toContain("was 0");
@@ -98,23 +110,49 @@ describe("the committed results", () => {
     const [result] = REPORT.results;
     const samples = Array.from({ length: 40 }, (_, index) => 1000.5 + index);
     const sides = [{ name: "wasm", samples }];
-    const report = { ...REPORT, results: result === undefined ? [] : [{ ...result, sides }] };
+    const report = { ...REPORT, results: result === undefined ? [] : [{ ...result, sides, ratios: [] }] };
     const text = reportText(report);
-    const widths = text.split("\n").map((line) => line.length);
-    expect(JSON.parse(text)).toEqual(report);
+    const isNumbers = (line: string) => /^[\d\s.,]+$/.test(line);
+    const lines = text.split("\n").filter(isNumbers);
+    const widths = lines.map((line) => line.length);
+    expect(JSON.parse(text)).toEqual(reportFile(report));
     expect(text).toContain('"kernels": ["wasm", "twin"]');
     expect(Math.max(...widths)).toBeLessThanOrEqual(120);
     expect(widths.filter((width) => width > 100).length).toBeGreaterThan(1);
   });
 
-  it("every ratio and verdict of bench/results/latest.json follows from its samples", () => {
-    expect(existsSync(RESULTS), "bench/results/latest.json must be there: npm run bench -- --json …").toBe(true);
-    const { results, failures } = JSON.parse(readFileSync(RESULTS, "utf8")) as BenchReport;
+  it("every ratio, limit and verdict of bench/results/latest.json follows from its samples", () => {
+    const { results, failures } = committed();
     expect(failures).toEqual([]);
-    for (const { bench, name, sides, ratios, rounds } of results) {
+    for (const { bench, name, sides, ratios, limits, rounds, isExact = false } of results) {
       const wishes = ratios.map(({ other, ours, goal }) => ({ other, ours, ...(goal === undefined ? {} : { goal }) }));
-      const isExact = bench === "wire";
-      expect(judge(sides, wishes, { rounds: rounds.kept, isExact }), `${bench} ${name}`).toEqual(ratios);
+      const judged = { rounds: rounds.kept, isExact };
+      expect(judge(sides, wishes, judged), `${bench} ${name}`).toEqual(ratios);
+      expect(judgeLimits(sides, limits ?? [], judged), `${bench} ${name}`).toEqual(limits ?? []);
+    }
+  });
+
+  it("every goal has exactly one entry, of which every figure and verdict follows from its own samples", () => {
+    const file = committed();
+    expect(Object.keys(file).filter((key) => /^P\d+$/.test(key))).toEqual(GOAL_NAMES);
+    for (const name of GOAL_NAMES) {
+      expect(recomputeEntry(name, file[name]), name).toEqual(file[name]);
+    }
+  });
+
+  it("the entries of the goals are those of the results, and name every part that nothing measured", () => {
+    const { failures, results, ...file } = committed();
+    expect(reportFile({ ...file, results, failures })).toEqual({ ...file, results, failures });
+    for (const name of GOAL_NAMES) {
+      const { cases, missing, verdict } = file[name];
+      const measured = new Set(cases.map(({ part }) => part));
+      expect([...measured, ...missing].sort()).toEqual([...goalParts(name)].sort());
+      expect(verdict === "not run").toBe(cases.length === 0);
     }
   });
 });
+
+function committed(): ReportFile {
+  expect(existsSync(RESULTS), "bench/results/latest.json must be there: npm run bench -- --json …").toBe(true);
+  return JSON.parse(readFileSync(RESULTS, "utf8")) as ReportFile;
+}

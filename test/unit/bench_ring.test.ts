@@ -35,7 +35,7 @@ describe("benchTable", () => {
     const [judged, plain] = benchTable("ring", [result])
       .split("\n")
       .filter((line) => line.includes("C twin"));
-    expect(judged).toContain("P5: must, 110 % of the must 0.50×, 71.4 % of the goal 0.77×");
+    expect(judged).toContain("P5: must, 110 % of the must, 71.5 % of the goal; must ≤ 2×, goal ≤ 1.30×");
     expect(plain).not.toContain("must");
   });
 });

@@ -1,0 +1,123 @@
+/**
+ * Garbage at 45,000 levels and 100,000 frames/s: the kernel path fed from memory, and a whole collector on a real socket.
+ * Bytes per frame are counted in windows in which nothing was collected, in a process whose young generation is large
+ * enough for that; pauses and heap are watched second by second in another one, with the flags that collectors run with.
+ * Bad case: a window with a collection in it; its growth says nothing, so it is discarded and counted.
+ */
+import type { Bench, BenchSettings } from "./context.ts";
+import { type GarbageReport, type GarbageWindow, measureApart } from "./garbage/mod.ts";
+import { type CaseResult, judgeLimits, type LimitWish } from "./results.ts";
+import { median } from "./statistics.ts";
+
+/** The benchmark. */
+export const GARBAGE: Bench = {
+  name: "garbage",
+  about: "allocations and pauses at 45,000 levels and 100,000 frames/s",
+  run: async ({ settings }) => [
+    await countMemory(settings),
+    await countSockets(settings),
+    await watchPauses(settings, "memory"),
+    await watchPauses(settings, "sockets"),
+  ],
+};
+
+const PER_SECOND = 100_000;
+const FRAMES_PER_WINDOW = 100_000;
+const SMOKE_FRAMES_PER_WINDOW = 20_000;
+const SECONDS = 20;
+const WHOLE_SECONDS = 60;
+const SMOKE_SECONDS = 2;
+/** Bytes per frame are told to a hundredth. */
+const HUNDREDTHS = 100;
+const KB = 1000;
+
+async function countMemory(settings: BenchSettings): Promise<CaseResult> {
+  const report = await measureApart("memory", order(settings, "count"));
+  const samples = report.windows.map(({ heapBytes, frames }) => perFrame(heapBytes, frames));
+  const facts = {
+    levels: report.levels,
+    framesPerWindow: report.windows[0]?.frames ?? 0,
+    "B in the worst window": Math.max(...report.windows.map(({ heapBytes }) => heapBytes)),
+    "B per frame through the sync, from buffers": perFrame(median(report.syncBytes), 1),
+  };
+  return conclude("kernel path fed from memory", "B/frame", {
+    samples,
+    wishes: [{ side: "ours", goal: "P14_KERNEL" }],
+    facts,
+    notes: ["apply and publish per frame; growth of the used heap between two looks, what looking takes taken off"],
+    discarded: 0,
+  });
+}
+
+async function countSockets(settings: BenchSettings): Promise<CaseResult> {
+  const { windows, levels } = await measureApart("sockets", order(settings, "count"));
+  const exact = windows.filter(({ collections }) => collections === 0);
+  if (exact.length === 0) {
+    throw new Error(`Cannot count garbage: every window met a collection, was ${windows.length} windows`);
+  }
+  return conclude("collector on a socket", "B/frame", {
+    samples: exact.map(({ heapBytes, frames }) => perFrame(heapBytes, frames)),
+    wishes: [{ side: "ours", goal: "P14" }],
+    facts: {
+      levels,
+      "frames/s": Math.round(median(exact.map(({ frames, seconds }) => frames / seconds))),
+      "B per frame of buffers beside the heap": median(
+        exact.map(({ externalBytes, frames }) => perFrame(externalBytes, frames)),
+      ),
+    },
+    notes: ["receiver, connection, sync, kernel and publish of a real collector; loopback, no TLS"],
+    discarded: windows.length - exact.length,
+  });
+}
+
+async function watchPauses(settings: BenchSettings, role: "memory" | "sockets"): Promise<CaseResult> {
+  const report = await measureApart(role, order(settings, "live"));
+  const { windows } = report;
+  const pauses = windows.map(({ pauseMs }) => Number(pauseMs.toPrecision(4)));
+  return conclude(role === "memory" ? "pauses, kernel path from memory" : "pauses, collector on a socket", "ms", {
+    samples: pauses,
+    wishes: [{ side: "ours", goal: "P14_PAUSE" }],
+    facts: liveFacts(report),
+    notes: ["the longest pause of each second; 0 = nothing was collected"],
+    discarded: 0,
+  });
+}
+
+function liveFacts({ windows, heapBefore, heapAfter }: GarbageReport): CaseResult["facts"] {
+  const sum = (key: keyof GarbageWindow) => windows.reduce((total, window) => total + window[key], 0);
+  const used = windows.map(({ heapUsed }) => heapUsed);
+  return {
+    seconds: Number(sum("seconds").toFixed(1)),
+    "frames/s": Math.round(sum("frames") / sum("seconds")),
+    collections: sum("collections"),
+    "live heap before, KB": Math.round(heapBefore / KB),
+    "live heap after, KB": Math.round(heapAfter / KB),
+    "used heap at most, KB": Math.round(Math.max(...used) / KB),
+  };
+}
+
+function order({ isSmoke, isWhole, rounds }: BenchSettings, mode: "count" | "live") {
+  const seconds = isWhole === true ? WHOLE_SECONDS : isSmoke ? SMOKE_SECONDS : SECONDS;
+  const framesPerWindow = isSmoke ? SMOKE_FRAMES_PER_WINDOW : FRAMES_PER_WINDOW;
+  return { mode, perSecond: PER_SECOND, windows: mode === "count" ? rounds : seconds, framesPerWindow };
+}
+
+type Measured = {
+  samples: number[];
+  wishes: readonly LimitWish[];
+  facts: CaseResult["facts"];
+  notes: string[];
+  discarded: number;
+};
+
+function conclude(name: string, unit: string, measured: Measured): CaseResult {
+  const { samples, wishes, facts, notes, discarded } = measured;
+  const sides = [{ name: "ours", samples }];
+  const rounds = { kept: samples.length, discarded };
+  const limits = judgeLimits(sides, wishes, { rounds: samples.length });
+  return { bench: GARBAGE.name, name, unit, rounds, sides, ratios: [], limits, perCall: [], facts, notes };
+}
+
+function perFrame(bytes: number, frames: number): number {
+  return Math.round((bytes / frames) * HUNDREDTHS) / HUNDREDTHS;
+}

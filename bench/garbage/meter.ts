@@ -1,0 +1,80 @@
+/**
+ * What the calling thread allocates and how long its garbage collector stops it. Allocations are the growth of the used
+ * heap, exact as long as nothing is collected in between; a window says how many collections it met.
+ * Bad case: looking allocates as well; what an empty window shows is taken off.
+ */
+import { PerformanceObserver } from "node:perf_hooks";
+import { getHeapStatistics } from "node:v8";
+import type { GarbageWindow } from "./words.ts";
+
+const EMPTY_WINDOWS = 16;
+
+type Look = { readonly at: number; readonly heap: number; readonly external: number };
+type Pause = { readonly at: number; readonly ms: number };
+
+/** Measures windows one after the other. */
+export class GarbageMeter {
+  readonly #pauses: Pause[] = [];
+  readonly #observer: PerformanceObserver;
+  readonly #ownHeap: number;
+  #from: Look;
+
+  constructor() {
+    this.#observer = new PerformanceObserver((list) => {
+      for (const { startTime, duration } of list.getEntries()) {
+        this.#pauses.push({ at: startTime, ms: duration });
+      }
+    });
+    this.#observer.observe({ entryTypes: ["gc"] });
+    this.#from = look();
+    let least = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < EMPTY_WINDOWS; index++) {
+      const before = look();
+      least = Math.min(least, look().heap - before.heap);
+    }
+    this.#ownHeap = least;
+  }
+
+  /** A window begins. */
+  begin(): void {
+    this.#from = look();
+  }
+
+  /** It ends. @returns what it took, without its pauses: they are told of later */
+  end(frames: number): GarbageWindow & { from: number; until: number } {
+    const now = look();
+    const { at, heap, external } = this.#from;
+    return {
+      from: at,
+      until: now.at,
+      frames,
+      seconds: (now.at - at) / 1000,
+      heapBytes: now.heap - heap - this.#ownHeap,
+      externalBytes: now.external - external,
+      heapUsed: now.heap,
+      pauseMs: 0,
+      collections: 0,
+    };
+  }
+
+  /** Gives windows their pauses, and ends the observing. */
+  async conclude(windows: readonly (GarbageWindow & { from: number; until: number })[]): Promise<GarbageWindow[]> {
+    await new Promise((resume) => setTimeout(resume, 100));
+    this.#observer.disconnect();
+    return windows.map(({ from, until, ...window }) => {
+      const own = this.#pauses.filter(({ at }) => at >= from && at < until).map(({ ms }) => ms);
+      return { ...window, pauseMs: Math.max(0, ...own), collections: own.length };
+    });
+  }
+}
+
+/** The heap that is alive. */
+export function liveHeap(): number {
+  globalThis.gc?.();
+  return getHeapStatistics().used_heap_size;
+}
+
+function look(): Look {
+  const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
+  return { at: performance.now(), heap, external };
+}
