@@ -106,6 +106,7 @@ export const TRADE_FLAG_GAP_BEFORE = 2;
  * 384 tradeTailIntent u64 │ 448 tradeTail u64               (own cache lines)
  * 512 waiting i32: readers set it before they sleep; the producer clears it and wakes
  * 1024 counters, u64 × 64 (COUNTER_*)
+ * 1536 endpointCount u32 │ 1600 endpoints, ENDPOINT_BYTES × ENDPOINTS_MAX (none in segments of earlier builds: zeros)
  */
 export const HEADER_BYTES = 4096;
 export const HEADER_MAGIC = 0;
@@ -142,6 +143,8 @@ export const HEADER_TRADE_TAIL = 448;
 export const HEADER_WAITING = 512;
 export const HEADER_COUNTERS = 1024;
 export const HEADER_COUNTERS_MAX = 64;
+export const HEADER_ENDPOINT_COUNT = 1536;
+export const HEADER_ENDPOINTS = 1600;
 
 export const SEGMENT_STATE_INITIALISING = 0;
 export const SEGMENT_STATE_LIVE = 1;
@@ -198,6 +201,48 @@ export const COUNTER_AUDITS_INCONCLUSIVE = 39;
 export const COUNTER_AUDIT_FAILURES = 40;
 /** Instruments whose frames came in a form that is not known, three in a row: an alert. */
 export const COUNTER_DRIFTS = 45;
+
+/**
+ * An address of the exchange and its circuit breaker, 256 bytes; written by the producer only. The count covers an entry
+ * when its kind and address stand; every other field is one store, and fields may be of different moments.
+ *
+ *   0 kind u32 (ENDPOINT_*) │ 4 state u32 (BREAKER_*) │ 8 sinceNs u64 (Unix) │ 16 openUntilNs u64 (Unix; 0 = not open)
+ *  24 attempts u64 │ 32 failures u64 │ 40 openings u64 │ 48 lastFailure u32 (FAILURE_*) │ 52 lastStatus u32 (HTTP; 0 = none)
+ *  64 address, u8 length + 191 bytes
+ */
+export const ENDPOINT_BYTES = 256;
+export const ENDPOINTS_MAX = 8;
+export const ENDPOINT_KIND = 0;
+export const ENDPOINT_STATE = 4;
+export const ENDPOINT_SINCE = 8;
+export const ENDPOINT_OPEN_UNTIL = 16;
+export const ENDPOINT_ATTEMPTS = 24;
+export const ENDPOINT_FAILURES = 32;
+export const ENDPOINT_OPENINGS = 40;
+export const ENDPOINT_LAST_FAILURE = 48;
+export const ENDPOINT_LAST_STATUS = 52;
+export const ENDPOINT_ADDRESS = 64;
+export const ENDPOINT_ADDRESS_BYTES_MAX = 191;
+
+export const ENDPOINT_WEBSOCKET = 1;
+export const ENDPOINT_REST = 2;
+
+/** A breaker: nothing is wrong. */
+export const BREAKER_CLOSED = 0;
+/** Its rest is over: one attempt may be made, or is under way. */
+export const BREAKER_HALF_OPEN = 1;
+/** Nobody may try. */
+export const BREAKER_OPEN = 2;
+
+/** How the last failure of an endpoint looked. */
+export const FAILURE_NONE = 0;
+/** No connection: refused, no such name, TLS. */
+export const FAILURE_UNREACHABLE = 1;
+/** An HTTP status that refuses. */
+export const FAILURE_STATUS = 2;
+export const FAILURE_TIMEOUT = 3;
+/** It accepted the connection and closed it at once. */
+export const FAILURE_CLOSED = 4;
 
 /**
  * Histogram, 8768 bytes: whole nanoseconds, log-linear. Values below HISTOGRAM_LINEAR have a count each; above, every

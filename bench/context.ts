@@ -20,7 +20,7 @@ export type BenchSettings = HarnessSettings & {
   /** Frames taken from the emulator when there is no capture. */
   emulatedFrames: number;
   isSmoke: boolean;
-  /** What takes minutes runs at its full size. */
+  /** The day runs at its full size. */
   isWhole?: boolean;
 };
 

@@ -12,7 +12,7 @@ import { BenchContext } from "./context.ts";
 import { FANOUT_WORD, runFanoutProcess } from "./fanout/mod.ts";
 import { goalTable } from "./goal_table.ts";
 import { describeMachine } from "./machine.ts";
-import { renderMarkdown } from "./markdown.ts";
+import { renderMarkdown, withTables } from "./markdown.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
 import { PIPELINE_WORD, runPipelineProcess } from "./pipeline/mod.ts";
 import { runPeer } from "./processes/peer.ts";
@@ -58,6 +58,9 @@ async function main(words: readonly string[]): Promise<number> {
   if (options.html !== undefined) {
     write(options.html, renderPage(report, pageParts()));
   }
+  if (options.readme !== undefined) {
+    write(options.readme, withTables(readFileSync(options.readme, "utf8"), renderMarkdown(report)));
+  }
   for (const failure of report.failures) {
     console.error(`FAILED ${failure}`);
   }
@@ -83,7 +86,9 @@ async function runAll(options: BenchOptions): Promise<BenchReport> {
   if (context.source === "emulator") {
     say(options, "No captures (ALPHAPULSE_CAPTURES, ../shared/captures): frames come from the emulator's market.");
   }
-  for (const bench of BENCHES.filter(({ name }) => options.names.includes(name))) {
+  const asked = BENCHES.filter(({ name }) => options.names.includes(name));
+  for (const [index, bench] of asked.entries()) {
+    console.error(`${index + 1} of ${asked.length}, ${elapsed(startedAt)}: ${bench.name}`);
     try {
       const results = await bench.run(context);
       report.results.push(...results);
@@ -91,11 +96,18 @@ async function runAll(options: BenchOptions): Promise<BenchReport> {
     } catch (cause) {
       const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
       report.failures.push(`${bench.name}: ${text}`);
+      console.error(`FAILED ${bench.name}: ${text}`);
     }
   }
   say(options, `\n${goalTable(report.results)}\n`);
-  say(options, `${report.results.length} cases in ${Math.round((performance.now() - startedAt) / 1000)} s`);
+  say(options, `${report.results.length} cases in ${elapsed(startedAt)}`);
   return report;
+}
+
+/** Minutes and seconds since then. */
+function elapsed(startedAt: number): string {
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 /** A report that was written before; its goals are gathered anew. */

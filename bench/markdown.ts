@@ -16,11 +16,26 @@ export const MARKERS = { begin: "<!-- bench -->", end: "<!-- /bench -->" } as co
 type Column = { title: string; cell: (result: CaseResult) => string };
 
 const WHAT: Column = { title: "what", cell: ({ name }) => name };
+const NAMED: Column = { title: "what", cell: ({ bench, name }) => `${bench}: ${name}` };
 const UNIT: Column = { title: "unit", cell: ({ unit }) => unit };
 const WASM = sideColumn("wasm", "wasm");
 const TWIN = sideColumn("twin", "twin");
 const PARSE = sideColumn("JSON.parse", "JSON.parse");
 const BASELINE = sideColumn("baseline", "baseline");
+/** Benchmarks with tables of their own. */
+const OWN_TABLES: readonly string[] = ["decoders", "wire", "frame", "peers"];
+/** Those of more than one part. */
+const SYSTEM: readonly string[] = [
+  "fanout",
+  "load",
+  "pipeline",
+  "garbage",
+  "memory",
+  "day",
+  "api",
+  "arbitrage",
+  "start",
+];
 
 /** All tables, without the markers; ends in a line break. */
 export function renderMarkdown(report: BenchReport): string {
@@ -56,13 +71,26 @@ export function renderMarkdown(report: BenchReport): string {
         ratioColumn("baseline"),
       ],
     ),
-    section("Parts of the kernel", report.results.filter(isPart), [
-      { title: "what", cell: ({ bench, name }) => `${bench}: ${name}` },
+    section("Peers on the same captured frames, the same books checked out", of("peers"), [
+      WHAT,
+      UNIT,
+      WASM,
+      { title: "peers", cell: others },
+      { title: "peers ÷ ours", cell: otherRatios },
+    ]),
+    section("Parts of the kernel, ring and client", report.results.filter(isPart), [
+      NAMED,
       UNIT,
       WASM,
       TWIN,
       { title: "others", cell: others },
       { title: "others ÷ wasm", cell: otherRatios },
+    ]),
+    section("From socket to socket, garbage, memory, the day, REST", report.results.filter(isSystem), [
+      NAMED,
+      UNIT,
+      { title: "sides", cell: everySide },
+      { title: "others ÷ ours", cell: otherRatios },
     ]),
     legend(report),
   ];
@@ -79,6 +107,19 @@ export function betweenMarkers(readme: string): string | undefined {
   return begin < 0 || end < begin ? undefined : readme.slice(begin + MARKERS.begin.length, end).trim();
 }
 
+/**
+ * README with other tables between its markers.
+ * @throws RangeError when a marker is missing
+ */
+export function withTables(readme: string, tables: string): string {
+  const held = betweenMarkers(readme);
+  if (held === undefined) {
+    throw new RangeError(`Cannot put tables into a text: it must hold ${MARKERS.begin} and ${MARKERS.end}`);
+  }
+  const begin = readme.indexOf(MARKERS.begin) + MARKERS.begin.length;
+  return `${readme.slice(0, begin)}\n${tables.trim()}\n${readme.slice(readme.indexOf(MARKERS.end))}`;
+}
+
 /** Not the cases that come through the sync: they are in the report. */
 function isFromMemory({ facts }: CaseResult): boolean {
   return facts.choice !== "sync";
@@ -90,7 +131,11 @@ function isWhole({ name }: CaseResult): boolean {
 }
 
 function isPart({ bench }: CaseResult): boolean {
-  return !["decoders", "wire", "frame"].includes(bench);
+  return ![...OWN_TABLES, ...SYSTEM].includes(bench);
+}
+
+function isSystem({ bench }: CaseResult): boolean {
+  return SYSTEM.includes(bench);
 }
 
 function goalSection({ results }: BenchReport): string {
@@ -158,6 +203,10 @@ function sideFigure({ sides }: CaseResult, name: string): string {
 function others(result: CaseResult): string {
   const named = result.sides.filter(({ name }) => name !== "wasm" && name !== "twin");
   return named.map(({ name, samples }) => `${name} ${figure(median(samples))}`).join(", ");
+}
+
+function everySide({ sides }: CaseResult): string {
+  return sides.map(({ name, samples }) => `${name} ${figure(median(samples))}`).join(", ");
 }
 
 function otherRatios({ ratios, limits = [] }: CaseResult): string {

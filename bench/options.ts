@@ -19,21 +19,24 @@ export type BenchOptions = {
   markdown: string | undefined;
   /** File for the page of results. */
   html: string | undefined;
+  /** File that holds the tables between its markers. */
+  readme: string | undefined;
   /** A report to render instead of a run. */
   from: string | undefined;
   isHelp: boolean;
 };
 
 /** For --help. */
-export const USAGE = `npm run bench -- [name…] [--smoke | --whole] [--rounds N] [--kernel wasm|twin|both] [--json FILE] [--markdown [FILE]] [--html FILE] [--from FILE]
+export const USAGE = `npm run bench -- [name…] [--smoke | --whole] [--rounds N] [--kernel wasm|twin|both] [--json FILE] [--markdown [FILE]] [--html FILE] [--readme FILE] [--from FILE]
 
   name        benchmarks to run, all when none is named
   --smoke     a few short rounds of everything: shows that it works, judges nothing
-  --whole     what takes minutes at its full size: the day, a minute of garbage
+  --whole     the day at its full size, minutes instead of seconds
   --rounds N  undisturbed rounds per case (21)
   --json      writes the report with all samples
   --markdown  prints README's tables, or writes them to FILE
   --html      writes the page of results; a run of everything writes bench/report.html
+  --readme    puts README's tables between the markers of FILE
   --from      renders a report that --json wrote, and measures nothing`;
 
 const FULL: BenchSettings = {
@@ -76,7 +79,7 @@ export function parseOptions(words: readonly string[], known: readonly string[])
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
     return `Cannot run the benchmarks: rounds are 1 to ${ROUNDS_MAX}, was ${values.rounds}`;
   }
-  const isWhole = positionals.length === 0 && values.smoke !== true && values.from === undefined;
+  const isEverything = positionals.length === 0 && values.smoke !== true && values.from === undefined;
   const kernels = kernelsOf(values.kernel ?? "both");
   if (kernels === undefined) {
     return `Cannot run the benchmarks: the kernel is wasm, twin or both, was ${values.kernel}`;
@@ -88,7 +91,8 @@ export function parseOptions(words: readonly string[], known: readonly string[])
     kernels,
     json: values.json,
     markdown: values.markdown === "" ? "-" : values.markdown,
-    html: values.html ?? (isWhole ? PAGE : undefined),
+    html: values.html ?? (isEverything ? PAGE : undefined),
+    readme: values.readme,
     from: values.from,
     isHelp: values.help === true,
   };
@@ -103,6 +107,7 @@ function readWords(words: readonly string[]) {
     json: { type: "string" },
     markdown: { type: "string" },
     html: { type: "string" },
+    readme: { type: "string" },
     from: { type: "string" },
     help: { type: "boolean", short: "h" },
   } as const;

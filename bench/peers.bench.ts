@@ -57,7 +57,7 @@ async function frameCase(engine: Engine): Promise<Case> {
   const ratios: RatioWish[] = [];
   for (const opened of await openPeers(peerStream(engine))) {
     if ("missing" in opened) {
-      notes.push(`${opened.name}: not measured, ${opened.missing}`);
+      notes.push(`skipped: ${opened.name} on ${stream.title} (${opened.missing})`);
       continue;
     }
     const run = new PeerRun(opened, engine);
@@ -157,7 +157,9 @@ async function bookCase(context: BenchContext, engine: Engine, rust: RustLibrary
     facts: { stream: engine.stream.id, changes: count, ...("missing" in rust ? {} : { Rust: rust.version }) },
     notes: [
       "ours keeps a hash and is called from JavaScript for every level; Rust has no hash and is called once",
-      "missing" in rust ? `Rust: skipped, ${rust.missing}` : `${rust.version}: ${rust.settings}; no JSON, no records`,
+      "missing" in rust
+        ? `skipped: books in Rust (${rust.missing})`
+        : `${rust.version}: ${rust.settings}; no JSON, no records`,
     ],
   });
   for (const { close } of books) {

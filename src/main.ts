@@ -10,6 +10,7 @@ import { addEmulate } from "./commands/emulate.ts";
 import { addGateway } from "./commands/gateway.ts";
 import { addHealth } from "./commands/health.ts";
 import { addInspect } from "./commands/inspect.ts";
+import { addLoad } from "./commands/load.ts";
 import { addProbe } from "./commands/probe.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addServe } from "./commands/serve.ts";
@@ -37,6 +38,7 @@ function buildProgram(): Command {
     addEmulate,
     addReplay,
     addProbe,
+    addLoad,
   ]) {
     add(program);
   }

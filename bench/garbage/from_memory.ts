@@ -8,6 +8,7 @@ import { deepStream } from "../deep_stream.ts";
 import { Engine } from "../engine.ts";
 import { mustEqual } from "../harness.ts";
 import { GarbageMeter, liveHeap } from "./meter.ts";
+import { goFirst } from "./priority.ts";
 import type { GarbageOrder, GarbageReport } from "./words.ts";
 
 const UPDATES = 1000;
@@ -26,6 +27,7 @@ export async function measureFromMemory(order: GarbageOrder): Promise<GarbageRep
   }
   const hash = hashOf(engine);
   const heapBefore = liveHeap();
+  const isFirst = order.mode === "live" && (await goFirst());
   const meter = new GarbageMeter();
   const windows = order.mode === "count" ? count(engine, meter, order) : await live(engine, meter, order);
   const report = await meter.conclude(windows);
@@ -34,7 +36,7 @@ export async function measureFromMemory(order: GarbageOrder): Promise<GarbageRep
   mustEqual("the book after every whole round", hashOf(engine), hash);
   const [block] = engine.blocks;
   const { bids, asks } = block === undefined ? { bids: 0, asks: 0 } : engine.levels(block);
-  return { windows: report, syncBytes, levels: bids + asks, heapBefore, heapAfter: liveHeap() };
+  return { windows: report, syncBytes, levels: bids + asks, heapBefore, heapAfter: liveHeap(), isFirst };
 }
 
 function hashOf(engine: Engine): number {

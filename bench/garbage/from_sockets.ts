@@ -15,6 +15,7 @@ import { MemoryMap, type SegmentConfig, SegmentView, segmentBytes } from "../../
 import { DEEP_LEVELS } from "../deep_book.ts";
 import { mustEqual } from "../harness.ts";
 import { GarbageMeter, liveHeap } from "./meter.ts";
+import { goFirst } from "./priority.ts";
 import type { GarbageOrder, GarbageReport } from "./words.ts";
 
 const MIB = 1 << 20;
@@ -42,6 +43,7 @@ export async function measureFromSockets(order: GarbageOrder): Promise<GarbageRe
     await framesAfter(collector, order.mode === "count" ? WARM_FRAMES : WARM_FRAMES / 4);
     mustBeSynced(view);
     const heapBefore = liveHeap();
+    const isFirst = order.mode === "live" && (await goFirst());
     const meter = new GarbageMeter();
     const windows: ReturnType<GarbageMeter["end"]>[] = [];
     for (let index = 0; index < order.windows; index++) {
@@ -54,6 +56,7 @@ export async function measureFromSockets(order: GarbageOrder): Promise<GarbageRe
       levels: DEEP_LEVELS,
       heapBefore,
       heapAfter: liveHeap(),
+      isFirst,
     };
   } finally {
     clearInterval(timer);

@@ -1,15 +1,23 @@
 /**
  * What the calling thread allocates and how long its garbage collector stops it. Allocations are the growth of the used
- * heap, exact as long as nothing is collected in between; a window says how many collections it met.
+ * heap, exact as long as nothing is collected in between; a window says how many collections it met. A pause is told by
+ * the wall clock, so a window also says how long its thread was kept from a processor: a pause cannot be told from that.
  * Bad case: looking allocates as well; what an empty window shows is taken off.
  */
+import { readFileSync } from "node:fs";
 import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
+import { type CpuTicks, readCpuTicks, stolenShare } from "../stolen.ts";
 import type { GarbageWindow } from "./words.ts";
 
 const EMPTY_WINDOWS = 16;
+/** `run ns, waited ns, slices` of the calling thread. */
+const SCHEDULED = "/proc/thread-self/schedstat";
+const NS_PER_MS = 1e6;
 
 type Look = { readonly at: number; readonly heap: number; readonly external: number };
+/** What the system did to the thread and to the machine. */
+type Outside = { readonly waitedMs: number; readonly ticks: CpuTicks };
 type Pause = { readonly at: number; readonly ms: number };
 
 /** Measures windows one after the other. */
@@ -18,6 +26,7 @@ export class GarbageMeter {
   readonly #observer: PerformanceObserver;
   readonly #ownHeap: number;
   #from: Look;
+  #outside: Outside;
 
   constructor() {
     this.#observer = new PerformanceObserver((list) => {
@@ -27,6 +36,7 @@ export class GarbageMeter {
     });
     this.#observer.observe({ entryTypes: ["gc"] });
     this.#from = look();
+    this.#outside = lookOutside();
     let least = Number.POSITIVE_INFINITY;
     for (let index = 0; index < EMPTY_WINDOWS; index++) {
       const before = look();
@@ -37,6 +47,7 @@ export class GarbageMeter {
 
   /** A window begins. */
   begin(): void {
+    this.#outside = lookOutside();
     this.#from = look();
   }
 
@@ -44,6 +55,8 @@ export class GarbageMeter {
   end(frames: number): GarbageWindow & { from: number; until: number } {
     const now = look();
     const { at, heap, external } = this.#from;
+    const before = this.#outside;
+    const outside = lookOutside();
     return {
       from: at,
       until: now.at,
@@ -54,6 +67,8 @@ export class GarbageMeter {
       heapUsed: now.heap,
       pauseMs: 0,
       collections: 0,
+      waitedMs: outside.waitedMs - before.waitedMs,
+      stolen: stolenShare(before.ticks, outside.ticks),
     };
   }
 
@@ -77,4 +92,21 @@ export function liveHeap(): number {
 function look(): Look {
   const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
   return { at: performance.now(), heap, external };
+}
+
+function lookOutside(): Outside {
+  return { waitedMs: readWaitedMs(), ticks: readCpuTicks() };
+}
+
+/** @returns 0 when the system does not tell */
+function readWaitedMs(): number {
+  try {
+    const [, waited = "0"] = readFileSync(SCHEDULED, "utf8").split(" ");
+    return Number(waited) / NS_PER_MS;
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause) {
+      return 0;
+    }
+    throw cause;
+  }
 }

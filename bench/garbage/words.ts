@@ -33,6 +33,10 @@ export type GarbageWindow = {
   /** Longest pause of the collector, ms; 0 when there was none. */
   readonly pauseMs: number;
   readonly collections: number;
+  /** Time that the measuring thread was ready to run and had no processor, ms; 0 where the system does not tell. */
+  readonly waitedMs: number;
+  /** Share of the machine's CPU time that the hypervisor gave to others. */
+  readonly stolen: number;
 };
 
 /** What was measured. */
@@ -44,6 +48,8 @@ export type GarbageReport = {
   /** Live heap after a full collection, before and after. */
   readonly heapBefore: number;
   readonly heapAfter: number;
+  /** Whether the thread ran before all others, as `live` wants it. */
+  readonly isFirst: boolean;
 };
 
 /** From a process. */

@@ -64,7 +64,7 @@ export type SocketHandlers = {
   quiet(): void;
 };
 
-type NativeEvent = { readonly data?: unknown; readonly code?: number; readonly reason?: unknown };
+type NativeEvent = { readonly data?: unknown; readonly code?: number; readonly reason?: string };
 type NativeSocket = {
   binaryType: string;
   onopen: ((event: NativeEvent) => void) | null;
@@ -103,35 +103,8 @@ export class ReconnectingSocket {
     this.#handlers = options.handlers;
   }
 
-  /** Opens it for the first time. @throws whatever the class throws for an address that is none */
+  /** Opens it; called once from outside. @throws whatever the class throws for an address that is none */
   start(): void {
-    this.#open();
-  }
-
-  /** @returns false when it is not open; nothing was sent then */
-  send(text: string): boolean {
-    if (this.#isOpen) {
-      this.#socket?.send(text);
-    }
-    return this.#isOpen;
-  }
-
-  /** Gives the connection up and opens another after a delay. */
-  fail(reason: string): void {
-    this.#lose(reason);
-  }
-
-  /** Closes for good. */
-  close(): void {
-    if (!this.#isClosed) {
-      this.#isClosed = true;
-      this.#cancelTimer();
-      this.#drop();
-      this.#handlers.stateChanged("closed", { attempt: this.#attempt, reason: "closed by the client" });
-    }
-  }
-
-  #open(): void {
     this.#handlers.stateChanged("connecting", { attempt: this.#attempt, reason: "" });
     const { WebSocket } = this.#runtime;
     const socket = new WebSocket(this.#url, [this.#protocol]) as NativeSocket;
@@ -144,37 +117,22 @@ export class ReconnectingSocket {
     };
     // Stays: a socket that is closed while it opens reports an error, which nobody needs.
     socket.onerror = () => undefined;
-    socket.onclose = ({ code, reason }) => this.#lose(`closed with ${code ?? "no code"} ${reason ?? ""}`.trim());
+    socket.onclose = ({ code, reason }) => this.fail(`closed with ${code} ${reason}`.trim());
     const { connectMs } = this.#timing;
     this.#cancelTimer();
-    this.#cancelTimer = this.#runtime.after(connectMs, () => this.#lose(`no answer for ${connectMs} ms`));
+    this.#cancelTimer = this.#runtime.after(connectMs, () => this.fail(`no answer for ${connectMs} ms`));
   }
 
-  #opened(): void {
-    this.#isOpen = true;
-    this.#attempt = 0;
-    this.#openedAtMs = this.#runtime.now();
-    this.#heardAtMs = this.#openedAtMs;
-    this.#watch();
-    this.#handlers.stateChanged("open", { attempt: 0, reason: "" });
+  /** @returns false when it is not open; nothing was sent then */
+  send(text: string): boolean {
+    if (this.#isOpen) {
+      this.#socket?.send(text);
+    }
+    return this.#isOpen;
   }
 
-  #watch(): void {
-    this.#cancelTimer();
-    this.#cancelTimer = this.#runtime.after(this.#timing.pingMs, () => {
-      const silentMs = this.#runtime.now() - this.#heardAtMs;
-      if (silentMs >= 2 * this.#timing.pingMs) {
-        this.#lose(`silent for ${Math.round(silentMs)} ms`);
-        return;
-      }
-      if (silentMs >= this.#timing.pingMs / 2) {
-        this.#handlers.quiet();
-      }
-      this.#watch();
-    });
-  }
-
-  #lose(reason: string): void {
+  /** Gives the connection up and opens another after a delay. */
+  fail(reason: string): void {
     if (this.#isClosed) {
       return;
     }
@@ -184,9 +142,46 @@ export class ReconnectingSocket {
     this.#attempt += 1;
     this.#cancelTimer();
     this.#drop();
-    const longest = Math.min(this.#timing.delayMsMax, this.#timing.firstDelayMs * 2 ** Math.min(failures, 30));
-    this.#cancelTimer = this.#runtime.after(this.#runtime.random() * longest, () => this.#open());
+    const { delayMsMax, firstDelayMs } = this.#timing;
+    // A server that sends its clients away says when to come back; one that does so again and again is not believed.
+    const hint = failures > 0 ? null : /in (\d{1,4}) /.exec(reason);
+    const delayMs = hint?.[1] ?? this.#runtime.random() * Math.min(delayMsMax, firstDelayMs * 2 ** failures);
+    this.#cancelTimer = this.#runtime.after(Number(delayMs), () => this.start());
     this.#handlers.stateChanged("waiting", { attempt: this.#attempt, reason });
+  }
+
+  /** Closes for good. */
+  close(): void {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.#cancelTimer();
+      this.#drop();
+      this.#handlers.stateChanged("closed", { attempt: this.#attempt, reason: "closed by the client" });
+    }
+  }
+
+  #opened(): void {
+    this.#isOpen = true;
+    this.#attempt = 0;
+    this.#openedAtMs = this.#runtime.now();
+    this.#heardAtMs = this.#openedAtMs;
+    this.#watch();
+    this.#handlers.stateChanged("open", { attempt: this.#attempt, reason: "" });
+  }
+
+  #watch(): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#runtime.after(this.#timing.pingMs, () => {
+      const silentMs = this.#runtime.now() - this.#heardAtMs;
+      if (silentMs >= 2 * this.#timing.pingMs) {
+        this.fail(`no answer for ${Math.round(silentMs)} ms`);
+        return;
+      }
+      if (silentMs >= this.#timing.pingMs / 2) {
+        this.#handlers.quiet();
+      }
+      this.#watch();
+    });
   }
 
   #drop(): void {

@@ -2,6 +2,7 @@
  * `alphapulse collect`: one exchange's collector alone, or one shard of it, writing its shared-memory segment. Whoever
  * started it restarts it, with `--supervise` it does so itself; the lock is free the moment it dies, and the next one makes
  * a new segment in place of the old. A collector that hangs is ended by its supervisor, or by the next one of its name.
+ * With `--standby` it waits for the name with warm books, and takes over the moment the lock is free.
  * Bad case: another collector of the same name lives; this one waits a little, then says which process holds it.
  */
 import type { Command } from "commander";
@@ -11,14 +12,15 @@ import { MappingError, parseShard, segmentName, WHOLE } from "../mapping/mod.ts"
 import { compileKernel } from "./engine.ts";
 import { endHungProducer, type SegmentFiles } from "./hung_producer.ts";
 import { type Log, openLog } from "./log.ts";
-import { keepPublishing } from "./nats.ts";
+import { type Kept, keepPublishing } from "./nats.ts";
 import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openExportedMap, selectShard } from "./shared_memory.ts";
 import { heedSignals, runUntilStopped } from "./shutdown.ts";
+import { openPlace, waitForPlace } from "./standby.ts";
 import { followSupervisor, keepAlive } from "./supervised.ts";
 
-type CollectFlags = SharedFlags & { shard?: string; supervise?: boolean };
+type CollectFlags = SharedFlags & { shard?: string; supervise?: boolean; standby?: boolean };
 
 const LOCK_PATIENCE_MS = 3000;
 
@@ -29,6 +31,7 @@ export function addCollect(program: Command): void {
     .description("Collect one exchange into a shared-memory segment that other processes read.")
     .option("--shard <i/n>", "only every n-th of the sorted instruments, beginning with the i-th")
     .option("--supervise", "run as a child process that is started again when it dies and ended when it hangs")
+    .option("--standby", "when another collects already, wait with warm books and take over the moment it ends")
     .option("--record <directory>", "also write everything that is sent and received as captures")
     .option("--publish <urls>", "also publish to a NATS broker, e.g. nats://broker:4222, for gateways elsewhere")
     .addHelpText("after", HELP);
@@ -57,17 +60,18 @@ async function collect(flags: CollectFlags): Promise<void> {
   const kernelModule = compileKernel(config);
   const { directory } = files;
   const sizes = new SizeFiles(directory, { shard, log });
-  const map = await openInTurn(files, log, () =>
-    openExportedMap(config, {
-      shard,
-      sizes,
-      patienceMs: LOCK_PATIENCE_MS,
-      onLost: (exchange) => {
-        log.error(`The segment of ${exchange} was taken away or replaced: making another`);
-        supervisor.replace(selected.id);
-      },
-    }),
-  );
+  const wishes = {
+    shard,
+    sizes,
+    onLost: (exchange: string) => {
+      log.error(`The segment of ${exchange} was taken away or replaced: making another`);
+      supervisor.replace(selected.id);
+    },
+  };
+  const inTurn = () =>
+    openInTurn(files, log, () => openExportedMap(config, { ...wishes, patienceMs: LOCK_PATIENCE_MS }));
+  const { map, isWaiting } =
+    flags.standby === true ? await openPlace(config, wishes, log) : { map: await inTurn(), isWaiting: false };
   heedSignals();
   const supervisor = new Supervisor({
     map,
@@ -81,27 +85,28 @@ async function collect(flags: CollectFlags): Promise<void> {
       log[level]({ exchange, instrument: native, ...fields }, text),
   });
   const started = supervisor.start().catch(unwrap);
-  const publisher =
-    config.nats.publish.length === 0
-      ? undefined
-      : await keepPublishing(
-          {
-            config: config.nats,
-            ...directoryOf(config),
-            exchange: selected.id,
-            segment: files.name,
-            kernel: config.kernel,
-            kernelModule,
-          },
-          log,
-        );
+  const wait = isWaiting ? waitForPlace({ map, supervisor, files, log }) : undefined;
+  let publisher: Promise<Kept> | undefined;
+  const names = selected.instruments.join(", ");
+  const collecting = async () => {
+    await wait?.taken;
+    if (config.nats.publish.length > 0) {
+      const parts = { exchange: selected.id, segment: files.name, kernel: config.kernel, kernelModule };
+      publisher = keepPublishing({ config: config.nats, ...directoryOf(config), ...parts }, log);
+      await publisher;
+    }
+    process.stdout.write(`AlphaPulse collects ${selected.id} into ${directory}: ${names}\n`);
+  };
   const close = async () => {
+    wait?.stop();
     await supervisor.stop();
-    await publisher?.close();
+    await (await publisher)?.close();
     map.close();
   };
-  process.stdout.write(`AlphaPulse collects ${selected.id} into ${directory}: ${selected.instruments.join(", ")}\n`);
-  await runUntilStopped(close, { ended: forEver(started) });
+  if (isWaiting) {
+    process.stdout.write(`AlphaPulse stands by for ${selected.id} in ${directory}: ${names}\n`);
+  }
+  await runUntilStopped(close, { ended: forEver(Promise.all([started, collecting()])) });
 }
 
 /** Opens when the name is free; the holder of a name that hangs is ended. */
@@ -118,7 +123,7 @@ async function openInTurn<Map>(files: SegmentFiles, log: Log, open: () => Promis
 }
 
 /** Settles only when starting failed. */
-function forEver(started: Promise<void>): Promise<never> {
+function forEver(started: Promise<unknown>): Promise<never> {
   return started.then(() => new Promise<never>(() => undefined));
 }
 
@@ -133,6 +138,7 @@ Examples:
   alphapulse collect --exchange binance --symbols BTC-USDT,ETH-USDT,SOL-USDT --shard 1/2
   EXCHANGE=coinbase SYMBOLS=BTC-USD alphapulse collect
   alphapulse collect --exchange kraken --supervise
+  alphapulse collect --exchange kraken --standby          a second one of the same name: takes over when the first ends
   alphapulse collect --exchange kraken --publish nats://broker:4222
 
 Start and end collectors, gateways and readers in any order. \`alphapulse inspect\` shows what there is.`;

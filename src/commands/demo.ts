@@ -12,7 +12,7 @@ import type { EmulatorMessage } from "./emulate.ts";
 import { compileKernel, startEngine } from "./engine.ts";
 import { openLog } from "./log.ts";
 import { addCommonFlags, addExchangeFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
-import { heedSignals, runUntilStopped } from "./shutdown.ts";
+import { deadlineWithDrain, heedSignals, runUntilStopped } from "./shutdown.ts";
 
 type DemoFlags = SharedFlags & { rate?: string; seed?: string };
 
@@ -49,7 +49,8 @@ async function demo(flags: DemoFlags): Promise<void> {
       patienceMs: 0,
     });
     process.stdout.write(`AlphaPulse demo: ${engine.gateway.url}/\n`);
-    await runUntilStopped(() => engine.close(), { ended: engine.refused });
+    const deadlineMs = deadlineWithDrain(config.gateway.drainMs);
+    await runUntilStopped(() => engine.close(), { ended: engine.refused, deadlineMs });
   } finally {
     emulator.kill("SIGTERM");
   }

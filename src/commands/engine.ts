@@ -74,6 +74,7 @@ export async function startEngine(config: Config, log: Log, options: EngineOptio
   try {
     const gateway = await openGateway({ config, map, supervisor, log, kernelModule });
     const close = async () => {
+      await gateway.drain();
       await Promise.all([gateway.close(), supervisor.stop()]);
     };
     return { gateway, supervisor, refused, close };

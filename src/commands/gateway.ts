@@ -18,7 +18,7 @@ import { serveFromBroker } from "./nats.ts";
 import { countReaders } from "./reader_count.ts";
 import { addCommonFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
-import { heedSignals, runUntilStopped } from "./shutdown.ts";
+import { deadlineWithDrain, heedSignals, runUntilStopped } from "./shutdown.ts";
 
 /** How often the gateway looks at signs of life, some loads from memory for each segment, and says where it stands. */
 const LIFE_MS = 100;
@@ -63,19 +63,12 @@ async function gateway(flags: SharedFlags): Promise<void> {
     memory: map.memory,
     readersOf: (segment) => follower.attachments.find(({ view }) => view.address === segment)?.readers ?? 0,
   });
-  const dead = new Set<string>();
-  let listedAt = Number.NEGATIVE_INFINITY;
+  const listing = new Listing(follower, log);
   heedSignals();
   const running = await startGateway({
     kernel,
     segments: () => {
-      const now = performance.now();
-      const areLive = follower.attachments.every((attachment) => follower.condition(attachment) === "live");
-      if (!areLive || now - listedAt >= LISTING_MS) {
-        listedAt = now;
-        follow(follower, log);
-        tellDead(follower, { dead, log });
-      }
+      listing.refresh();
       return referencesTo(follower, map.memory.buffer);
     },
     host: config.host,
@@ -101,11 +94,41 @@ async function gateway(flags: SharedFlags): Promise<void> {
     }
     places.report(follower.attachments, running.positions());
   }, LIFE_MS);
-  await runUntilStopped(async () => {
-    clearInterval(timer);
-    places.leave();
-    await running.close();
-  });
+  await runUntilStopped(
+    async () => {
+      await running.drain();
+      clearInterval(timer);
+      places.leave();
+      await running.close();
+    },
+    { deadlineMs: deadlineWithDrain(options.drainMs ?? 0) },
+  );
+}
+
+/** The directory, looked at as often as something may have changed there. */
+class Listing {
+  readonly #follower: SegmentFollower;
+  readonly #log: Log;
+  readonly #dead = new Set<string>();
+  #listedAt = Number.NEGATIVE_INFINITY;
+  #goneAt = Number.NEGATIVE_INFINITY;
+
+  constructor(follower: SegmentFollower, log: Log) {
+    this.#follower = follower;
+    this.#log = log;
+  }
+
+  refresh(): void {
+    const follower = this.#follower;
+    const now = performance.now();
+    const areLive = follower.attachments.every((attachment) => follower.condition(attachment) === "live");
+    // A standby of one that ended in order takes its place at once.
+    if (!areLive || now - this.#goneAt < HOPE_MS || now - this.#listedAt >= LISTING_MS) {
+      this.#listedAt = now;
+      this.#goneAt = follow(follower, this.#log) ? now : this.#goneAt;
+      tellDead(follower, { dead: this.#dead, log: this.#log });
+    }
+  }
 }
 
 /** Watches the producers of all segments. */
@@ -130,9 +153,10 @@ class LifeWatch {
   }
 }
 
-/** Takes the segments that came, lets go of those that went. */
-function follow(follower: SegmentFollower, log: Log): void {
-  for (const change of follower.look()) {
+/** Takes the segments that came, lets go of those that went. @returns whether one went and no other came in its place */
+function follow(follower: SegmentFollower, log: Log): boolean {
+  const changes = follower.look();
+  for (const change of changes) {
     if (change.kind === "refused") {
       log.error(`Cannot serve ${change.path}: ${change.reason}`);
     } else {
@@ -141,6 +165,7 @@ function follow(follower: SegmentFollower, log: Log): void {
       log.info(`${what} ${file.name}, epoch ${view.header.epoch} of pid ${view.header.pid}`);
     }
   }
+  return changes.some((change) => change.kind === "detached" && change.why === "gone");
 }
 
 /** The segments that are there now. */

@@ -9,7 +9,7 @@ import type { AccessRules, GatewayLimits, GatewayOptions, ViewSets } from "../ga
 /** What is configured for a gateway. */
 export type GatewayPart = { limits: GatewayLimits; views: ViewSets; access: AccessRules } & Pick<
   GatewayOptions,
-  "arbitrage"
+  "arbitrage" | "drainMs"
 >;
 
 /**
@@ -17,7 +17,7 @@ export type GatewayPart = { limits: GatewayLimits; views: ViewSets; access: Acce
  * @throws ConfigError when only one of certificate and key is named
  */
 export function gatewayOptions(config: Config): GatewayPart {
-  const { arenaBytes: _arena, depths, rates, ...limits } = config.gateway;
+  const { arenaBytes: _arena, depths, rates, drainMs, ...limits } = config.gateway;
   const { keys, origins, proxies, tlsCertFile: certFile, tlsKeyFile: keyFile } = config.access;
   if ((certFile === "") !== (keyFile === "")) {
     throw new ConfigError(
@@ -31,5 +31,5 @@ export function gatewayOptions(config: Config): GatewayPart {
   const tls = certFile === "" ? {} : { tls: { certFile, keyFile } };
   const { enabled, ...rules } = config.arbitrage;
   const arbitrage = enabled ? rules : undefined;
-  return { limits, views: { depths, rates }, access: { keys: named, origins, proxies, ...tls }, arbitrage };
+  return { limits, views: { depths, rates }, access: { keys: named, origins, proxies, ...tls }, arbitrage, drainMs };
 }

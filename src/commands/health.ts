@@ -8,6 +8,7 @@ import { loadLibc, SegmentFollower } from "../mapping/mod.ts";
 import { MEMORY_BYTES_MAX, MemoryMap } from "../segment/memory_map.ts";
 import { addCommonFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
+import { readStandbys } from "./standby_report.ts";
 
 const ANSWER_MS = 2000;
 const SUBJECT = "http://127.0.0.1:8765/ready";
@@ -42,14 +43,17 @@ async function askGateway(url: string): Promise<string> {
 async function lookAtSegment(name: string, flags: SharedFlags): Promise<string> {
   const { directory, isExplicit } = directoryOf(commandConfig(flags));
   const map = new MemoryMap(MEMORY_BYTES_MAX);
-  const follower = new SegmentFollower({ libc: await loadLibc(), map, directory, isExplicit });
+  const libc = await loadLibc();
+  const follower = new SegmentFollower({ libc, map, directory, isExplicit });
   follower.look();
   const attachment = follower.attachments.find(({ file }) => file.name === name);
   const condition = attachment === undefined ? "absent" : follower.condition(attachment);
   if (condition !== "live") {
     throw new ConnectionError(`Cannot call the collector well: it is ${condition}, was ${name} in ${directory}`);
   }
-  return `${name} is live`;
+  const [standby] = readStandbys({ libc, map, directory, segment: name });
+  const inWaiting = standby && `; a standby waits with ${standby.synced} of ${standby.books} books synced`;
+  return `${name} is live${inWaiting ?? ""}`;
 }
 
 const HELP = `

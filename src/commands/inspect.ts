@@ -3,6 +3,7 @@
  * when, instruments with state and assurance, rates, memory, and readers with their distance to being overtaken.
  * Bad case: a producer that died; its segment is still there, and the line says for how long it has been silent.
  */
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { ConfigError } from "../errors.ts";
 import { type Attachment, loadLibc, removeDeadSegments, SegmentFollower } from "../mapping/mod.ts";
@@ -12,6 +13,7 @@ import { reportText } from "./inspect_text.ts";
 import { addCommonFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
 import { runUntilStopped } from "./shutdown.ts";
+import { readStandbys, type StandbyReport } from "./standby_report.ts";
 
 type InspectFlags = SharedFlags & { json?: boolean; follow?: boolean; clean?: boolean };
 
@@ -54,7 +56,8 @@ async function inspect(segment: string | undefined, flags: InspectFlags): Promis
       throw new ConfigError(`Cannot inspect: ${directory} holds no such segment, was ${segment}`);
     }
     const faults = refused.map(({ path, reason }) => ({ path, reason }));
-    print({ directory, segments: reports, refused: faults, removed: removed.splice(0) }, flags);
+    const standbys = existsSync(directory) ? readStandbys({ libc, map, directory, segment }) : [];
+    print({ directory, segments: reports, standbys, refused: faults, removed: removed.splice(0) }, flags);
   };
   if (flags.follow !== true) {
     await look(RATE_MS);
@@ -83,6 +86,8 @@ function conditionOf(follower: SegmentFollower, attachment: Attachment): Reporte
 export type Inspection = {
   readonly directory: string;
   readonly segments: readonly SegmentReport[];
+  /** Producers in waiting. */
+  readonly standbys: readonly StandbyReport[];
   readonly refused: readonly { readonly path: string; readonly reason: string }[];
   /** Segments that `--clean` took away before. */
   readonly removed: readonly string[];

@@ -3,13 +3,19 @@
  */
 import type { Inspection } from "./inspect.ts";
 import type { InstrumentReport, ReaderReport, SegmentReport } from "./inspect_report.ts";
+import type { StandbyReport } from "./standby_report.ts";
 
 /** The text of one look. */
-export function reportText({ directory, segments, refused, removed }: Inspection): string {
+export function reportText({ directory, segments, standbys, refused, removed }: Inspection): string {
   const cleaned = removed.map((name) => `${name}  removed: its producer is dead`);
   const faults = refused.map(({ path, reason }) => `${path}: ${reason}`);
   const parts = segments.length === 0 ? [`${directory} holds no segments`] : segments.map(segmentText);
-  return [...cleaned, ...parts, ...faults].join("\n\n");
+  return [...cleaned, ...parts, ...standbys.map(standbyText), ...faults].join("\n\n");
+}
+
+function standbyText({ segment, pid, epoch, synced, books, heartbeatAgeMs, bytes }: StandbyReport): string {
+  const warmth = `${synced} of ${books} books are synced`;
+  return `${segment}  standby: ${warmth}, heartbeat ${heartbeatAgeMs} ms ago, pid ${pid}, epoch ${epoch}, ${mebibytes(bytes)}`;
 }
 
 function segmentText(report: SegmentReport): string {

@@ -10,7 +10,7 @@ import { openLog } from "./log.ts";
 import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openMap } from "./shared_memory.ts";
-import { heedSignals, runUntilStopped } from "./shutdown.ts";
+import { deadlineWithDrain, heedSignals, runUntilStopped } from "./shutdown.ts";
 
 /** Adds the command. */
 export function addServe(program: Command): void {
@@ -54,7 +54,7 @@ async function serve(flags: SharedFlags): Promise<void> {
       await close();
       release();
     },
-    { ended: refused },
+    { ended: refused, deadlineMs: deadlineWithDrain(config.gateway.drainMs) },
   );
 }
 

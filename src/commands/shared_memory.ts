@@ -6,7 +6,15 @@
 import type { Command } from "commander";
 import { type Config, selectExchanges } from "../config/mod.ts";
 import { collectorRanges } from "../feed/supervisor.ts";
-import { ExportedMap, MappingError, type Shard, segmentDirectory, shardOf, WHOLE } from "../mapping/mod.ts";
+import {
+  ExportedMap,
+  type ExportOptions,
+  MappingError,
+  type Shard,
+  segmentDirectory,
+  shardOf,
+  WHOLE,
+} from "../mapping/mod.ts";
 import { memoryBytes } from "../segment/memory_map.ts";
 import { createMap } from "./engine.ts";
 import type { Log } from "./log.ts";
@@ -52,18 +60,33 @@ export type ExportWishes = {
  * @throws ConfigError when so much cannot be had
  */
 export async function openExportedMap(config: Config, wishes: ExportWishes): Promise<ExportedMap> {
+  const { bytes, ...options } = exportOptions(config, wishes);
+  return await ExportedMap.open(bytes, options);
+}
+
+/**
+ * The same while others hold the names: see ExportedMap.openStandby.
+ * @returns undefined when there is a standby already
+ */
+export async function openStandbyMap(config: Config, wishes: ExportWishes): Promise<ExportedMap | undefined> {
+  const { bytes, ...options } = exportOptions(config, wishes);
+  return await ExportedMap.openStandby(bytes, options);
+}
+
+function exportOptions(config: Config, wishes: ExportWishes): ExportOptions & { readonly bytes: number } {
   const { shard = WHOLE, others = [], sizes } = wishes;
   const exchanges = selectShard(config, shard);
   const ids = exchanges.map(({ id }) => id);
   const ranges = rangesWithSizes(config, exchanges, { sizes, others: [...ExportedMap.extraRanges(ids), ...others] });
-  return await ExportedMap.open(memoryBytes(ranges), {
+  return {
+    bytes: memoryBytes(ranges),
     ...directoryOf(config),
     exchanges: ids,
     shard,
     patienceMs: wishes.patienceMs,
     pid: process.pid,
     onLost: wishes.onLost,
-  });
+  };
 }
 
 /** The same, or memory for this process alone, with a line in the log that says why. */

@@ -6,10 +6,13 @@
 import { noticeService } from "./service_notice.ts";
 
 const DEADLINE_MS = 950;
+/** The time to drain that fits into it. */
+const DRAIN_INCLUDED_MS = 250;
 /** For a start that does not come to its end; longer than a slow one takes. */
 const START_DEADLINE_MS = 8000;
 
 let signalled: Promise<void> | undefined;
+let startDeadline: NodeJS.Timeout | undefined;
 
 /**
  * Takes signals from here on: one that comes while a command still starts ends it in order as soon as it runs, instead of
@@ -25,7 +28,7 @@ export function heedSignals(): Promise<void> {
           process.exit(1);
         }
         isFirst = false;
-        setTimeout(() => process.exit(1), START_DEADLINE_MS).unref();
+        startDeadline = setTimeout(() => process.exit(1), START_DEADLINE_MS).unref();
         resolve();
       });
     }
@@ -41,6 +44,11 @@ export type StopOptions = {
   readonly deadlineMs?: number;
 };
 
+/** How long closing may take where a gateway sends its clients away first: a second, or longer when so configured. */
+export function deadlineWithDrain(drainMs: number): number {
+  return DEADLINE_MS + Math.max(0, drainMs - DRAIN_INCLUDED_MS);
+}
+
 /**
  * Waits for a signal, or for `ended`, then closes.
  * @param close must settle within a second, or within `deadlineMs`
@@ -55,6 +63,7 @@ export async function runUntilStopped(
   try {
     await Promise.race(ended === undefined ? [stop] : [stop, ended]);
   } finally {
+    clearTimeout(startDeadline);
     setTimeout(() => process.exit(1), deadlineMs).unref();
     await Promise.all([close(), service.then((manager) => manager?.stopping())]);
   }

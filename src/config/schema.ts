@@ -184,6 +184,8 @@ const gatewaySection = z
     /** Least milliseconds between updates that books can be subscribed with, 0 = every change. */
     rates: list(integerItem({ min: 0, max: 60_000 }), [0, 100, 250, 1000]),
     idleSeconds: positive(60),
+    /** How long clients may be sent away one after the other when it is told to stop; 0 = all at once. */
+    drainMs: integer({ min: 0, max: 600_000, fallback: 200 }),
     batchRecords: positive(1024),
     joinsPerTurn: positive(4),
     encodeBytes: positive(131_072),

@@ -4,7 +4,7 @@
  */
 import { useEffect, useState } from "react";
 import { RestClient } from "../rest/client.ts";
-import type { Health, Quantiles } from "../rest/client_types.d.ts";
+import type { Endpoint, Health, Quantiles } from "../rest/client_types.d.ts";
 import { ageText, byteText, countText } from "./display_text.ts";
 
 const ASK_MS = 3000;
@@ -44,9 +44,9 @@ export function ProcessPanel() {
           <Tile
             key={`${role.exchange} ${role.shard}`}
             label={role.exchange}
-            title={`Collector of pid ${role.pid}: its connection and how long its segment is there`}
-            text={`${role.connection}, ${ageText(role.uptime_ms / 1000)}`}
-            isFault={role.connection !== "connected"}
+            title={`Collector of pid ${role.pid}: its connection, how long its segment is there, and addresses that are left alone`}
+            text={`${role.connection}, ${ageText(role.uptime_ms / 1000)}${openText(role.endpoints)}`}
+            isFault={role.connection !== "connected" || openText(role.endpoints) !== ""}
           />
         ))}
         {health && (
@@ -103,6 +103,12 @@ function useHealth(): Told {
     };
   }, []);
   return told;
+}
+
+/** Which addresses of the exchange are left alone, by what is spoken there. */
+function openText(endpoints: readonly Endpoint[]): string {
+  const kinds = new Set(endpoints.filter(({ state }) => state === "open").map(({ kind }) => kind));
+  return kinds.size === 0 ? "" : `, ${[...kinds].join(" and ")} refused`;
 }
 
 function shareText(share: number | null): string {

@@ -14,9 +14,11 @@ export type MemorySocketHandlers = {
   readonly frame: (bytes: Buffer, isBinary: boolean) => void;
   /** A ping or pong of the exchange. */
   readonly alive: () => void;
-  /** It is over, cleanly or not; called once. */
-  readonly closed: (reason: string) => void;
+  /** It is over, cleanly or not; called once. @param refusal when the exchange answered the handshake with another status */
+  readonly closed: (reason: string, refusal?: Refusal) => void;
 };
+
+type Refusal = { readonly status: number; readonly retryAfterMs?: number };
 
 /** What a connection is made of. */
 export type MemoryConnectionOptions = {
@@ -33,6 +35,7 @@ export type MemoryConnectionOptions = {
 };
 
 const CLOSE_ABNORMAL = 1006;
+const STATUS_UNKNOWN = 404;
 const CLOSE_INVALID = 1007;
 const CLOSE_TOO_BIG = 1009;
 
@@ -73,9 +76,9 @@ export class MemoryConnection {
         this.#peer = this.#core.open(this.#link, url);
       } else {
         this.#options.ended();
-        const status = admission.is === "unknown" ? 404 : admission.is === "refused" ? admission.status : undefined;
-        if (status !== undefined) {
-          this.#toClient(() => this.#finish(`Unexpected server response: ${status}`));
+        const refusal = refusalOf(admission);
+        if (refusal !== undefined) {
+          this.#toClient(() => this.#finish(`Unexpected server response: ${refusal.status}`, refusal));
         }
       }
     });
@@ -180,9 +183,9 @@ export class MemoryConnection {
     this.#peer = undefined;
   }
 
-  #finish(reason: string): void {
+  #finish(reason: string, refusal?: Refusal): void {
     this.#isDownOpen = false;
-    this.#options.handlers.closed(reason);
+    this.#options.handlers.closed(reason, refusal);
   }
 
   #toClient(task: () => void): void {
@@ -220,4 +223,16 @@ class Pipe {
     this.#queue.push(arrive);
     this.#clock.setTimer(() => this.#queue.shift()?.(), this.#lastMs - nowMs);
   }
+}
+
+/** @returns undefined when the handshake is left without an answer */
+function refusalOf(admission: ReturnType<ExchangeCore["admit"]>): Refusal | undefined {
+  if (admission.is === "unknown") {
+    return { status: STATUS_UNKNOWN };
+  }
+  if (admission.is !== "refused") {
+    return undefined;
+  }
+  const { status, retryAfterS } = admission;
+  return { status, ...(retryAfterS === undefined ? {} : { retryAfterMs: retryAfterS * 1000 }) };
 }

@@ -14,13 +14,15 @@ import {
 import { nearestHint } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import type { Exchange } from "../exchanges/mod.ts";
+import { EndpointTable } from "../segment/endpoints.ts";
 import { createSegment, type SegmentWriter } from "../segment/writer.ts";
 import { ExchangeSync, type SyncAction } from "../sync/mod.ts";
 import { Auditor } from "./auditor.ts";
 import { type CorruptedLevel, type Corruption, Corruptor } from "./auditor_corruption.ts";
 import { wallNs } from "./clock.ts";
-import { type CollectorOptions, configured } from "./collector_settings.ts";
+import { type CollectorOptions, completeUrl, configured } from "./collector_settings.ts";
 import { Connections } from "./connections.ts";
+import { breakerLimits, Endpoints } from "./endpoints.ts";
 import { type FeedChange, FeedChanges, instrumentStart } from "./feed_changes.ts";
 import { FeedMetrics } from "./feed_metrics.ts";
 import { InstrumentList, type Listed } from "./instrument_list.ts";
@@ -39,6 +41,7 @@ export class Collector {
   readonly #options: CollectorOptions;
   readonly #exchange: Exchange;
   readonly #sync: ExchangeSync;
+  readonly #endpoints: Endpoints;
   readonly #rest: RestClient;
   readonly #auditor: Auditor | undefined;
   readonly #connections: Connections;
@@ -86,12 +89,14 @@ export class Collector {
     });
     this.#metrics = new FeedMetrics({ kernel, segment: this.segment, clock });
     this.#openInstruments();
+    this.#endpoints = this.#makeEndpoints();
     this.#rest = this.#restClient();
     this.#auditor = limits.auditPeriodMs === 0 ? undefined : this.#makeAuditor();
     this.#connections = new Connections({
       collector: options,
       exchange: this.#exchange,
       sync: this.#sync,
+      endpoints: this.#endpoints,
       worked: () => this.#worked(),
       reconnected: () => this.segment.count(COUNTER_RECONNECTS),
       decoded: (elapsedNs) => this.#metrics.decoded(elapsedNs),
@@ -151,6 +156,7 @@ export class Collector {
     this.#rest.tick();
     this.#sleeper.tick();
     this.#connections.tick();
+    this.#endpoints.tick();
     this.#sync.tick(now);
     this.#auditor?.tick(now);
     this.#act();
@@ -243,10 +249,26 @@ export class Collector {
     });
   }
 
+  #makeEndpoints(): Endpoints {
+    const { settings, limits, clock, random, kernel, report, left = [] } = this.#options;
+    const { websocketPath } = this.#exchange.header;
+    return new Endpoints({
+      websocketUrls: [...new Set(settings.websocketUrls.map((url) => completeUrl(url, websocketPath)))],
+      restUrl: settings.restUrl,
+      limits: breakerLimits(limits),
+      left,
+      clock,
+      random,
+      table: (names) => new EndpointTable(kernel.buffer, { address: this.segment.address, names }),
+      report,
+    });
+  }
+
   #restClient(): RestClient {
     const { limits, settings, clock, frame, recorder, fetch, setTimer } = this.#options;
     return new RestClient({
       baseUrl: settings.restUrl,
+      endpoints: this.#endpoints,
       budget: this.#exchange.header.limits.rest,
       auditBudget: this.#exchange.header.audit.budget,
       timeoutMs: limits.restTimeoutMs,

@@ -10,6 +10,7 @@ import { startWorker } from "../assets.ts";
 import type { Config, SelectedExchange } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import type { ExchangeId } from "../model/exchange_id.ts";
+import { type EndpointEntry, readEndpoints } from "../segment/endpoints.ts";
 import type { MemoryMap, MemoryRange } from "../segment/memory_map.ts";
 import {
   abandonSegment,
@@ -74,6 +75,8 @@ export class CollectorPost {
   #worker: Worker | undefined;
   #range: MemoryRange | undefined;
   #segment: SegmentHandle | undefined;
+  /** How the last worker left the exchange's addresses: what they demanded binds the next one. */
+  #left: readonly EndpointEntry[] = [];
   #restartTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
   /** The worker said what became of its books before it ended. */
@@ -198,6 +201,7 @@ export class CollectorPost {
       record: config.record,
       kernelName: config.kernel,
       isSuccessor: this.#generation > 1,
+      left: this.#left,
       ...(kernelModule === undefined ? {} : { kernelModule }),
       memory: map.memory,
       arena: this.#arena,
@@ -264,8 +268,11 @@ export class CollectorPost {
       return;
     }
     const { map } = this.#options;
-    if (this.#segment?.address === range.address && !this.#hasStopped) {
-      abandonSegment(map.memory.buffer, this.#segment);
+    if (this.#segment?.address === range.address) {
+      this.#left = readEndpoints(map.memory.buffer, range.address);
+      if (!this.#hasStopped) {
+        abandonSegment(map.memory.buffer, this.#segment);
+      }
     }
     this.#showRemoved(removed);
     setTimeout(() => map.release(range), QUARANTINE_MS).unref();

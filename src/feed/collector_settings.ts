@@ -6,6 +6,7 @@ import type { CaptureWriter } from "../capture/mod.ts";
 import type { ExchangeConfig } from "../config/mod.ts";
 import type { Exchange } from "../exchanges/mod.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import type { EndpointEntry } from "../segment/endpoints.ts";
 import type { SegmentConfig } from "../segment/writer.ts";
 import type { SyncSettings } from "../sync/mod.ts";
 import type { FeedClock } from "./clock.ts";
@@ -61,6 +62,8 @@ export type CollectorOptions = {
   readonly recorder?: CaptureWriter;
   /** It takes over from another: an instrument that is not listed any more costs itself only. Default false. */
   readonly isSuccessor?: boolean;
+  /** How a predecessor left the exchange's addresses: those that demanded time are left alone until then. Default: none. */
+  readonly left?: readonly EndpointEntry[];
   /** Every change of a book's state is reported. Default false. */
   readonly tellsStates?: boolean;
   /** Somebody makes a larger segment when books outgrow this one. Default false. */

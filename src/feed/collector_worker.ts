@@ -132,6 +132,7 @@ function build(start: WorkerStart, kernel: Kernel, clock: FeedClock): Collector 
     canGrow: true,
     tellsStates: true,
     isSuccessor: start.isSuccessor,
+    left: start.left,
     ...(recorder === undefined ? {} : { recorder }),
   };
   try {

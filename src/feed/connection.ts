@@ -6,12 +6,13 @@
  * only pings must show any sign of life; before a socket is given up it is probed with a ping. A quiet book is no silence.
  * Bad case: a socket that answers pings while the exchange behind it is gone; its heartbeats stop, and they count.
  */
-import { APPLY_HEARTBEAT } from "../../assembly/layout.ts";
+import { APPLY_HEARTBEAT, FAILURE_TIMEOUT } from "../../assembly/layout.ts";
 import type { Exchange } from "../exchanges/mod.ts";
 import { Backoff, type BackoffLimits, type SyncConnection } from "../sync/mod.ts";
 import type { FeedClock } from "./clock.ts";
+import type { Endpoints } from "./endpoints.ts";
 import { FrameClock } from "./frame_clock.ts";
-import type { Link } from "./link.ts";
+import { beginLink, type Link, noteEnd, noteLasting, silenceOf } from "./link.ts";
 import { Pacer } from "./pacer.ts";
 import type { RateWindow } from "./rate_window.ts";
 import type { Landing, SocketFactory } from "./socket.ts";
@@ -20,8 +21,8 @@ import type { Landing, SocketFactory } from "./socket.ts";
 export type FeedConnectionOptions = {
   readonly exchange: Exchange;
   readonly sync: SyncConnection;
-  /** Tried in turn. */
-  readonly urls: readonly string[];
+  /** Of the whole collector. */
+  readonly endpoints: Pick<Endpoints, "connect">;
   readonly clock: FeedClock;
   readonly openSocket: SocketFactory;
   readonly random: () => number;
@@ -51,8 +52,6 @@ export type ConnectionEvents = {
 
 /** After maintenance or a refusal of the server, not faster than this. */
 const MAINTENANCE_DELAY_MS = 5000;
-/** A ping that nothing follows for so long: the connection is dead. */
-const PONG_MS = 20_000;
 /** The first socket stays for so long after the second one delivers. */
 const OVERLAP_MS = 3000;
 
@@ -64,7 +63,7 @@ export class FeedConnection {
   #current: Link | undefined;
   #successor: Link | undefined;
   #connectAt: number | undefined;
-  #attempt = 0;
+  #turn = 0;
   #wasOpen = false;
   /** Why a replacement is wanted while the current socket still works. */
   #replaceWhy: string | undefined;
@@ -100,6 +99,7 @@ export class FeedConnection {
     this.#replaceWhy = undefined;
     for (const link of [this.#current, this.#successor]) {
       link?.socket?.drop();
+      link?.attempt.abandoned();
     }
     this.#current = undefined;
     this.#successor = undefined;
@@ -129,6 +129,7 @@ export class FeedConnection {
     this.#options.events.report("info", `Reconnecting: ${why}`);
     if (this.#current !== undefined) {
       this.#current.socket?.drop();
+      this.#current.attempt.abandoned();
       this.#lost(why);
     }
   }
@@ -185,12 +186,14 @@ export class FeedConnection {
     if (link.openedAt === undefined) {
       if (at - link.startedAt >= this.#options.connectTimeoutMs) {
         link.socket?.drop();
+        link.attempt.failed({ kind: FAILURE_TIMEOUT });
         this.#closed(link, `no answer for ${this.#options.connectTimeoutMs} ms`);
       }
       return;
     }
+    noteLasting(link, at);
     link.pacer.drain(at);
-    const silence = this.#silence(link, at);
+    const silence = silenceOf(link, at, this.#options.exchange.header.timing);
     if (silence !== undefined) {
       link.socket?.drop();
       this.#closed(link, silence);
@@ -199,33 +202,18 @@ export class FeedConnection {
     }
   }
 
-  /** Pings when it is time, or when nothing was heard for half of the time allowed. @returns why it is dead, if it is */
-  #silence(link: Link, at: number): string | undefined {
-    const { idleMs, pingMs } = this.#options.exchange.header.timing;
-    const isProbeDue = at - Math.max(link.heardAt, link.pingedAt) >= idleMs / 2;
-    const isUnanswered = link.pingedAt > link.heardAt;
-    if (isUnanswered && at - link.pingedAt >= PONG_MS) {
-      return `a ping was not answered for ${PONG_MS} ms`;
-    }
-    if (isProbeDue || (!isUnanswered && pingMs > 0 && at - link.pingedAt >= pingMs)) {
-      link.pingedAt = at;
-      link.socket?.ping();
-    }
-    if (at - link.heardAt >= idleMs) {
-      return `silent for ${idleMs} ms`;
-    }
-    return link.hasBeat && at - link.frameAt >= idleMs ? `no heartbeat for ${idleMs} ms` : undefined;
-  }
-
-  /** @returns undefined when the exchange's limit of attempts is reached: the next tick tries again */
+  /** @returns undefined when the exchange's limit of attempts, or every endpoint, forbids it: the next tick tries again */
   #connect(role: "current" | "successor"): Link | undefined {
-    const { attempts, urls, openSocket, frameBytesMax, events, exchange } = this.#options;
+    const { attempts, endpoints, openSocket, frameBytesMax, events, exchange } = this.#options;
     const at = this.#now();
-    if (!attempts.take(at)) {
+    const chosen = attempts.hasRoom(at) ? endpoints.connect(this.#turn) : undefined;
+    if (chosen === undefined) {
       return undefined;
     }
-    const url = urls[this.#attempt % urls.length] ?? "";
-    this.#attempt += 1;
+    attempts.take(at);
+    const { attempt } = chosen;
+    const { url } = attempt;
+    this.#turn = chosen.turn;
     if (role === "current" && this.#wasOpen) {
       events.reconnected();
     }
@@ -236,19 +224,7 @@ export class FeedConnection {
     });
     const inUse = [this.#current?.landing, this.#successor?.landing];
     const landing = this.#options.landings?.find((own) => !inUse.includes(own));
-    const link: Link = {
-      socket: undefined,
-      landing,
-      tellsReads: false,
-      pacer,
-      startedAt: at,
-      openedAt: undefined,
-      heardAt: at,
-      frameAt: at,
-      pingedAt: at,
-      frames: 0,
-      hasBeat: false,
-    };
+    const link = beginLink({ attempt, landing, pacer }, at);
     link.socket = openSocket(
       url,
       {
@@ -266,7 +242,10 @@ export class FeedConnection {
         alive: () => {
           link.heardAt = this.#now();
         },
-        closed: (reason) => this.#closed(link, reason),
+        closed: (reason, refusal) => {
+          noteEnd(link, this.#now(), refusal);
+          this.#closed(link, reason);
+        },
       },
       { frameBytesMax, landing },
     );
@@ -344,7 +323,9 @@ export class FeedConnection {
     }
   }
 
+  /** What its end says about the endpoint was told before, if anything. */
   #closed(link: Link, reason: string): void {
+    link.attempt.abandoned();
     if (link === this.#successor) {
       const at = this.#now();
       this.#successor = undefined;
@@ -376,6 +357,7 @@ export class FeedConnection {
     }
     this.#successor = undefined;
     successor?.socket?.drop();
+    successor?.attempt.abandoned();
     const at = this.#now();
     const floor = sync.isMaintenance ? MAINTENANCE_DELAY_MS * (0.5 + this.#options.random()) : 0;
     const delay = Math.max(floor, this.#backoff.failed(at));

@@ -6,8 +6,9 @@
 import type { Exchange } from "../exchanges/mod.ts";
 import type { ExchangeSync, TrackedInstrument } from "../sync/mod.ts";
 import { wallNs } from "./clock.ts";
-import { type CollectorOptions, completeUrl } from "./collector_settings.ts";
+import type { CollectorOptions } from "./collector_settings.ts";
 import { type ConnectionEvents, FeedConnection } from "./connection.ts";
+import type { Endpoints } from "./endpoints.ts";
 import { RateWindow } from "./rate_window.ts";
 import type { Landing } from "./socket.ts";
 
@@ -17,6 +18,7 @@ export type ConnectionsOptions = {
   /** As configured. */
   readonly exchange: Exchange;
   readonly sync: ExchangeSync;
+  readonly endpoints: Endpoints;
   /** Frames or events were handed to the sync. */
   readonly worked: () => void;
   readonly reconnected: () => void;
@@ -125,13 +127,12 @@ export class Connections {
     if (known !== undefined) {
       return known;
     }
-    const { exchange, sync } = this.#options;
-    const { header } = exchange;
-    const { limits, clock, openSocket, random, frame, settings } = this.#options.collector;
+    const { exchange, sync, endpoints } = this.#options;
+    const { limits, clock, openSocket, random, frame } = this.#options.collector;
     const connection = new FeedConnection({
       exchange,
       sync: sync.connection(index),
-      urls: settings.websocketUrls.map((url) => completeUrl(url, header.websocketPath)),
+      endpoints,
       clock,
       openSocket,
       random,

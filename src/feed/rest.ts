@@ -1,11 +1,14 @@
 /**
- * REST requests within an exchange's budget: a queue by weight, a timeout, a size limit. 429 and 418 silence the whole
- * client for as long as the exchange asks; nothing is retried here, the asker decides. Driven by `tick`, so that a test
+ * REST requests within an exchange's budget: a queue by weight, a timeout, a size limit. While its endpoint's breaker is
+ * open everything waits; 429 and 418 open it for as long as the exchange asks. Nothing is retried here, the asker decides. Driven by `tick`, so that a test
  * holds the clock. Bad case: a body that trickles; the timeout covers the whole answer.
  */
+import { FAILURE_STATUS, FAILURE_TIMEOUT, FAILURE_UNREACHABLE } from "../../assembly/layout.ts";
 import { ConnectionError } from "../errors.ts";
 import type { Rate, RestRequest } from "../exchanges/mod.ts";
+import type { EndpointAttempt, Endpoints } from "./endpoints.ts";
 import { RateWindow } from "./rate_window.ts";
+import { retryAfterMs } from "./retry_after.ts";
 
 /** `fetch`, or something like it in a test. */
 export type Fetch = (
@@ -20,6 +23,7 @@ export type SetTimer = (task: () => void, ms: number) => () => void;
 export type RestClientOptions = {
   /** Base URL without a trailing slash. */
   readonly baseUrl: string;
+  readonly endpoints: Pick<Endpoints, "admitsRest" | "request">;
   readonly budget: Rate;
   /** The part of the budget that audits may spend; all of it unless given. */
   readonly auditBudget?: Rate;
@@ -45,7 +49,11 @@ type Waiting = {
   readonly reject: (error: ConnectionError) => void;
 };
 
+/** Unless the answer says how long. */
 const SILENCE_MS: Readonly<Record<number, number>> = { 418: 120_000, 429: 60_000 };
+/** The endpoint turns us away, whatever is asked; other refusals are about the request. */
+const TURNS_AWAY = [403, 418, 429, 451];
+const SERVER_FAILURE = 500;
 
 /** The REST client of one collector. */
 export class RestClient {
@@ -57,7 +65,7 @@ export class RestClient {
   readonly #underWay = new Set<AbortController>();
   #queue: Waiting[] = [];
   #audits: Waiting[] = [];
-  #silentUntil = Number.NEGATIVE_INFINITY;
+  #hasStopped = false;
 
   constructor(options: RestClientOptions) {
     this.#options = options;
@@ -92,12 +100,16 @@ export class RestClient {
     const at = this.#options.now();
     this.#queue = this.#queue.filter(isStillWanted);
     this.#audits = this.#audits.filter(isStillWanted);
-    while (at >= this.#silentUntil) {
+    while (this.#options.endpoints.admitsRest) {
       const next = this.#next(at);
-      if (next === undefined) {
+      const attempt = next && this.#options.endpoints.request();
+      if (next === undefined || attempt === undefined) {
         return;
       }
-      this.#fetch(next).then(next.resolve, next.reject);
+      // One that tried for all lets the others go at once.
+      void this.#fetch(next, attempt)
+        .then(next.resolve, next.reject)
+        .then(() => this.tick());
     }
   }
 
@@ -118,6 +130,7 @@ export class RestClient {
 
   /** Ends all requests. */
   stop(): void {
+    this.#hasStopped = true;
     for (const controller of this.#underWay) {
       controller.abort();
     }
@@ -128,13 +141,17 @@ export class RestClient {
     this.#audits = [];
   }
 
-  async #fetch({ request: { path }, isAudit }: Waiting): Promise<Uint8Array> {
+  async #fetch({ request: { path }, isAudit }: Waiting, attempt: EndpointAttempt): Promise<Uint8Array> {
     const { baseUrl, timeoutMs, fetch, onBody, onCount, onDate, now } = this.#options;
     const askedAtMs = now();
     const url = baseUrl.replace(/\/$/, "") + path;
     onCount?.("request");
     const controller = new AbortController();
-    const expire = () => controller.abort(new Error(`timeout of ${timeoutMs} ms`));
+    let hasExpired = false;
+    const expire = () => {
+      hasExpired = true;
+      controller.abort(new Error(`timeout of ${timeoutMs} ms`));
+    };
     const cancel = this.#setTimer(expire, timeoutMs);
     this.#underWay.add(controller);
     try {
@@ -144,15 +161,19 @@ export class RestClient {
       });
       onDate?.(response.headers.get("date"), askedAtMs);
       if (!response.ok) {
-        throw new ConnectionError(`Cannot get ${url}: ${await this.#refusal(response)}, was status ${response.status}`);
+        note(response, attempt);
+        const text = (await response.text()).slice(0, 200) || "no body";
+        throw new ConnectionError(`Cannot get ${url}: ${text}, was status ${response.status}`);
       }
       const body = await this.#body(response, url);
+      attempt.succeeded();
       if (!isAudit) {
         onBody?.(url, body);
       }
       return body;
     } catch (cause) {
       onCount?.("failure");
+      this.#noteFailure(attempt, { cause, hasExpired });
       throw cause instanceof ConnectionError ? cause : this.#failure(url, cause);
     } finally {
       cancel();
@@ -166,15 +187,15 @@ export class RestClient {
     return new ConnectionError(`Cannot get ${url}: ${reason}, was without an answer`, { cause });
   }
 
-  /** Reads what a refusal says, and falls silent when the exchange asks for it. */
-  async #refusal(response: Response): Promise<string> {
-    const silence = SILENCE_MS[response.status];
-    if (silence !== undefined) {
-      const seconds = Number(response.headers.get("retry-after"));
-      this.#silentUntil = this.#options.now() + (seconds > 0 ? seconds * 1000 : silence);
+  /** A body above the limit, or our own end, says nothing about the endpoint. */
+  #noteFailure(attempt: EndpointAttempt, { cause, hasExpired }: { cause: unknown; hasExpired: boolean }): void {
+    if (this.#hasStopped) {
+      attempt.abandoned();
+    } else if (cause instanceof ConnectionError) {
+      attempt.succeeded();
+    } else {
+      attempt.failed({ kind: hasExpired ? FAILURE_TIMEOUT : FAILURE_UNREACHABLE });
     }
-    const text = await response.text();
-    return text.slice(0, 200) || "no body";
   }
 
   async #body(response: Response, url: string): Promise<Uint8Array> {
@@ -190,6 +211,16 @@ export class RestClient {
     }
     return Buffer.concat(chunks);
   }
+}
+
+/** What a status other than 2xx says about the endpoint: one that was about the request shows that it works. */
+function note({ status, headers }: Response, attempt: EndpointAttempt): void {
+  if (status < SERVER_FAILURE && !TURNS_AWAY.includes(status)) {
+    attempt.succeeded();
+    return;
+  }
+  const demanded = retryAfterMs(headers.get("retry-after"), headers.get("date"));
+  attempt.failed({ kind: FAILURE_STATUS, status, restMs: demanded ?? SILENCE_MS[status] });
 }
 
 /** A request that nobody waits for any more is refused instead of sent. */

@@ -2,7 +2,7 @@
  * The WebSocket of an exchange, as small as a collector needs it: whole frames, any sign of life, one close. Reads land in
  * the kernel's own memory when the collector gives a place there, and a frame is told by its place: nothing is made for it.
  * After `close` or `drop` nothing is called any more, so that a replaced socket cannot speak into its successor's books.
- * Bad case: a server that sends a frame above the limit; the socket is closed with 1009 and the reason says so.
+ * Bad case: a server that pings and reads nothing; what waits for it is bounded, and it is cut off.
  */
 import { isIP, connect as netConnect, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
@@ -21,8 +21,16 @@ export type SocketHandlers = {
   readonly landed?: (address: number, length: number, isBinary: boolean) => void;
   /** A ping or pong of the server. */
   readonly alive: () => void;
-  /** It is over, cleanly or not; called once. */
-  readonly closed: (reason: string) => void;
+  /** It is over, cleanly or not; called once. @param refusal when the server answered the handshake with another status */
+  readonly closed: (reason: string, refusal?: Refusal) => void;
+};
+
+/** How a handshake was refused. */
+export type Refusal = {
+  /** Of HTTP. */
+  readonly status: number;
+  /** The server asks us to stay away for so long. */
+  readonly retryAfterMs?: number | undefined;
 };
 
 /** What a collector does with a socket. */
@@ -51,7 +59,9 @@ const CLOSE_NONE = 1005;
 const CLOSE_ABNORMAL = 1006;
 const CLOSE_PATIENCE_MS = 500;
 const LANDING_BYTES = 65_536;
-const REDIRECTS_MAX = 10;
+const REDIRECTS_MAX = 3;
+/** What a server that reads nothing may leave unsent: pongs, mostly. */
+const BACKLOG_BYTES_MAX = 1_048_576;
 const PORT_PLAIN = 80;
 const PORT_SECURE = 443;
 
@@ -148,7 +158,7 @@ class ExchangeSocket {
     socket.once("close", () => {
       if (socket === this.#socket) {
         const before = this.#answer === undefined ? `closed with ${CLOSE_ABNORMAL}` : "socket hang up";
-        this.#finish(lastError?.message ?? before);
+        this.#finish(lastError === undefined ? before : errorText(lastError));
       }
     });
   }
@@ -181,7 +191,7 @@ class ExchangeSocket {
         return -1;
       case "refused":
         this.#socket?.destroy();
-        this.#finish(answer.reason);
+        this.#finish(answer.reason, answer.refusal);
         return -1;
       default:
         return -1;
@@ -204,7 +214,12 @@ class ExchangeSocket {
   }
 
   #write(opcode: number, payload?: Uint8Array): void {
-    this.#socket?.write(clientFrame(opcode, payload));
+    const socket = this.#socket;
+    socket?.write(clientFrame(opcode, payload));
+    if (socket !== undefined && socket.writableLength > BACKLOG_BYTES_MAX) {
+      socket.destroy();
+      this.#finish(`The server does not read: ${BACKLOG_BYTES_MAX} bytes wait for it`);
+    }
   }
 
   /** Says why and goes, reading nothing more; a server that keeps its end open is cut off. */
@@ -217,13 +232,20 @@ class ExchangeSocket {
     }
   }
 
-  #finish(reason: string): void {
+  #finish(reason: string, refusal?: Refusal): void {
     if (!this.#isOver) {
       this.#isOver = true;
       this.#reader.stop();
-      this.#handlers.closed(reason);
+      this.#handlers.closed(reason, refusal);
     }
   }
+}
+
+/** A name that stands for several addresses fails with several errors and no text of its own. */
+function errorText(error: Error): string {
+  const parts: unknown[] = error instanceof AggregateError ? error.errors : [];
+  const texts = parts.map((part) => (part instanceof Error ? part.message : String(part)));
+  return [error.message, texts.join("; ")].find((text) => text !== "") ?? error.name;
 }
 
 /** What is done with a frame in the landing: told by its place where somebody wants that, else by its bytes. */

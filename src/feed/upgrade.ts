@@ -4,6 +4,7 @@
  * @see RFC 6455, 4.1 and 4.2.2
  */
 import { createHash, randomBytes } from "node:crypto";
+import { retryAfterMs } from "./retry_after.ts";
 
 /** An answer. `partial`: its head is not whole yet. */
 export type UpgradeAnswer =
@@ -11,12 +12,14 @@ export type UpgradeAnswer =
   /** Frames begin behind `headBytes`. */
   | { readonly kind: "accepted"; readonly headBytes: number }
   | { readonly kind: "moved"; readonly url: string }
-  | { readonly kind: "refused"; readonly reason: string };
+  | { readonly kind: "refused"; readonly reason: string; readonly refusal?: { status: number; retryAfterMs?: number } };
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const KEY_BYTES = 16;
 const HEAD_END = "\r\n\r\n";
-const HEAD_BYTES_MAX = 65_536;
+const HEAD_BYTES_MAX = 16_384;
+/** Of what a server says, in a reason. */
+const QUOTED_MAX = 200;
 const STATUS_SWITCHING = 101;
 const PROTOCOLS = ["ws:", "wss:", "http:", "https:"];
 
@@ -27,7 +30,7 @@ export function upgradeKey(): string {
 
 /** The request. @param key of upgradeKey */
 export function upgradeRequest({ host, pathname, search, username, password }: URL, key: string): string {
-  const given = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const given = `${decoded(username)}:${decoded(password)}`;
   const lines = [
     `GET ${pathname}${search} HTTP/1.1`,
     `Host: ${host}`,
@@ -60,10 +63,15 @@ export function readUpgrade(text: string, { url, key }: { url: URL; key: string 
     return moved(location, url);
   }
   if (status !== STATUS_SWITCHING) {
-    return refused(`Unexpected server response: ${status}`);
+    const ms = retryAfterMs(headers.get("retry-after") ?? null, headers.get("date") ?? null);
+    const refusal = { status, ...(ms === undefined ? {} : { retryAfterMs: ms }) };
+    return { kind: "refused", reason: `Unexpected server response: ${status}`, refusal };
   }
   if (headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return refused("Invalid Upgrade header");
+  }
+  if (!/(^|[\s,])upgrade($|[\s,])/i.test(headers.get("connection") ?? "")) {
+    return refused("Invalid Connection header");
   }
   if (headers.get("sec-websocket-accept") !== acceptedKey(key)) {
     return refused("Invalid Sec-WebSocket-Accept header");
@@ -79,10 +87,24 @@ export function acceptedKey(key: string): string {
   return createHash("sha1").update(`${key}${GUID}`).digest("base64");
 }
 
+/** A part of an address that breaks the rules of percent signs stands for itself: a server may have sent it. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (error) {
+    if (error instanceof URIError) {
+      return part;
+    }
+    throw error;
+  }
+}
+
 function moved(location: string, url: URL): UpgradeAnswer {
   const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
   const isSafe = next !== undefined && PROTOCOLS.includes(next.protocol) && !(isSecure(url) && !isSecure(next));
-  return isSafe ? { kind: "moved", url: next.href } : refused(`The server sends us elsewhere, was ${location}`);
+  return isSafe
+    ? { kind: "moved", url: next.href }
+    : refused(`The server sends us elsewhere, was ${location.slice(0, QUOTED_MAX)}`);
 }
 
 /** Whether an address asks for TLS. */

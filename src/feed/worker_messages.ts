@@ -5,6 +5,7 @@
 import type { Config, ExchangeConfig } from "../config/mod.ts";
 import type { KernelName } from "../kernel/kernel.ts";
 import type { ExchangeId } from "../model/exchange_id.ts";
+import type { EndpointEntry } from "../segment/endpoints.ts";
 import type { MemoryRange } from "../segment/memory_map.ts";
 import type { SegmentConfig, SegmentShortage } from "../segment/writer.ts";
 import type { Report } from "./collector.ts";
@@ -29,6 +30,8 @@ export type WorkerStart = {
   readonly pid: number;
   /** Another worker had this post before. */
   readonly isSuccessor: boolean;
+  /** How that one left the exchange's addresses. */
+  readonly left: readonly EndpointEntry[];
   /** Address of the mapped file of readers in other processes, who are woken through it; absent = there are none. */
   readonly readers?: number;
 };

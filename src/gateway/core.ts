@@ -10,6 +10,7 @@ import type { StatsMessage } from "../wire/protocol.ts";
 import { Access, type AccessRules, accessRules } from "./access.ts";
 import { type ArbitrageParts, GatewayArbitrage } from "./arbitrage.ts";
 import { ClientLog } from "./client_log.ts";
+import { depart } from "./departure.ts";
 import { mixEpoch } from "./epochs.ts";
 import { type GatewayBook, readGatewayBook } from "./gateway_book.ts";
 import type { Stopwatch } from "./hop_meter.ts";
@@ -18,6 +19,7 @@ import { Instruments } from "./instruments.ts";
 import { type GatewayLimits, VIEW_SETS, type ViewSets } from "./limits.ts";
 import type { GatewayLog } from "./log.ts";
 import { GatewayMetrics, type MetricsRenderer } from "./metrics.ts";
+import type { BrokerSample } from "./metrics_broker.ts";
 import { answerMetrics } from "./metrics_page.ts";
 import { Outlet } from "./outlet.ts";
 import { answerPage } from "./pages.ts";
@@ -80,6 +82,8 @@ export type CoreOptions = {
   readonly arbitrage?: ArbitrageRules | undefined;
   /** Adds and removes instruments; undefined = the collectors are other processes. */
   readonly feeds?: FeedControl | undefined;
+  /** Undefined = segments are read. */
+  readonly broker?: (() => BrokerSample) | undefined;
   /** Undefined where time is not real. */
   readonly probe?: ProcessProbe | undefined;
 };
@@ -212,6 +216,8 @@ export class GatewayCore {
       sources: () => this.#sources,
       instruments: () => this.#instruments.all(),
       clients: () => this.sessions.size,
+      broker: this.#options.broker,
+      isDraining: () => this.sessions.isDraining,
     };
   }
 
@@ -219,6 +225,12 @@ export class GatewayCore {
   start(server: TransportServer): void {
     this.#outlet.attach(server);
     this.#tick();
+  }
+
+  /** Sends all clients away within so many milliseconds, while everything goes on; takes no other one in. */
+  drain(drainMs: number): Promise<void> {
+    const { now } = this.#options;
+    return depart({ sessions: this.sessions, scheduler: this.#scheduler, now }, drainMs);
   }
 
   /** Nothing is read or published after this. */

@@ -89,6 +89,10 @@ const SEGMENT_METRICS = {
   reconnects_total: ["counter", "Connections that were replaced", "exchange, shard"],
   rest_requests_total: ["counter", "Requests to the exchange's REST interface", "exchange, shard"],
   rest_failures_total: ["counter", "Requests without a usable answer", "exchange, shard"],
+  breaker_state: ["gauge", "Of an address: 0 = closed, 1 = half-open, 2 = open", "exchange, shard, endpoint"],
+  breaker_openings_total: ["counter", "Times that an address was left alone", "exchange, shard, endpoint"],
+  breaker_attempts_total: ["counter", "Connections and requests begun at an address", "exchange, shard, endpoint"],
+  breaker_failures_total: ["counter", "Those that the address refused or left", "exchange, shard, endpoint"],
   audits_total: ["counter", "Audits of books against REST, by result", "exchange, shard, result"],
   resyncs_total: ["counter", "Repairs of books, by reason", "exchange, shard, reason"],
   clock_offset_seconds: ["gauge", "Our clock minus the exchange's as far as it is proved", "exchange, shard"],
@@ -108,6 +112,52 @@ const SEGMENT_METRICS = {
   readers: ["gauge", "Readers in other processes", "exchange, shard"],
   joins_total: ["counter", "Books that this gateway loaded from images", "exchange, shard"],
   join_failures_total: ["counter", "Images or records that did not hold", "exchange, shard"],
+} as const;
+
+/** Of the broker that is read in place of segments, and of the collectors that publish there. */
+const BROKER_METRICS = {
+  nats_connected: ["gauge", "1 = the broker answers", ""],
+  nats_attempts_total: ["counter", "Attempts to connect to the broker, from the first on", ""],
+  nats_disconnects_total: ["counter", "Times that the broker was away", ""],
+  nats_reconnects_total: ["counter", "Times that it came back", ""],
+  nats_messages_total: ["counter", "Messages read", ""],
+  nats_bytes_total: ["counter", "Bytes of those messages", ""],
+  nats_missed_total: ["counter", "Messages that the broker had forgotten when they were read", ""],
+  nats_read_restarts_total: ["counter", "Reads that were begun again", ""],
+  nats_lag_messages: ["gauge", "Messages that collectors know to be stored and that were not read yet", ""],
+  nats_refused_total: ["counter", "Messages that could not be used", "exchange"],
+  nats_collectors: ["gauge", "Collectors that are heard and whose records are not behind", "exchange"],
+  nats_records_total: ["counter", "Records read, from all collectors", "exchange, ring"],
+  nats_merged_total: ["counter", "What became of them, by kind", "exchange, kind"],
+  nats_publisher_messages_total: [
+    "counter",
+    "Messages sent by a collector, whole books included",
+    "exchange, collector",
+  ],
+  nats_publisher_bytes_total: ["counter", "Bytes of those messages", "exchange, collector"],
+  nats_publisher_records_total: [
+    "counter",
+    "Records sent; those read from the ring again count again",
+    "exchange, collector, ring",
+  ],
+  nats_publisher_snapshots_total: ["counter", "Whole books sent", "exchange, collector"],
+  nats_publisher_lost_records_total: [
+    "counter",
+    "Records that the ring forgot before the broker stored them",
+    "exchange, collector, ring",
+  ],
+  nats_publisher_rewinds_total: [
+    "counter",
+    "Times that the ring was read again from what was stored",
+    "exchange, collector",
+  ],
+  nats_publisher_attempts_total: [
+    "counter",
+    "Attempts of the collector to come back to the broker",
+    "exchange, collector",
+  ],
+  nats_publisher_reconnects_total: ["counter", "Times that it came back", "exchange, collector"],
+  nats_publisher_under_way_bytes: ["gauge", "Bytes sent that the broker has not stored yet", "exchange, collector"],
 } as const;
 
 /** Of hops, threads, clients and the gateway. */
@@ -150,7 +200,7 @@ const OTHER_METRICS = {
   metrics_render_seconds: ["gauge", "How long the rendering thread took to collect this answer", ""],
 } as const;
 
-const DECLARATIONS = { ...INSTRUMENT_METRICS, ...SEGMENT_METRICS, ...OTHER_METRICS };
+const DECLARATIONS = { ...INSTRUMENT_METRICS, ...SEGMENT_METRICS, ...BROKER_METRICS, ...OTHER_METRICS };
 /** A metric without the prefix. */
 export type MetricName = keyof typeof DECLARATIONS;
 /** Labels of one value. */

@@ -12,6 +12,7 @@ import type { HopStats, StatsMessage } from "../wire/statistics.ts";
 import type { Refusal } from "./access.ts";
 import { HopFigures } from "./hop_figures.ts";
 import type { ServedInstrument } from "./instrument.ts";
+import type { BrokerSample } from "./metrics_broker.ts";
 import {
   type ArbitrageSample,
   type GatewaySample,
@@ -58,6 +59,8 @@ export type MetricsParts = {
   outlet(): OutletTotals;
   /** Undefined = it is not looked for. */
   arbitrage(): ArbitrageSample | undefined;
+  /** Absent = segments are read. */
+  readonly broker?: (() => BrokerSample) | undefined;
   /** What the `stats` channel said last; undefined before its first message. */
   told(): StatsMessage | undefined;
   /** Undefined = there is no `/metrics`. */
@@ -165,6 +168,7 @@ export class GatewayMetrics {
       names: isSame ? undefined : names,
       rows: rowsOf(instruments),
       arbitrage: this.#parts.arbitrage(),
+      broker: this.#parts.broker?.(),
     };
   }
 

@@ -6,6 +6,7 @@
 import type { ClientStateWord, ConnectionWord } from "../wire/protocol.ts";
 import type { HopWord } from "../wire/statistics.ts";
 import type { Refusal } from "./access.ts";
+import type { BrokerSample } from "./metrics_broker.ts";
 
 /** Columns of an instrument's row. */
 export const INSTRUMENT_COLUMNS = [
@@ -103,4 +104,6 @@ export type MetricsSample = {
   readonly rows: Float64Array<ArrayBuffer>;
   /** Undefined = it is not looked for. */
   readonly arbitrage: ArbitrageSample | undefined;
+  /** Undefined = segments are read. */
+  readonly broker?: BrokerSample | undefined;
 };

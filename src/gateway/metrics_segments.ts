@@ -42,6 +42,7 @@ import {
   COUNTER_UNKNOWN_INSTRUMENTS,
   COUNTER_UNKNOWN_KINDS,
 } from "../../assembly/layout.ts";
+import { readEndpoints } from "../segment/endpoints.ts";
 import type { SegmentMetrics } from "../segment/metrics.ts";
 import type { SegmentView } from "../segment/view.ts";
 import { CONNECTION_WORDS } from "../wire/statistics.ts";
@@ -121,6 +122,18 @@ export function putSegment(values: MetricValues, view: SegmentView, sample: Segm
   put("joins_total", sample.joins);
   put("join_failures_total", sample.joinFailures);
   put("readers", sample.readers ?? Number.NaN);
+}
+
+/** Puts in how the circuit breakers of the exchange's addresses stand. @param buffer of the memory that the segment lies in */
+export function putBreakers(values: MetricValues, buffer: ArrayBufferLike, view: SegmentView): void {
+  const { exchange, shardIndex: shard } = view.header;
+  for (const { address: endpoint, state, openings, attempts, failures } of readEndpoints(buffer, view.address)) {
+    const labels = { exchange, shard, endpoint };
+    values.put("breaker_state", labels, { value: state });
+    values.put("breaker_openings_total", labels, { value: openings });
+    values.put("breaker_attempts_total", labels, { value: attempts });
+    values.put("breaker_failures_total", labels, { value: failures });
+  }
 }
 
 /** Puts in the clock, the thread and its pauses. @param thread a name that no other segment has */

@@ -10,9 +10,10 @@ import { HOPS, type HopWord } from "../wire/statistics.ts";
 import { QUANTILES } from "./latency_window.ts";
 import { type MetricName, MetricValues } from "./metric_families.ts";
 import { putHistogram } from "./metric_histograms.ts";
+import { putBroker } from "./metrics_broker.ts";
 import { InstrumentSums, putResyncs, putServed } from "./metrics_instruments.ts";
 import type { GatewaySample, MetricsSample } from "./metrics_sample.ts";
-import { putProducer, putSegment } from "./metrics_segments.ts";
+import { putBreakers, putProducer, putSegment } from "./metrics_segments.ts";
 
 const NANOSECONDS = 1e9;
 
@@ -52,6 +53,9 @@ export class MetricsText {
     for (const [event, value] of Object.entries(sample.arbitrage ?? {})) {
       values.put(...arbitrageName(event), { value });
     }
+    if (sample.broker !== undefined) {
+      putBroker(values, sample.broker);
+    }
     values.put("metrics_render_seconds", {}, { value: (figures.nowMs() - startedAtMs) / 1000 });
     return values.text();
   }
@@ -65,6 +69,7 @@ export class MetricsText {
         continue;
       }
       putSegment(values, view, segment);
+      putBreakers(values, this.#buffer, view);
       const metrics = SegmentMetrics.of(this.#buffer, view);
       if (metrics === undefined) {
         continue;

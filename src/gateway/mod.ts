@@ -20,6 +20,7 @@ import { type Stopwatch, systemStopwatch } from "./hop_meter.ts";
 import { completeLimits, type GatewayLimits, VIEW_SETS, type ViewSets } from "./limits.ts";
 import { type GatewayLog, SILENT_LOG } from "./log.ts";
 import type { MetricsRenderer, ThreadFigures } from "./metrics.ts";
+import type { BrokerSample } from "./metrics_broker.ts";
 import { MetricsThread } from "./metrics_thread.ts";
 import type { SegmentPosition } from "./position.ts";
 import { nativeWaitAsync, type WaitAsync } from "./pump.ts";
@@ -36,6 +37,7 @@ export type { GatewayBook } from "./gateway_book.ts";
 export { GATEWAY_LIMITS, type GatewayLimits, type ViewSets } from "./limits.ts";
 export type { GatewayLog } from "./log.ts";
 export type { ThreadFigures } from "./metrics.ts";
+export type { BrokerExchange, BrokerPublisher, BrokerSample } from "./metrics_broker.ts";
 export type { FeedControl, FeedEntry, FeedOutcome } from "./rest/feed_control.ts";
 export type { Scheduler } from "./scheduler.ts";
 export type { Transport } from "./transport.ts";
@@ -59,6 +61,8 @@ export type GatewayOptions = {
   readonly limits?: Partial<GatewayLimits>;
   /** Depths and rates that books can be subscribed with. */
   readonly views?: ViewSets;
+  /** How long `close` may take to send clients away one after the other, ms. Default 0: all at once. */
+  readonly drainMs?: number;
   /** Who may connect. Default: anybody, from pages of the same origin or of this machine. */
   readonly access?: Partial<AccessRules>;
   /** Default: uWebSockets.js, or `ws` with a warning where the addon cannot load. */
@@ -76,6 +80,8 @@ export type GatewayOptions = {
   readonly arbitrage?: ArbitrageRules | undefined;
   /** Adds and removes instruments for REST; none = the collectors are other processes. */
   readonly feeds?: FeedControl | undefined;
+  /** The broker that the segments are made from; none = they are collectors' own. */
+  readonly broker?: (() => BrokerSample) | undefined;
   /** Measures the hops of events. Default: the clock of the system; null = they are not measured. */
   readonly stopwatch?: Stopwatch | null;
   /** Makes the text of `/metrics`. Default: a thread that starts with the first scrape. */
@@ -103,7 +109,12 @@ export interface Gateway {
   look(): void;
   /** Where the readers of every segment stand, by its address. */
   positions(): SegmentPosition[];
-  /** Stops within a second: clients are closed with 1001. */
+  /**
+   * Takes no other client in and sends those that are there away with 1001 and a hint when to come back, while everything
+   * else goes on; `close` begins with it. @returns when they are gone, after `drainMs` at the latest
+   */
+  drain(): Promise<void>;
+  /** Stops within a second after `drainMs`: clients are closed with 1001. */
   close(): Promise<void>;
 }
 
@@ -138,6 +149,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...(renderer === undefined ? {} : { renderer }),
     arbitrage: options.arbitrage,
     feeds: options.feeds,
+    broker: options.broker,
     probe: new SystemProbe(now),
     files: options.dashboardFolder === undefined ? undefined : new StaticFiles(options.dashboardFolder),
   });
@@ -153,6 +165,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   core.start(listening);
   const unwatch = options.watchThread?.(core.metrics.watched());
+  let drained: Promise<void> | undefined;
+  const drain = () => {
+    drained ??= core.drain(options.drainMs ?? 0);
+    return drained;
+  };
   return {
     url: `${access.tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${listening.port}`,
     port: listening.port,
@@ -163,7 +180,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     book: (instrument, depth) => core.book(instrument, depth),
     arbitrage: core.arbitrage,
     metrics: () => core.metrics.render(),
+    drain,
     async close() {
+      await drain();
       unwatch?.();
       core.stop();
       renderer?.close();

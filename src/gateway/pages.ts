@@ -1,11 +1,12 @@
 /**
- * Plain HTTP: `/health` (the process is alive, and how every segment and instrument stands), `/ready` (200 only when
+ * Plain HTTP: `/health` (the process is alive, 503 while it drains; and how every segment and instrument stands), `/ready` (200 only when
  * everything is live and synced), the stream's AsyncAPI document, REST below `/api/v1`, and the page's files.
  * Bad case: a balancer that asks `/health` whether to send traffic here; `/ready` is for that.
  */
 import { ASYNCAPI_PATH, asyncApiText } from "../wire/asyncapi.ts";
 import { STREAM_PATHS } from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
+import { type BrokerSample, brokerReasons } from "./metrics_broker.ts";
 import type { RestRouter } from "./rest/router.ts";
 import type { SegmentSource } from "./segment_source.ts";
 import type { StaticFiles } from "./static_files.ts";
@@ -22,7 +23,11 @@ export type PagesParts = {
   sources(): readonly SegmentSource[];
   instruments(): Iterable<ServedInstrument>;
   clients(): number;
+  /** Clients are being sent away. */
+  isDraining(): boolean;
   now(): number;
+  /** Absent = segments are read. */
+  readonly broker?: (() => BrokerSample) | undefined;
 };
 
 /** Answers a plain HTTP request. */
@@ -35,7 +40,7 @@ export function answerPage(parts: PagesParts, request: HttpRequest): HttpAnswer 
     return { ...text(405, body), headers: { ...text(405, body).headers, allow: "GET, HEAD" } };
   }
   if (request.path === "/health") {
-    return json(200, health(parts));
+    return json(parts.isDraining() ? 503 : 200, health(parts));
   }
   if (request.path === "/ready") {
     const reasons = notReady(parts);
@@ -62,10 +67,11 @@ function isOfStream(path: string): boolean {
 function health(parts: PagesParts) {
   const nowMs = parts.now();
   return {
-    status: "alive",
+    status: parts.isDraining() ? "draining" : "alive",
     server: parts.server,
     uptimeMs: Math.round(nowMs - parts.startedAtMs),
     clients: parts.clients(),
+    ...(parts.broker === undefined ? {} : { broker: parts.broker() }),
     segments: parts.sources().map((source) => ({
       exchange: source.view.header.exchange,
       shard: source.view.header.shardIndex,
@@ -99,7 +105,14 @@ function notReady(parts: PagesParts): string[] {
   const instruments = [...parts.instruments()]
     .filter((instrument) => !instrument.isSynced)
     .map((instrument) => `${instrument.name.instrument}: ${whyNotSynced(instrument)}`);
-  return [...(sources.length === 0 ? ["no segment"] : []), ...segments, ...instruments];
+  const own = parts.isDraining() ? ["draining: this gateway stops"] : [];
+  return [
+    ...own,
+    ...brokerReasons(parts.broker),
+    ...(sources.length === 0 ? ["no segment"] : []),
+    ...segments,
+    ...instruments,
+  ];
 }
 
 function whyNotSynced(instrument: ServedInstrument): string {

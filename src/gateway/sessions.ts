@@ -59,6 +59,8 @@ export class Sessions {
   readonly totals: SessionCounts & { bytesIn: number } = { ...noCounts(), bytesIn: 0 };
   /** Messages that the transport dropped, by the state of the client at that moment. */
   readonly drops: Record<ClientStateWord, number> = { live: 0, conflated: 0, reset: 0, closing: 0 };
+  /** This gateway is on its way out: it takes no client in. */
+  isDraining = false;
   readonly #options: SessionsOptions;
   readonly #beginnings: Beginnings;
   readonly #requests: Requests;
@@ -119,6 +121,9 @@ export class Sessions {
   /** Chooses the subprotocol: binary when offered first or alone, JSON otherwise; refuses whom the access rules refuse. */
   upgrade(request: UpgradeRequest): UpgradeAnswer {
     const { access } = this.#options;
+    if (this.isDraining) {
+      return { status: 503, body: "Cannot connect: this server stops, come back to another\n" };
+    }
     const refusal = access.refuse(request, this.#sessions.size);
     if (refusal !== undefined) {
       return refusal;
@@ -177,6 +182,16 @@ export class Sessions {
       this.#dropped.add(session);
       this.#options.wake();
     }
+  }
+
+  /** Closes connections of clients that are not being closed yet. @returns how many there were, at most `count` */
+  dismiss(count: number, farewell: () => { code: number; reason: string }): number {
+    const leaving = [...this.#sessions.values()].filter(({ isClosing }) => !isClosing).slice(0, Math.max(0, count));
+    for (const session of leaving) {
+      const { code, reason } = farewell();
+      session.expel(code, reason);
+    }
+    return leaving.length;
   }
 
   close(connection: Connection): void {

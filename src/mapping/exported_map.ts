@@ -19,7 +19,9 @@ import { type Libc, loadLibc } from "./libc.ts";
 import { type Shard, WHOLE } from "./names.ts";
 import { READERS_BYTES } from "./readers_file.ts";
 import { unmapRegion } from "./region.ts";
-import { type PendingSegment, SegmentHome } from "./segment_home.ts";
+import type { PendingSegment } from "./segment_file.ts";
+import { SegmentHome } from "./segment_home.ts";
+import { StandbyHome } from "./standby_home.ts";
 
 /** How a map is exported. */
 export type ExportOptions = {
@@ -37,7 +39,7 @@ const LOOK_MS = 10;
 const PLACES_MS = 500;
 
 type Exported = {
-  readonly home: SegmentHome;
+  home: SegmentHome | StandbyHome;
   readonly range: MemoryRange;
   readonly bytes: number;
   pending: PendingSegment | undefined;
@@ -47,22 +49,33 @@ type Exported = {
 export class ExportedMap extends MemoryMap {
   readonly #libc: Libc;
   readonly #options: ExportOptions;
-  readonly #homes: ReadonlyMap<string, SegmentHome>;
+  readonly #homes: Map<string, SegmentHome>;
+  /** Names that are not ours yet. */
+  readonly #standbys: Map<string, StandbyHome>;
   readonly #readers = new Map<string, MemoryRange>();
   readonly #exported = new Map<MemoryRange, Exported>();
   readonly #words: Int32Array;
   #timer: NodeJS.Timeout | undefined;
   #placesAt = 0;
 
-  constructor(bytes: number, parts: { libc: Libc; options: ExportOptions; homes: Map<string, SegmentHome> }) {
+  constructor(
+    bytes: number,
+    parts: {
+      libc: Libc;
+      options: ExportOptions;
+      homes: Map<string, SegmentHome>;
+      standbys?: Map<string, StandbyHome>;
+    },
+  ) {
     super(bytes);
     this.#libc = parts.libc;
     this.#options = parts.options;
     this.#homes = parts.homes;
+    this.#standbys = parts.standbys ?? new Map();
     this.#words = new Int32Array(this.memory.buffer);
-    for (const [exchange, home] of parts.homes) {
+    for (const exchange of [...this.#homes.keys(), ...this.#standbys.keys()]) {
       const range = super.reserve(`readers of ${exchange}`, { bytes: READERS_BYTES });
-      home.mapReaders(this.memory, range);
+      this.#homes.get(exchange)?.mapReaders(this.memory, range);
       this.#readers.set(exchange, range);
     }
   }
@@ -94,6 +107,59 @@ export class ExportedMap extends MemoryMap {
     }
   }
 
+  /**
+   * The same for names that others hold: segments are made and written out of sight until `takeOver` succeeds.
+   * @returns undefined when one of the names has a standby already
+   * @throws as `open`, but never `locked`
+   */
+  static async openStandby(bytes: number, options: ExportOptions): Promise<ExportedMap | undefined> {
+    const libc = await loadLibc();
+    const standbys = new Map<string, StandbyHome>();
+    const giveUp = () => {
+      for (const standby of standbys.values()) {
+        standby.close();
+      }
+    };
+    try {
+      for (const exchange of options.exchanges) {
+        const standby = StandbyHome.claim({ ...options, libc, exchange });
+        if (standby === undefined) {
+          giveUp();
+          return undefined;
+        }
+        standbys.set(exchange, standby);
+      }
+      return new ExportedMap(bytes, { libc, options, homes: new Map(), standbys });
+    } catch (error) {
+      giveUp();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes every name that is free by now: what was written out of sight stands in its place at once.
+   * @returns whether all names are ours
+   */
+  takeOver(): boolean {
+    for (const [exchange, standby] of this.#standbys) {
+      const home = standby.take();
+      const readers = this.#readers.get(exchange);
+      if (home === undefined || readers === undefined) {
+        continue;
+      }
+      home.mapReaders(this.memory, readers);
+      home.promiseToRing();
+      this.#homes.set(exchange, home);
+      for (const exported of this.#exported.values()) {
+        exported.home = exported.home === standby ? home : exported.home;
+      }
+      this.publishInitialised();
+      this.#standbys.delete(exchange);
+      standby.close();
+    }
+    return this.#standbys.size === 0;
+  }
+
   /** The range that an exchange's readers file is mapped over. */
   readersOf(exchange: string): MemoryRange | undefined {
     return this.#readers.get(exchange);
@@ -104,7 +170,7 @@ export class ExportedMap extends MemoryMap {
    * @throws RangeError as MemoryMap, also when the file system has no room @throws MappingError when a file cannot be made
    */
   override reserveSegment(exchange: string, options: { generation: number; bytes: number }): MemoryRange {
-    const home = this.#homes.get(exchange);
+    const home = this.#homes.get(exchange) ?? this.#standbys.get(exchange);
     const range = super.reserveSegment(exchange, options);
     if (home === undefined) {
       return range;
@@ -146,7 +212,7 @@ export class ExportedMap extends MemoryMap {
         home.discard(pending);
       }
     }
-    for (const home of this.#homes.values()) {
+    for (const home of [...this.#homes.values(), ...this.#standbys.values()]) {
       home.close();
     }
     for (const range of [...this.#exported.keys(), ...this.#readers.values()]) {
@@ -159,9 +225,10 @@ export class ExportedMap extends MemoryMap {
   /** Puts segments that have been initialised meanwhile into their places; a timer does it too. */
   publishInitialised(): void {
     for (const exported of this.#exported.values()) {
-      if (exported.pending !== undefined && this.#isInitialised(exported.range)) {
-        this.#stampShard(exported.range);
-        exported.home.publish(exported.pending);
+      const { home, pending, range } = exported;
+      if (pending !== undefined && home instanceof SegmentHome && this.#isInitialised(range)) {
+        this.#stampShard(range);
+        home.publish(pending);
         exported.pending = undefined;
       }
     }

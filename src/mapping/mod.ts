@@ -27,4 +27,6 @@ export {
   type ReaderSlot,
   readSlots,
 } from "./readers_file.ts";
+export { mapRegion, unmapRegion } from "./region.ts";
 export { removeDeadSegments } from "./segment_home.ts";
+export { type StandbyFile, standbyFiles } from "./standby_files.ts";

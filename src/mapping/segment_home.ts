@@ -13,7 +13,6 @@ import {
   readSync,
   renameSync,
   rmSync,
-  statfsSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -33,14 +32,16 @@ import {
 } from "../../assembly/layout.ts";
 import type { MemoryRange } from "../segment/memory_map.ts";
 import { Bell } from "./bell.ts";
-import { FILE_MODE, makeDirectory, trustDirectory } from "./directory.ts";
+import { makeDirectory, trustDirectory } from "./directory.ts";
 import { MappingError } from "./errors.ts";
 import { heartbeatAgeMs, STALE_MS } from "./heartbeat.ts";
-import { errorText, type Libc } from "./libc.ts";
+import type { Libc } from "./libc.ts";
 import { FileLock } from "./lock.ts";
 import { parseSegmentName, type Shard, segmentName, WHOLE } from "./names.ts";
 import { createReadersFile, READERS_BYTES } from "./readers_file.ts";
 import { mapRegion } from "./region.ts";
+import { createSegmentFile, type PendingSegment } from "./segment_file.ts";
+import { removeLeftStandbys } from "./standby_files.ts";
 
 /** Whose segment it is, and where. */
 export type HomeOptions = {
@@ -55,9 +56,6 @@ export type HomeOptions = {
   readonly patienceMs: number;
   readonly pid: number;
 };
-
-/** A file that is mapped and not yet in its place. */
-export type PendingSegment = { readonly path: string; readonly inode: number };
 
 const LOCK_RETRY_MS = 20;
 
@@ -80,6 +78,7 @@ export class SegmentHome {
     this.name = name;
     this.path = join(directory, `${name}.seg`);
     removeParts(directory, name);
+    removeLeftStandbys(libc, directory, name);
     removeOtherDivisions(options);
     this.#readersFd = createReadersFile(libc, join(directory, `${name}.readers`), this.#part("readers"));
   }
@@ -118,37 +117,19 @@ export class SegmentHome {
     this.#bell.promise(false);
   }
 
+  /** The producer rings after every publish already: says so where readers look now. */
+  promiseToRing(): void {
+    this.#bell?.promise(true);
+  }
+
   /**
    * Makes a file and maps it over a range of the memory.
    * @param bytes of the segment; a multiple of 64 KiB
    * @throws MappingError `no_room` or `failed`; nothing is left behind
    */
   create(memory: WebAssembly.Memory, options: { range: MemoryRange; bytes: number }): PendingSegment {
-    const { libc, directory } = this.#options;
-    const { range, bytes } = options;
-    const path = this.#part(String(this.#made++));
-    const fd = openSync(
-      path,
-      constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-      FILE_MODE,
-    );
-    try {
-      const refused = libc.allocate(fd, bytes);
-      if (refused !== 0) {
-        const { bavail, bsize } = statfsSync(directory);
-        throw new MappingError(
-          `Cannot make the segment ${this.name}: ${errorText(refused)}: ${bytes} bytes are needed, ${bavail * bsize} available, was ${directory}`,
-          { reason: "no_room" },
-        );
-      }
-      mapRegion(libc, { memory, range, fd, bytes, access: "readWrite", isFresh: true });
-      return { path, inode: fstatSync(fd).ino };
-    } catch (error) {
-      rmSync(path, { force: true });
-      throw error;
-    } finally {
-      closeSync(fd);
-    }
+    const { libc } = this.#options;
+    return createSegmentFile(libc, { ...options, memory, path: this.#part(String(this.#made++)), name: this.name });
   }
 
   /** Puts a segment that is live into its place: from now on it is the one. */
@@ -231,6 +212,7 @@ export function removeDeadSegments(options: {
       supersede(path);
       unlinkSync(path);
       removeParts(directory, name);
+      removeLeftStandbys(libc, directory, name);
     }
     lock.release();
     return isDead ? [name] : [];

@@ -13,6 +13,16 @@ import {
   AUDIT_MATCH,
   AUDIT_MISMATCH,
   AUDIT_NONE,
+  BREAKER_CLOSED,
+  BREAKER_HALF_OPEN,
+  BREAKER_OPEN,
+  ENDPOINT_REST,
+  ENDPOINT_WEBSOCKET,
+  FAILURE_CLOSED,
+  FAILURE_NONE,
+  FAILURE_STATUS,
+  FAILURE_TIMEOUT,
+  FAILURE_UNREACHABLE,
   REASON_AUDIT,
   REASON_CHECKSUM,
   REASON_CONNECTING,
@@ -106,6 +116,28 @@ export const AUDIT_WORDS = {
   [AUDIT_MISMATCH]: "mismatch",
   [AUDIT_INCONCLUSIVE]: "inconclusive",
   [AUDIT_FAILED]: "failed",
+} as const;
+
+/** BREAKER_* → word: whether an endpoint may be tried. */
+export const BREAKER_WORDS = {
+  [BREAKER_CLOSED]: "closed",
+  [BREAKER_HALF_OPEN]: "half_open",
+  [BREAKER_OPEN]: "open",
+} as const;
+
+/** ENDPOINT_* → word: what is spoken there. */
+export const ENDPOINT_WORDS = {
+  [ENDPOINT_WEBSOCKET]: "websocket",
+  [ENDPOINT_REST]: "rest",
+} as const;
+
+/** FAILURE_* → word: how an endpoint's last failure looked. */
+export const FAILURE_WORDS = {
+  [FAILURE_NONE]: "none",
+  [FAILURE_UNREACHABLE]: "unreachable",
+  [FAILURE_STATUS]: "status",
+  [FAILURE_TIMEOUT]: "timeout",
+  [FAILURE_CLOSED]: "closed_at_once",
 } as const;
 
 /** A sync state as a word. */

@@ -40,7 +40,7 @@ export function laneStamp(lane: Lane): EventStamp {
 function followEvents({ workspace, counts }: MergeHome, local: LocalBook, { lane, since, ahead }: LaneState): boolean {
   const here = local.mark.sourceSequence;
   const isCovered = since !== undefined && since.sourceSequence > 0n && since.sourceSequence <= here;
-  if (!isCovered || local.hash === lane.front.hash) {
+  if (!isCovered || lane.front.sourceSequence < here || local.hash === lane.front.hash) {
     return false;
   }
   const events = ahead.filter(({ point }) => point.sourceSequence > here);

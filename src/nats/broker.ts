@@ -3,6 +3,8 @@
  * made when they are missing. Bad case: a broker without JetStream, or one that forbids to make a stream; the error says so.
  */
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import {
   type ConnectionOptions,
@@ -11,6 +13,7 @@ import {
   type NatsConnection,
   nanos,
   nkeyAuthenticator,
+  nkeys,
 } from "@nats-io/transport-node";
 import type { Config } from "../config/mod.ts";
 import { ConfigError, ConnectionError } from "../errors.ts";
@@ -29,6 +32,8 @@ export type Broker = {
   readonly manager: JetStreamManager;
   /** Bytes of one message at most. */
   readonly payloadMax: number;
+  /** Where the stream of records ended when we came. */
+  readonly lastSequence: number;
 };
 
 const RECONNECT_MS = 250;
@@ -61,7 +66,8 @@ export async function openBroker(
     const client = jetstream(connection, { timeout: REQUEST_MS });
     await ensureStreams(manager, config);
     const payloadMax = (connection.info?.max_payload ?? 1024 * 1024) - PAYLOAD_MARGIN;
-    return { connection, jetstream: client, manager, payloadMax };
+    const { state } = await manager.streams.info(STREAMS.records.name);
+    return { connection, jetstream: client, manager, payloadMax, lastSequence: state.last_seq };
   } catch (cause) {
     await connection?.close();
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -137,22 +143,59 @@ function connectionOptions(config: NatsConfig, urls: readonly string[]): Connect
     );
   }
   const tls = {
+    ...identityByAddress(urls),
     ...(tlsCaFile === "" ? {} : { ca: readText(tlsCaFile) }),
     ...(tlsCertFile === "" ? {} : { cert: readText(tlsCertFile), key: readText(tlsKeyFile) }),
   };
   return {
     maxReconnectAttempts: -1,
+    // A broker whose users are being changed refuses for a while what it takes again later.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: RECONNECT_MS,
     reconnectJitter: RECONNECT_MS,
     pingInterval: PING_MS,
     maxPingOut: PINGS_OUT,
     timeout: REQUEST_MS,
-    ...(Object.keys(tls).length === 0 && !wantsTls ? {} : { tls }),
-    ...(credentialsFile === "" ? {} : { authenticator: credsAuthenticator(readBytes(credentialsFile)) }),
-    ...(nkeySeedFile === "" ? {} : { authenticator: nkeyAuthenticator(trimmed(nkeySeedFile)) }),
+    ...(tlsCaFile === "" && tlsCertFile === "" && !wantsTls ? {} : { tls }),
+    ...(credentialsFile === "" ? {} : { authenticator: credentialsOf(credentialsFile) }),
+    ...(nkeySeedFile === "" ? {} : { authenticator: seedOf(nkeySeedFile) }),
     ...(user === "" ? {} : { user, pass: password }),
     ...(token === "" ? {} : { token }),
   };
+}
+
+/** The client compares certificates with names alone, and with `localhost` where there is none. */
+function identityByAddress(urls: readonly string[]) {
+  const addresses = urls.map((text) => new URL(text).hostname.replace(/^\[|\]$/g, ""));
+  if (!addresses.every((address) => isIP(address) !== 0)) {
+    return {};
+  }
+  return {
+    checkServerIdentity: (_: string, certificate: PeerCertificate): Error | undefined => {
+      const errors = addresses.map((address) => checkServerIdentity(address, certificate));
+      return errors.includes(undefined) ? undefined : errors[0];
+    },
+  };
+}
+
+/** Both are read again at every connect, so that they can be replaced while we run. */
+function credentialsOf(path: string) {
+  if (!/BEGIN NATS USER JWT[\s\S]*BEGIN USER NKEY SEED/.test(readText(path))) {
+    throw new ConfigError(`Cannot use nats: credentials_file holds no JWT and seed of a user, was ${path}`);
+  }
+  return credsAuthenticator(() => readBytes(path));
+}
+
+function seedOf(path: string) {
+  try {
+    nkeys.fromSeed(trimmed(path)).clear();
+  } catch (cause) {
+    if (cause instanceof ConfigError) {
+      throw cause;
+    }
+    throw new ConfigError(`Cannot use nats: nkey_seed_file holds no seed of an nkey, was ${path}`, { cause });
+  }
+  return nkeyAuthenticator(() => trimmed(path));
 }
 
 /** Host and port alone: the client logs addresses, and must not log what opens a door. */

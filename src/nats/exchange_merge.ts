@@ -12,7 +12,8 @@ import { LocalSegment } from "./local_segment.ts";
 import { type MergeCounts, type MergeHome, zeroCounts } from "./merge_home.ts";
 import { MergedInstrument } from "./merged_instrument.ts";
 import { KINDS, type Message, splitPieces, unpackDeltas, unpackTrades } from "./message.ts";
-import type { Workspace } from "./workspace.ts";
+import { decodeFigures, type PublisherFigures } from "./publisher_figures.ts";
+import { FRAME_BYTES, type Workspace } from "./workspace.ts";
 
 /** What an exchange's merge needs. */
 export type ExchangeMergeOptions = {
@@ -29,18 +30,26 @@ export type ExchangeMergeOptions = {
 type Source = {
   /** The last beat of whose records nothing was missing. */
   freshAtMs: number;
+  beatAtMs: number;
   heardAtMs: number;
   /** Beats whose records did not all arrive yet: what they promise, and when they came. */
   promised: { readonly bound: number; readonly atMs: number } | undefined;
+  /** A small number that no other has meanwhile, for metrics. */
+  readonly place: number;
+  figures: PublisherFigures | undefined;
 };
 
-type Parts = { version: bigint; frames: (readonly Uint8Array[] | undefined)[] };
+type Parts = { version: bigint; frames: (readonly Uint8Array[] | undefined)[]; bytes: number };
 
 const SOURCES_MAX = 16;
 const INSTRUMENTS_MAX = 60_000;
 const FORGET_MS = 60_000;
 const RELEASE_MS = 3000;
 const PARTS_MAX = 256;
+/** Different complaints that are logged. */
+const TOLD_MAX = 16;
+/** What waits for other parts of its snapshot, all together. */
+const PARTS_BYTES_MAX = 256 * 1024 * 1024;
 
 /** The merged books of one exchange. Thread: one. */
 export class ExchangeMerge {
@@ -48,11 +57,15 @@ export class ExchangeMerge {
   readonly counts: MergeCounts = zeroCounts();
   /** Messages that could not be used. */
   refused = 0;
+  /** Records that were read, from all collectors. */
+  readonly records = { deltas: 0, trades: 0 };
   readonly #options: ExchangeMergeOptions;
   readonly #home: MergeHome;
   readonly #sources = new Map<bigint, Source>();
   readonly #instruments = new Map<string, MergedInstrument>();
   readonly #parts = new Map<string, Parts>();
+  readonly #told = new Set<string>();
+  #partsBytes = 0;
   readonly #released: { segment: LocalSegment; atMs: number }[] = [];
   #segment: LocalSegment;
   #generation = 0;
@@ -74,6 +87,8 @@ export class ExchangeMerge {
         return opened;
       },
       isFresh: (source) => this.#isFresh(source),
+      isHeard: (source) =>
+        options.nowMs() - (this.#sources.get(source)?.beatAtMs ?? Number.NEGATIVE_INFINITY) < options.config.staleMs,
       want: (symbol) => options.want(symbol),
       nowMs: options.nowMs,
     };
@@ -94,14 +109,23 @@ export class ExchangeMerge {
     return [...this.#sources.keys()].filter((source) => this.#isFresh(source));
   }
 
+  /** What the collectors that are heard say of their publishing, by a small number that each keeps while it lives. */
+  get publishers(): { readonly place: number; readonly figures: PublisherFigures }[] {
+    return [...this.#sources.values()].flatMap(({ place, figures }) =>
+      figures === undefined ? [] : [{ place, figures }],
+    );
+  }
+
   /** A collector says that it lives, and how far its records have been stored. @param reached how far we have read */
-  beat({ source, bound }: Message, reached: number): void {
+  beat({ source, bound, body }: Message, reached: number): void {
     const state = this.#source(source);
     const now = this.#options.nowMs();
     if (state === undefined) {
       return;
     }
     state.heardAtMs = now;
+    state.beatAtMs = now;
+    state.figures = decodeFigures(body) ?? state.figures;
     if (Number(bound) <= reached) {
       state.freshAtMs = now;
       state.promised = undefined;
@@ -110,18 +134,20 @@ export class ExchangeMerge {
     }
   }
 
-  /** Takes a message of an instrument. */
+  /** Takes a message of an instrument. What cannot be used is counted. */
   take(symbol: string, message: Message): void {
-    const instrument = this.#instrument(symbol);
-    if (this.#source(message.source) === undefined || instrument === undefined) {
-      this.refused += 1;
-      return;
+    try {
+      const instrument = this.#instrument(symbol);
+      const isKnown = this.#source(message.source) !== undefined && instrument !== undefined;
+      const isUsed =
+        isKnown &&
+        (message.kind === KINDS.snapshot
+          ? this.#takeSnapshot(instrument, message)
+          : this.#takeRecords(instrument, message));
+      this.refused += isUsed ? 0 : 1;
+    } catch (error) {
+      this.#refuse(error);
     }
-    const isUsed =
-      message.kind === KINDS.snapshot
-        ? this.#takeSnapshot(instrument, message)
-        : this.#takeRecords(instrument, message);
-    this.refused += isUsed ? 0 : 1;
   }
 
   /** Everything up to a position of the stream of deltas has been read. */
@@ -156,7 +182,7 @@ export class ExchangeMerge {
       }
     }
     for (const instrument of this.#instruments.values()) {
-      instrument.look(this.#options.config.staleMs);
+      this.#lookAt(instrument);
     }
     if (this.#growth !== undefined) {
       this.#grow(this.#growth);
@@ -170,17 +196,39 @@ export class ExchangeMerge {
     this.wake();
   }
 
+  #lookAt(instrument: MergedInstrument): void {
+    try {
+      instrument.look(this.#options.config.staleMs);
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  /** A book for which there is no memory is left out; whatever else fails is a fault of ours. */
+  #refuse(error: unknown): void {
+    if (!(error instanceof RangeError)) {
+      throw error;
+    }
+    this.refused += 1;
+    if (this.#told.size < TOLD_MAX && !this.#told.has(error.message)) {
+      this.#told.add(error.message);
+      this.#options.log.error(`Cannot follow everything of ${this.exchange}: ${error.message}`);
+    }
+  }
+
   #takeRecords(instrument: MergedInstrument, message: Message): boolean {
     const { kind, body, count, source } = message;
     if (kind === KINDS.deltas) {
       const records = unpackDeltas(body, count);
       if (records !== undefined) {
+        this.records.deltas += records.length;
         instrument.lane(source).takeDeltas(records, message);
       }
       return records !== undefined;
     }
     const records = kind === KINDS.trades ? unpackTrades(body, count) : undefined;
     if (records !== undefined) {
+      this.records.trades += records.length;
       instrument.trades(source, instrument.lane(source).freshTrades(records, message));
     }
     return records !== undefined;
@@ -189,7 +237,8 @@ export class ExchangeMerge {
   #takeSnapshot(instrument: MergedInstrument, message: Message): boolean {
     const [mark, bytes, ...frames] = splitPieces(message.body) ?? [];
     const facts = bytes === undefined ? undefined : decodeFacts(bytes);
-    if (mark?.length !== 16 || facts === undefined || facts.canonical !== instrument.symbol) {
+    const isTooLong = frames.some(({ length }) => length > FRAME_BYTES);
+    if (mark?.length !== 16 || facts === undefined || facts.canonical !== instrument.symbol || isTooLong) {
       return false;
     }
     const version = new DataView(mark.buffer, mark.byteOffset, mark.length).getBigUint64(0, true);
@@ -216,14 +265,28 @@ export class ExchangeMerge {
     }
     const known = this.#parts.get(key);
     const held = known?.version === version && known.frames.length === parts ? known : undefined;
-    const collected = held ?? { version, frames: Array.from({ length: parts }, () => undefined) };
+    this.#dropParts(held === undefined ? key : undefined);
+    const collected = held ?? { version, frames: Array.from({ length: parts }, () => undefined), bytes: 0 };
+    const bytes = collected.frames[count] === undefined ? frames.reduce((sum, { length }) => sum + length, 64) : 0;
     collected.frames[count] = frames;
+    collected.bytes += bytes;
+    this.#partsBytes += bytes;
     this.#parts.set(key, collected);
     if (collected.frames.some((part) => part === undefined)) {
       return undefined;
     }
-    this.#parts.delete(key);
+    this.#dropParts(key);
     return collected.frames.flatMap((part) => part ?? []);
+  }
+
+  /** Forgets what is held under a key, and the oldest when all together is too much. */
+  #dropParts(key: string | undefined): void {
+    const isFull = this.#partsBytes > PARTS_BYTES_MAX;
+    const [oldest] = isFull ? this.#parts.keys() : [];
+    for (const name of [key, oldest]) {
+      this.#partsBytes -= this.#parts.get(name ?? "")?.bytes ?? 0;
+      this.#parts.delete(name ?? "");
+    }
   }
 
   #isFresh(source: bigint): boolean {
@@ -233,13 +296,35 @@ export class ExchangeMerge {
 
   #source(source: bigint): Source | undefined {
     let state = this.#sources.get(source);
+    if (state === undefined && this.#sources.size >= SOURCES_MAX) {
+      this.#forgetSilent();
+    }
     if (state === undefined && this.#sources.size < SOURCES_MAX) {
       // Its records are believed when its first beat comes.
-      state = { freshAtMs: Number.NEGATIVE_INFINITY, heardAtMs: this.#options.nowMs(), promised: undefined };
+      const never = Number.NEGATIVE_INFINITY;
+      const heardAtMs = this.#options.nowMs();
+      const begun = { freshAtMs: never, beatAtMs: never, heardAtMs, promised: undefined, figures: undefined };
+      state = { ...begun, place: this.#freePlace() };
       this.#sources.set(source, state);
       this.#options.log.info(`A collector of ${this.exchange} is heard: ${source.toString(16)}`);
     }
     return state;
+  }
+
+  #freePlace(): number {
+    const taken = new Set([...this.#sources.values()].map(({ place }) => place));
+    return Array.from({ length: SOURCES_MAX }, (_, place) => place).find((place) => !taken.has(place)) ?? SOURCES_MAX;
+  }
+
+  /** Makes room for a collector: the one that says nothing for longest goes, if it counts for nothing. */
+  #forgetSilent(): void {
+    const silent = [...this.#sources].filter(([source]) => !this.#isFresh(source));
+    const [first] = silent.sort(
+      ([, one], [, other]) => one.beatAtMs - other.beatAtMs || one.heardAtMs - other.heardAtMs,
+    );
+    if (first !== undefined) {
+      this.#forget(first[0]);
+    }
   }
 
   #forget(source: bigint): void {

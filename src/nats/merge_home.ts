@@ -38,6 +38,8 @@ export type MergeHome = {
   open(facts: InstrumentFacts, options: { levels: number; previous: LocalBook | undefined }): LocalBook | undefined;
   /** The collector is heard, and its records are not behind. */
   isFresh(source: bigint): boolean;
+  /** The collector is heard; its records may be late. */
+  isHeard(source: bigint): boolean;
   /** A lane needs a whole book. */
   want(symbol: string): void;
   nowMs(): number;

@@ -5,10 +5,10 @@
  * *aligned* when its book is L: same levels (hash), same exchange sequence, same exchange time, reached by the same event
  * (hash before it). (1) An event of an aligned lane is published as it came; every other lane is then behind. (2) An event
  * of a lane that is not aligned is kept; when L stands at its end, now or later, the lane is aligned and what it brought
- * beyond is published. (3) When no aligned lane lives, or others are beyond L for `patienceMs` while it stands still, the
- * best of the others is taken, at once when it is beyond L, else after `patienceMs`: where the exchange numbers its events,
+ * beyond is published. (3) When no aligned lane lives, or others are beyond L while it stands still, one of the others is
+ * taken; which, and how long whom is waited for, is carrier_choice.ts. Where the exchange numbers its events that is done
  * event by event (take_over.ts), else by the exact difference of the two books in one event, which is counted. (4) When no
- * lane lives, L says that it is not synced.
+ * lane lives, or nobody carries L for `patienceMs`, it says that it is not synced.
  *
  * **Why it is exact.** By induction L is, after each event published, the book of some collector between two events:
  * (1) and (2) publish event e of X only when L is X's book before e, so L is X's book after e; (3) publishes L' − L. The
@@ -26,18 +26,18 @@ import {
   FLAG_CROSSED,
   FLAG_NOT_SYNCED,
   FLAG_SNAPSHOT,
-  REASON_GAP,
   REASON_NONE,
   REASON_SILENT,
   SIDE_ASK,
   SIDE_BID,
 } from "../../assembly/layout.ts";
 import { adoptBook, keepEvent, type LaneState, laneStamp } from "./adopt.ts";
+import { chooseCarrier, isWarm } from "./carrier_choice.ts";
 import type { InstrumentFacts } from "./facts.ts";
 import { Lane, type LaneEvent, type LaneListener } from "./lane.ts";
 import type { LocalBook } from "./local_book.ts";
 import type { MergeHome } from "./merge_home.ts";
-import { compareKeys, isSamePoint, type Point } from "./points.ts";
+import { isSamePoint, type Point } from "./points.ts";
 import { differenceRecords, notSynced, stampRecord } from "./record_writer.ts";
 import { TradeMemory } from "./trade_memory.ts";
 
@@ -77,7 +77,9 @@ export class MergedInstrument implements LaneListener {
 
   /** Collectors that could carry the book on without losing an event, were all others to die now. */
   get warm(): bigint[] {
-    return [...this.#lanes.values()].filter((state) => this.#isWarm(state)).map(({ lane }) => lane.source);
+    return [...this.#lanes.values()]
+      .filter((state) => isWarm(this.#home, this.#local, state))
+      .map(({ lane }) => lane.source);
   }
 
   /** The lane of a collector. @throws RangeError when the arena is exhausted */
@@ -150,8 +152,11 @@ export class MergedInstrument implements LaneListener {
   }
 
   loaded(lane: Lane): void {
-    this.#leave(this.#state(lane.source), lane.isSynced ? lane.front : undefined);
-    this.settle();
+    const state = this.#state(lane.source);
+    this.#leave(state, lane.isSynced ? lane.front : undefined);
+    if (!this.#alignWith(state)) {
+      this.settle();
+    }
   }
 
   lost(lane: Lane): void {
@@ -177,51 +182,18 @@ export class MergedInstrument implements LaneListener {
   /** Looks whether somebody carries this book. */
   settle(): void {
     const states = [...this.#lanes.values()];
-    const synced = states.filter(({ lane }) => lane.isSynced && this.#home.isFresh(lane.source));
-    const living = synced.filter(({ lane }) => lane.isWhole);
-    if (states.some(({ lane }) => !lane.isFollowing && this.#home.isFresh(lane.source))) {
+    const home = this.#home;
+    if (states.some(({ lane }) => !lane.isFollowing && home.isFresh(lane.source))) {
       this.#want();
     }
-    const isCarried = synced.some(({ isAligned }) => isAligned);
-    if (isCarried && this.#local?.isSynced === true) {
-      this.#orphanSinceMs = undefined;
-      this.#leaveStalled(living);
-      return;
+    const since = { orphanSinceMs: this.#orphanSinceMs, publishedAtMs: this.#publishedAtMs };
+    const choice = chooseCarrier(home, { states, local: this.#local, ...since });
+    this.#orphanSinceMs = choice.orphanSinceMs;
+    if (choice.reason !== undefined) {
+      this.#interrupt(choice.reason);
     }
-    const best =
-      living.find(({ isAligned }) => isAligned) ??
-      living.find((state) => this.#isWarm(state)) ??
-      living.sort((one, other) => compareKeys(other.lane.front, one.lane.front))[0];
-    if (best === undefined && synced.length > 0) {
-      return;
-    }
-    if (best === undefined) {
-      this.#interrupt(states.some(({ lane }) => this.#home.isFresh(lane.source)) ? REASON_GAP : REASON_SILENT);
-      return;
-    }
-    const now = this.#home.nowMs();
-    this.#orphanSinceMs ??= now;
-    const isBeyond = this.#local === undefined || compareKeys(best.lane.front, this.#local.mark) > 0;
-    const isSame = this.#local?.hash === best.lane.front.hash;
-    if (this.#local?.hasBook !== true || isBeyond || isSame || now - this.#orphanSinceMs >= this.#home.patienceMs) {
-      this.#adopt(best);
-    }
-  }
-
-  /** Another lane has long been beyond the aligned ones, and they say nothing: they stall. */
-  #leaveStalled(living: readonly LaneState[]): void {
-    const until = this.#home.nowMs() - this.#home.patienceMs;
-    const stalled = living.filter(
-      ({ isAligned, aheadSinceMs }) => !isAligned && aheadSinceMs !== undefined && aheadSinceMs <= until,
-    );
-    const beyond = stalled.find((state) => this.#isWarm(state)) ?? stalled[0];
-    if (beyond === undefined || this.#publishedAtMs > until) {
-      return;
-    }
-    if (this.#local !== undefined && compareKeys(beyond.lane.front, this.#local.mark) > 0) {
-      this.#adopt(beyond);
-    } else {
-      beyond.aheadSinceMs = undefined;
+    if (choice.taken !== undefined) {
+      this.#adopt(choice.taken);
     }
   }
 
@@ -361,16 +333,6 @@ export class MergedInstrument implements LaneListener {
     state.since = since;
     state.ahead = [];
     state.aheadSinceMs = undefined;
-  }
-
-  #isWarm({ lane, since, isAligned }: LaneState): boolean {
-    const isCovered = since !== undefined && (this.#isBehind(since) || this.#isBehind(lane.front));
-    return lane.isSynced && this.#home.isFresh(lane.source) && (isAligned || isCovered);
-  }
-
-  #isBehind(point: Point): boolean {
-    const local = this.#local;
-    return local?.hasBook === true && compareKeys(point, local.mark) < 0;
   }
 
   #point(local: LocalBook): Point {

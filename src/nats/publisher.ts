@@ -11,8 +11,10 @@ import { HEADER_DELTA_TAIL } from "../../assembly/layout.ts";
 import { type Attachment, CommonSleep, type Libc, loadLibc, SegmentFollower } from "../mapping/mod.ts";
 import { MEMORY_BYTES_MAX, MemoryMap } from "../segment/memory_map.ts";
 import { type Broker, closeBroker, ensureStreams, type NatsConfig, type NatsLog, openBroker } from "./broker.ts";
+import { ConnectionWatch } from "./connection_watch.ts";
 import { beatSubject, encodeMessage, KINDS, parseSubject, STREAMS } from "./message.ts";
 import { type Outgoing, PublishedSegment, type RingPosition } from "./published_segment.ts";
+import { encodeFigures } from "./publisher_figures.ts";
 import { Workspace, type WorkspaceOptions } from "./workspace.ts";
 
 /** How to publish. */
@@ -32,6 +34,8 @@ export type PublisherOptions = {
 export type PublisherCounts = {
   messages: number;
   bytes: number;
+  deltas: number;
+  trades: number;
   snapshots: number;
   /** Times that the ring was read again from what the broker had stored. */
   rewinds: number;
@@ -63,6 +67,8 @@ export class NatsPublisher {
   readonly counts: PublisherCounts = {
     messages: 0,
     bytes: 0,
+    deltas: 0,
+    trades: 0,
     snapshots: 0,
     rewinds: 0,
     lostDeltas: 0,
@@ -80,20 +86,21 @@ export class NatsPublisher {
   readonly #ended: Promise<void>;
   #live: Live | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #isConnected = true;
+  readonly #connection: ConnectionWatch;
   #mustRecover = false;
   #isClosed = false;
   /** Grows when what is under way counts for nothing. */
   #life = 0;
   #underWay = 0;
-  /** Position of the last stored record in the stream of deltas. */
-  #stored = 0;
+  /** Position of the last stored record in the stream of deltas; who has not read so far knows nothing of us yet. */
+  #stored: number;
   #lostBefore = { deltas: 0, trades: 0 };
   #wake: (() => void) | undefined;
 
   constructor(options: PublisherOptions, libc: Libc, broker: Broker) {
     this.#options = options;
     this.#broker = broker;
+    this.#stored = broker.lastSequence;
     const map = new MemoryMap(MEMORY_BYTES_MAX);
     const { directory, isExplicit, exchange, config } = options;
     this.#follower = new SegmentFollower({ libc, map, directory, isExplicit, exchange });
@@ -106,7 +113,12 @@ export class NatsPublisher {
       callback: (_, message) => this.#live?.segment.want(parseSubject(message.subject)?.symbol ?? ""),
     });
     this.#beats = setInterval(() => this.#beat(), config.beatMs);
-    void this.#watchConnection();
+    this.#connection = new ConnectionWatch(broker.connection, {
+      log: options.log,
+      awayText: "The broker is away: the ring keeps what is not stored yet",
+      away: () => this.#fail(),
+      back: () => this.#wake?.(),
+    });
     this.#ended = this.#run();
   }
 
@@ -138,7 +150,7 @@ export class NatsPublisher {
 
   async #turn(): Promise<void> {
     this.#look();
-    if (!this.#isConnected || this.#live === undefined) {
+    if (!this.#connection.isConnected || this.#live === undefined) {
       await this.#pause(RETRY_MS);
       return;
     }
@@ -160,7 +172,9 @@ export class NatsPublisher {
   #publish(live: Live): boolean {
     const { config } = this.#options;
     const { segment } = live;
+    const before = segment.position;
     const messages = segment.poll();
+    this.#countRecords(segment.position, before);
     this.#send(live, messages);
     const snapshots = segment.snapshots({
       bound: BigInt(this.#stored),
@@ -218,6 +232,11 @@ export class NatsPublisher {
   #count({ payload }: Outgoing): void {
     this.counts.messages += 1;
     this.counts.bytes += payload.length;
+  }
+
+  #countRecords(position: RingPosition, before: RingPosition): void {
+    this.counts.deltas += position.deltas - before.deltas;
+    this.counts.trades += position.trades - before.trades;
   }
 
   #countLost({ lost }: PublishedSegment): void {
@@ -282,7 +301,7 @@ export class NatsPublisher {
 
   #beat(): void {
     const live = this.#live;
-    if (live === undefined || !this.#isConnected || this.#follower.condition(live.attachment) !== "live") {
+    if (live === undefined || !this.#connection.isConnected || this.#follower.condition(live.attachment) !== "live") {
       return;
     }
     const { exchange, epoch } = live.segment.view.header;
@@ -296,25 +315,9 @@ export class NatsPublisher {
         bound: BigInt(this.#stored),
         parts: 0,
       },
-      [],
+      [encodeFigures({ ...this.counts, ...this.#connection.counts, underWay: this.#underWay })],
     );
     this.#broker.connection.publish(beatSubject(exchange), payload);
-  }
-
-  async #watchConnection(): Promise<void> {
-    for await (const status of this.#broker.connection.status()) {
-      if (status.type === "disconnect" || status.type === "staleConnection") {
-        this.#isConnected = false;
-        this.#fail();
-        this.#options.log.warn("The broker is away: the ring keeps what is not stored yet");
-      } else if (status.type === "reconnect") {
-        this.#isConnected = true;
-        this.#options.log.info("The broker is back");
-        this.#wake?.();
-      } else if (status.type === "error") {
-        this.#options.log.error(`The broker complains: ${status.error.message}`);
-      }
-    }
   }
 
   #pause(ms: number): Promise<void> {

@@ -7,9 +7,11 @@
  */
 import { type ConsumerMessages, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import type { Subscription } from "@nats-io/transport-node";
+import { resolveExchangeId } from "../model/exchange_id.ts";
 import type { MemoryMap } from "../segment/memory_map.ts";
 import type { SegmentConfig } from "../segment/writer.ts";
 import { type Broker, closeBroker, ensureStreams, type NatsConfig, type NatsLog, openBroker } from "./broker.ts";
+import { type ConnectionCounts, ConnectionWatch } from "./connection_watch.ts";
 import { ExchangeMerge } from "./exchange_merge.ts";
 import { decodeMessage, KINDS, parseSubject, STREAMS, subjectOf } from "./message.ts";
 import type { Workspace } from "./workspace.ts";
@@ -40,7 +42,6 @@ export type ReceiverCounts = {
 
 const LOOK_MS = 100;
 const RETRY_MS = 250;
-const EXCHANGES_MAX = 32;
 const WANTS_PER_LOOK = 64;
 /** How long the broker may take to hand out the snapshots that it holds, before records are read all the same. */
 const SNAPSHOTS_MS = 20_000;
@@ -65,7 +66,12 @@ export class NatsReceiver {
   readonly #beats: Subscription;
   readonly #timer: NodeJS.Timeout;
   readonly #wanted = new Set<string>();
+  /** Exchanges for which there is no memory. */
+  readonly #unfit = new Set<string>();
   readonly #reads = new Set<ConsumerMessages>();
+  readonly #connection: ConnectionWatch;
+  /** Where the stream of records ends, as far as collectors said. */
+  #told = 0;
   #reached = 0;
   #snapshotsReached = 0;
   #bound: number | undefined;
@@ -83,7 +89,12 @@ export class NatsReceiver {
       },
     });
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
-    void this.#watchConnection();
+    this.#connection = new ConnectionWatch(broker.connection, {
+      log: options.log,
+      awayText: "The broker is away: books are shown as not synced until its records come again",
+      away: () => undefined,
+      back: () => this.#endReads(),
+    });
     void this.#run();
   }
 
@@ -92,15 +103,30 @@ export class NatsReceiver {
     return [...this.#exchanges.values()];
   }
 
+  /** How it stands with the broker. */
+  get connection(): ConnectionCounts & { readonly isConnected: boolean } {
+    return { ...this.#connection.counts, isConnected: this.#connection.isConnected };
+  }
+
+  /** Messages that collectors said are stored and that were not read yet. */
+  get lag(): number {
+    return Math.max(0, this.#told - this.#reached);
+  }
+
   /** Ends the connection; the segments stay as they are. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
     this.#beats.unsubscribe();
+    this.#endReads();
+    await closeBroker(this.#broker, RETRY_MS);
+  }
+
+  /** A read that was under way may never notice that its consumer is gone. */
+  #endReads(): void {
     for (const read of this.#reads) {
       read.stop();
     }
-    await closeBroker(this.#broker, RETRY_MS);
   }
 
   async #run(): Promise<void> {
@@ -217,26 +243,29 @@ export class NatsReceiver {
       this.counts.refused += 1;
       return;
     }
+    this.#told = Math.max(this.#told, Number(message.bound));
     exchange.beat(message, this.#reached);
   }
 
   #exchange(name: string): ExchangeMerge | undefined {
-    let exchange = this.#exchanges.get(name);
-    if (exchange === undefined && this.#exchanges.size < EXCHANGES_MAX) {
-      const { map, workspace, config, sizes, log, nowMs = () => performance.now() } = this.#options;
-      exchange = new ExchangeMerge({
-        exchange: name,
-        map,
-        workspace,
-        config,
-        sizes,
-        log,
-        nowMs,
-        want: (symbol) => this.#wanted.add(subjectOf(name, symbol, "want")),
-      });
-      this.#exchanges.set(name, exchange);
+    const known = this.#exchanges.get(name);
+    if (known !== undefined || this.#unfit.has(name) || resolveExchangeId(name) !== name) {
+      return known;
     }
-    return exchange;
+    const { map, workspace, config, sizes, log, nowMs = () => performance.now() } = this.#options;
+    const want = (symbol: string) => this.#wanted.add(subjectOf(name, symbol, "want"));
+    try {
+      const exchange = new ExchangeMerge({ exchange: name, map, workspace, config, sizes, log, nowMs, want });
+      this.#exchanges.set(name, exchange);
+      return exchange;
+    } catch (error) {
+      if (!(error instanceof RangeError)) {
+        throw error;
+      }
+      this.#unfit.add(name);
+      log.error(`Cannot follow ${name}: ${error.message}`);
+      return undefined;
+    }
   }
 
   #look(): void {
@@ -265,24 +294,9 @@ export class NatsReceiver {
 
   #forgetPromises(): void {
     this.#bound = undefined;
+    this.#told = 0;
     for (const exchange of this.#exchanges.values()) {
       exchange.forgetPromises();
-    }
-  }
-
-  async #watchConnection(): Promise<void> {
-    for await (const status of this.#broker.connection.status()) {
-      if (status.type === "disconnect") {
-        this.#options.log.warn("The broker is away: books are shown as not synced until its records come again");
-      } else if (status.type === "reconnect") {
-        this.#options.log.info("The broker is back");
-        // A read that was under way may never notice that its consumer is gone.
-        for (const read of this.#reads) {
-          read.stop();
-        }
-      } else if (status.type === "error") {
-        this.#options.log.error(`The broker complains: ${status.error.message}`);
-      }
     }
   }
 }

@@ -1,15 +1,17 @@
 /**
  * A book goes over from one collector to another of the same exchange although their books differ, because each knows
  * levels that the other does not: what the exchange numbers but shows only in part. No event is lost: first the levels
- * that differ and that no event since touches, then each of those events, told against the book that is there.
+ * that differ and that no event since touches, and those that the other learns from these events only, then each of those
+ * events, told against the book that is there.
  *
  * Why it is exact: a level that none of the events e1 … en touches has in the other's book at the place of L the quantity
  * that it has now, so the first step makes it right. A level that they touch is set by the last of them to the quantity
  * that it has now. After both, every level is the other's; the hash proves it. An event that removed a level which the
- * other never knew is not among e1 … en for that level; the first step removes it.
+ * other did not know then is not among e1 … en; the first step removes it, also when a later one brings it back.
  * Bad case: more differences than the limit; nothing is done and the caller sends a whole book.
  */
 import {
+  DELTA_ADD_MASK,
   DELTA_BASE_PRICE,
   DELTA_CHANGE_COUNT,
   DELTA_FLAGS,
@@ -31,7 +33,13 @@ import type { LocalBook } from "./local_book.ts";
 import { differenceRecords } from "./record_writer.ts";
 import { LEVELS_CHUNK, type Workspace } from "./workspace.ts";
 
-type Change = { readonly side: number; readonly price: bigint; readonly quantity: bigint };
+type Change = {
+  readonly side: number;
+  readonly price: bigint;
+  readonly quantity: bigint;
+  /** The level was not in the other's book before. */
+  readonly isAdded: boolean;
+};
 
 /**
  * Makes a merged book another collector's, event by event.
@@ -51,7 +59,8 @@ export function takeOver(
     return false;
   }
   const quantities = heldQuantities(workspace, local.book, touched);
-  const untouched = all.filter((level) => !touched.has(nameOf(level)));
+  const unknown = unknownLevels(changes.flat(), quantities);
+  const untouched = [...all.filter((level) => !touched.has(nameOf(level))), ...unknown];
   if (untouched.length > 0) {
     const stamp = { ...local.mark, receivedAtNs: local.receivedAtNs, flags: FLAG_SNAPSHOT };
     if (!local.append(differenceRecords(workspace, untouched, { hash: local.hash, stamp }))) {
@@ -62,6 +71,25 @@ export function takeOver(
     events.every((event, index) => tell(workspace, { local, event, changes: changes[index] ?? [], quantities })) &&
     local.hash === lane.front.hash
   );
+}
+
+/**
+ * Levels that only the merged book has now, and that the other learns from its events: until then it would not tell that
+ * they went. They are taken out of what is held.
+ */
+function unknownLevels(changes: readonly Change[], quantities: Map<string, bigint>): LevelDifference[] {
+  const seen = new Set<string>();
+  return changes.flatMap((change) => {
+    const name = nameOf(change);
+    const before = quantities.get(name) ?? 0n;
+    const isUnknown = !seen.has(name) && change.isAdded && before !== 0n;
+    seen.add(name);
+    if (!isUnknown) {
+      return [];
+    }
+    quantities.delete(name);
+    return [{ side: change.side, price: change.price, before, after: 0n }];
+  });
 }
 
 /** Tells an event against the book that is there. */
@@ -118,10 +146,12 @@ function changesOf(record: Uint8Array): Change[] {
   const view = viewOf(record);
   const base = view.getBigInt64(DELTA_BASE_PRICE, true);
   const sides = view.getUint16(DELTA_SIDE_MASK, true);
+  const adds = view.getUint16(DELTA_ADD_MASK, true);
   return Array.from({ length: view.getUint8(DELTA_CHANGE_COUNT) }, (_, index) => ({
     side: (sides >>> index) & 1,
     price: base + BigInt(view.getInt32(DELTA_PRICE_OFFSETS + index * 4, true)),
     quantity: view.getBigInt64(DELTA_QUANTITIES + index * 8, true),
+    isAdded: ((adds >>> index) & 1) !== 0,
   }));
 }
 

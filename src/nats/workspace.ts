@@ -17,8 +17,8 @@ import type { MemoryMap } from "../segment/memory_map.ts";
 export const BATCH_RECORDS = 1024;
 /** Levels walked at once. */
 export const LEVELS_CHUNK = 1024;
-/** Bytes of one snapshot frame. */
-const FRAME_BYTES = 65_536;
+/** Bytes of one snapshot frame at most. */
+export const FRAME_BYTES = 65_536;
 const NO_MORE_LEVELS = 0xffffffff;
 
 /** How a workspace is made. */
@@ -45,8 +45,7 @@ export class Workspace {
   /** LEVELS_CHUNK levels, twice. */
   readonly levels: number;
   readonly #frame: number;
-  #frameBytes = FRAME_BYTES;
-  #frameIn: number;
+  readonly #frameIn: number;
 
   /** @throws RangeError when memory or arena are too small */
   constructor(map: MemoryMap, options: WorkspaceOptions) {
@@ -100,13 +99,9 @@ export class Workspace {
     return frames;
   }
 
-  /** Puts a frame of somebody else where the kernel can read it. @returns its address */
+  /** Puts a frame of somebody else where the kernel can read it. @param frame of FRAME_BYTES at most @returns its address */
   placeFrame(frame: Uint8Array): number {
-    if (frame.length > this.#frameBytes) {
-      this.#frameIn = this.take(frame.length);
-      this.#frameBytes = frame.length;
-    }
-    this.bytes.set(frame, this.#frameIn);
+    this.bytes.set(frame.subarray(0, FRAME_BYTES), this.#frameIn);
     return this.#frameIn;
   }
 

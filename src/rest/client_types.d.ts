@@ -46,6 +46,27 @@ export type Connection =
   | "superseded"
   | "closed";
 
+/** Endpoint. */
+export type Endpoint = {
+  kind: "websocket" | "rest" | "unknown";
+  /** Without name, password and query. */
+  address: string;
+  /** closed: may be tried · open: is left alone · half_open: its rest is over, one attempt decides. */
+  state: "closed" | "half_open" | "open" | "unknown";
+  /** Unix nanoseconds of the last change of state, decimal. */
+  since_ns: string;
+  /** Unix nanoseconds until which it is left alone, decimal; 0 = it is not open. */
+  open_until_ns: string;
+  attempts: number;
+  /** Connections refused, statuses that refuse, timeouts, connections closed at once. */
+  failures: number;
+  /** Times that its breaker opened. */
+  openings: number;
+  last_failure: "none" | "unreachable" | "status" | "timeout" | "closed_at_once" | "unknown";
+  /** HTTP status of the last failure; 0 = it had none. */
+  last_status: number;
+};
+
 /** Microseconds, within 1.6 %. */
 export type Quantiles = {
   /** Values. */
@@ -285,6 +306,8 @@ export type Health = {
         heartbeat_age_ms: number;
         /** Since its segment began. */
         uptime_ms: number;
+        /** In the order in which they are tried, REST last; none if it tells none. */
+        endpoints: Endpoint[];
         heap_used_bytes: number | null;
         event_loop_delay_us: Quantiles | null;
         gc_pause_us: Quantiles | null;
@@ -402,6 +425,8 @@ export type Exchange = {
     heartbeat_age_ms: number;
     instruments: number;
     synced: number;
+    /** In the order in which they are tried, REST last. */
+    endpoints: Endpoint[];
   }[];
   /** Over the last second or so. */
   rates: {

@@ -4,7 +4,15 @@
  * Bad case: a figure that is not known; it is null, never 0, unless 0 is said to mean that.
  */
 import { z } from "zod";
-import { ASSURANCE_WORDS, REASON_WORDS, STATE_WORDS, TRADING_WORDS } from "../model/states.ts";
+import {
+  ASSURANCE_WORDS,
+  BREAKER_WORDS,
+  ENDPOINT_WORDS,
+  FAILURE_WORDS,
+  REASON_WORDS,
+  STATE_WORDS,
+  TRADING_WORDS,
+} from "../model/states.ts";
 import { amount, count, decimal, exponentOrUnknown, nanoseconds, quantity, u32, u64Decimal } from "../wire/fields.ts";
 import { CONNECTION_WORDS } from "../wire/statistics.ts";
 
@@ -45,6 +53,25 @@ const tradingSchema = named(
 
 /** How a collector's connection stands. */
 export const connectionSchema = named("Connection", z.enum(CONNECTION_WORDS));
+
+/** An address of the exchange and its circuit breaker. */
+export const endpointSchema = named(
+  "Endpoint",
+  z.strictObject({
+    kind: wordIn(ENDPOINT_WORDS),
+    address: z.string().describe("Without name, password and query"),
+    state: wordIn(BREAKER_WORDS).describe(
+      "closed: may be tried · open: is left alone · half_open: its rest is over, one attempt decides",
+    ),
+    since_ns: nanoseconds.describe("Unix nanoseconds of the last change of state, decimal"),
+    open_until_ns: nanoseconds.describe("Unix nanoseconds until which it is left alone, decimal; 0 = it is not open"),
+    attempts: count,
+    failures: count.describe("Connections refused, statuses that refuse, timeouts, connections closed at once"),
+    openings: count.describe("Times that its breaker opened"),
+    last_failure: wordIn(FAILURE_WORDS),
+    last_status: count.describe("HTTP status of the last failure; 0 = it had none"),
+  }),
+);
 
 /** How well an instrument can be trusted. */
 export const statusFields = {

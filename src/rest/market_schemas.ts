@@ -8,6 +8,7 @@ import {
   connectionSchema,
   count,
   decimal,
+  endpointSchema,
   exponentFields,
   instrumentFields,
   knownNumber,
@@ -28,6 +29,7 @@ const shardSchema = z.strictObject({
   heartbeat_age_ms: z.number().describe("Since the collector's last sign of life"),
   instruments: count,
   synced: count,
+  endpoints: z.array(endpointSchema).describe("In the order in which they are tried, REST last"),
 });
 
 const features = z

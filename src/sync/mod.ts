@@ -3,6 +3,7 @@
  * Bad case: none of its own; see the files behind it.
  */
 export { Backoff, type BackoffLimits } from "./backoff.ts";
+export { Breaker, type BreakerAttempt, type BreakerLimits, type BreakerLook } from "./breaker.ts";
 export { ExchangeSync, type ExchangeSyncOptions, type SnapshotVerdict } from "./exchange_sync.ts";
 export {
   FAULT_CLASSES,

@@ -39,7 +39,7 @@ export function asyncApiDocument(): JsonFields {
     info: {
       title: "AlphaPulse stream",
       version: PROTOCOL_VERSION,
-      description: `Order books, trades and best prices of crypto exchanges over WebSocket. Ask for the subprotocol ${SUBPROTOCOL_JSON} (everything is JSON text; also without a subprotocol) or ${SUBPROTOCOL_BINARY} (market messages are binary frames). Meaning, order and the grammar of the binary frames are in src/wire/PROTOCOL.md. Integers that a double would round are decimal text.`,
+      description: `Order books, trades and best prices of crypto exchanges over WebSocket. Ask for the subprotocol ${SUBPROTOCOL_JSON} (everything is JSON text; also without a subprotocol) or ${SUBPROTOCOL_BINARY} (market messages are binary frames). Meaning, order and the grammar of the binary frames are in src/wire/PROTOCOL.md. Integers that a double would round are decimal text. A server that stops closes with 1001 and may say in the reason when to come back.`,
       license: { name: "MIT" },
     },
     defaultContentType: "application/json",

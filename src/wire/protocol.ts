@@ -120,6 +120,11 @@ export const CLOSE_CODES = {
   slowClient: 4001,
 } as const;
 
+/** The reason that comes with `goingAway` while a server sends its clients away. @param delayMs when to come back, ms */
+export function comeBackReason(delayMs: number): string {
+  return `server stops, come back in ${delayMs} ms`;
+}
+
 /** Why a client gets a snapshot instead of the changes. */
 export const RESET_REASONS = {
   /** The client read too slowly; its buffer was over the limit. */

@@ -42,7 +42,18 @@ describe.skipIf(!canBuildStandalone())("Standalone binary", () => {
     );
     expect(stdout).toMatch(/commit ([0-9a-f]{12}(\+changes)?|unknown),/);
     const { stdout: help } = await binary.run("--help");
-    for (const command of ["demo", "serve", "collect", "gateway", "health", "inspect", "emulate", "replay", "probe"]) {
+    for (const command of [
+      "demo",
+      "serve",
+      "collect",
+      "gateway",
+      "health",
+      "inspect",
+      "emulate",
+      "replay",
+      "probe",
+      "load",
+    ]) {
       expect(help).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
     }
   });

@@ -80,7 +80,7 @@ describe("Containers", () => {
 describe.skipIf(!optionalPart("systemd-analyze", analyze !== undefined))("systemd units", () => {
   it("hold when systemd verifies them, and do not when a directive is misspelt", async () => {
     const paths = repositoryPaths().filter((path) => /^deploy\/systemd\/.*\.(service|target)$/.test(path));
-    expect(paths).toHaveLength(3);
+    expect(paths).toHaveLength(4);
     // The program need not be installed here.
     const text = (path: string) => readRepositoryFile(path).replaceAll("/usr/local/bin/alphapulse", process.execPath);
     const written = (path: string, change: (text: string) => string) => {
@@ -137,10 +137,46 @@ describe("Kubernetes", () => {
     const pattern = /name: segments\s+emptyDir: \{ medium: Memory, sizeLimit: (\d+)Mi \}/g;
     const single = sizesIn("deploy/kubernetes/overlays/single-node/deployment.yaml", pattern);
     expect(single).toHaveLength(1);
-    expect(Math.min(...single)).toBeGreaterThanOrEqual(2 * total);
+    // Each exchange has a standby with a segment of its own.
+    expect(Math.min(...single)).toBeGreaterThanOrEqual(4 * total);
     const cluster = sizesIn("deploy/kubernetes/overlays/cluster/collectors.yaml", pattern);
     expect(cluster).toHaveLength(sizes.length);
     expect(Math.min(...cluster)).toBeGreaterThanOrEqual(2 * Math.max(...sizes));
+  });
+});
+
+describe("What goes and what takes over", () => {
+  it("drains within the time that a pod or a unit is given, and after balancers know", () => {
+    const [base] = deploymentTexts().filter(({ path }) => path.endsWith("base/alphapulse.toml"));
+    const drainMs = Number(/^drain_ms = (\d+)$/m.exec(base?.text ?? "")?.[1]);
+    const gateways = ["single-node/deployment.yaml", "cluster/gateways.yaml"].map((path) =>
+      readRepositoryFile(`deploy/kubernetes/overlays/${path}`),
+    );
+    for (const text of gateways) {
+      const graceMs = 1000 * Number(/terminationGracePeriodSeconds: (\d+)/.exec(text)?.[1]);
+      const preStopMs = 1000 * Number(/preStop:\s+exec: \{ command: \[\/bin\/sleep, "(\d+)"\] \}/.exec(text)?.[1]);
+      expect(preStopMs).toBeGreaterThan(0);
+      expect(drainMs).toBeGreaterThan(1000);
+      expect(preStopMs + drainMs + 1000).toBeLessThan(graceMs);
+    }
+    const unit = readRepositoryFile("deploy/systemd/alphapulse-gateway.service");
+    const unitDrainMs = Number(/ALPHAPULSE_GATEWAY_DRAIN_MS=(\d+)/.exec(unit)?.[1]);
+    expect(unitDrainMs + 1000).toBeLessThan(1000 * Number(/TimeoutStopSec=(\d+)s/.exec(unit)?.[1]));
+  });
+
+  it("pairs each collector that shares a machine with a standby that is told the same", () => {
+    const pod = readRepositoryFile("deploy/kubernetes/overlays/single-node/deployment.yaml");
+    const wordsOf = (name: string) =>
+      [...pod.matchAll(/- name: (\w+)-\w+\s+image: alphapulse\s+args: (\[collect.*\])/g)].flatMap(([, role, words]) =>
+        role === name ? [words] : [],
+      );
+    expect(wordsOf("collect")).toHaveLength(3);
+    expect(wordsOf("standby")).toEqual(wordsOf("collect"));
+    expect(wordsOf("collect").every((words) => words?.includes("--standby"))).toBe(true);
+    const commandOf = (name: string) =>
+      /^ExecStart=.*$/m.exec(readRepositoryFile(`deploy/systemd/alphapulse-${name}@.service`))?.[0];
+    expect(commandOf("standby")).toBe(commandOf("collect"));
+    expect(commandOf("collect")).toContain("--standby");
   });
 });
 
@@ -158,7 +194,7 @@ describe("Deployment files", () => {
   it("give settings that the program knows, and exchanges that it has", () => {
     const texts = deploymentTexts().map(({ text }) => text);
     const names = new Set(texts.flatMap((text) => text.match(/\bALPHAPULSE_[A-Z_]+\b/g) ?? []));
-    const values: Record<string, string> = { ALPHAPULSE_LOG_FORMAT: "json" };
+    const values: Record<string, string> = { ALPHAPULSE_LOG_FORMAT: "json", ALPHAPULSE_GATEWAY_DRAIN_MS: "2000" };
     const environment = Object.fromEntries([...names].map((name) => [name, values[name] ?? "/given"]));
     expect(() => loadConfig({ environment, flags: {} })).not.toThrow();
     const exchanges = texts.flatMap((text) => [...text.matchAll(/--exchange, (\w+)/g)].map((match) => match[1] ?? ""));

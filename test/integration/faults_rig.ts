@@ -41,6 +41,8 @@ export type StormOptions = {
   readonly seed: number;
   /** Levels of a book, both sides. */
   readonly levels?: number;
+  /** The emulator runs, and nobody has connected yet. */
+  readonly begun?: (emulator: Emulator) => void;
 };
 
 /** A published book that is not the true one. */
@@ -148,7 +150,8 @@ export class Storm {
 }
 
 /** Starts all of it; returns when the stream is subscribed. */
-export async function startStorm({ exchanges, faults, settings, seed, levels = 120 }: StormOptions): Promise<Storm> {
+export async function startStorm(options: StormOptions): Promise<Storm> {
+  const { exchanges, faults, settings, seed, levels = 120, begun } = options;
   const emulator = await startEmulator({
     exchanges,
     source: { kind: "market", rate: 1, instruments: lively(levels) },
@@ -156,6 +159,7 @@ export async function startStorm({ exchanges, faults, settings, seed, levels = 1
     truth: true,
     faults: parseFaultScript({ fault: faults }),
   });
+  begun?.(emulator);
   const endpoints = exchanges.flatMap((id) => [
     [`exchanges.${id}.websocket_urls`, emulator.endpoints[id].websocket],
     [`exchanges.${id}.rest_url`, emulator.endpoints[id].rest],

@@ -158,7 +158,7 @@ describe("openWebSocket", () => {
       client.on("error", () => client.destroy());
       client.once("data", async (head: Buffer) => {
         const key = /^Sec-WebSocket-Key: (\S+)/m.exec(head.toString())?.[1] ?? "";
-        const answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptedKey(key)}\r\n\r\n`;
+        const answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptedKey(key)}\r\n\r\n`;
         for (const byte of Buffer.from(answer).subarray(0, -1)) {
           client.write(Buffer.of(byte));
           await new Promise((resume) => setImmediate(resume));

@@ -14,6 +14,7 @@ import { atEnd, gatewayUrl, health, PATIENCE, type Program, runProgram } from ".
 import { expectSameBooks, Machine, QUICK, readerOf, startBroker } from "./nats_rig.ts";
 
 const LINK_CUT_MS = 10_000;
+const STALE_MS = 4000;
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
@@ -59,7 +60,9 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)("collectors and a gateway in n
     };
     const collectors = [collect(0), collect(1)];
     const from = `nats://${far.here}:${broker.port}`;
-    const words = ["gateway", "--port=0", `--host=${far.there}`, `--from=${from}`, "--log-level=error"];
+    // A collector that starves for a moment on a slow machine is no dead one.
+    const settings = [`--set=nats.stale_ms=${STALE_MS}`, "--log-level=error"];
+    const words = ["gateway", "--port=0", `--host=${far.there}`, `--from=${from}`, ...settings];
     const gateway = runProgram([...far.prefix, process.execPath, assetPath("main.js"), ...words]);
     const url = await gatewayUrl(gateway);
     await expect.poll(async () => (await health(url)).instruments.length, PATIENCE).toBe(2);
@@ -74,8 +77,7 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)("collectors and a gateway in n
     await expect.poll(synced, PATIENCE).toBe(2);
 
     await broker.kill();
-    await pause(3000);
-    expect(await synced()).toBe(0);
+    await expect.poll(synced, PATIENCE).toBe(0);
     await broker.start();
     await expect.poll(synced, PATIENCE).toBe(2);
 
@@ -89,13 +91,12 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)("collectors and a gateway in n
     await expect.poll(synced, PATIENCE).toBe(2);
 
     collectors[0]?.child.kill("SIGKILL");
-    for (const until = Date.now() + 4000; Date.now() < until; await pause(50)) {
+    for (const until = Date.now() + STALE_MS + 2000; Date.now() < until; await pause(50)) {
       expect(await synced()).toBe(2);
     }
     const reader = await readerOf(machines[1], "kraken");
     await expectSameBooks(hashes, { machine: machines[1], readers: [reader] });
-    const { instruments } = await health(url);
-    const failures = instruments.flatMap(({ replica }) => Object.values(replica.failures));
+    const failures = (await health(url)).instruments.flatMap(({ replica }) => Object.values(replica.failures));
     expect(failures.every((count) => count === 0)).toBe(true);
   }, 180_000);
 });

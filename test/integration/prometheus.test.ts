@@ -6,6 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect, type StreamClient } from "../../src/client/mod.ts";
+import { METRIC_NAMES } from "../../src/gateway/metric_families.ts";
 import { DemoProcess } from "../browser/demo_process.ts";
 import { boardQueries, metricsOf, PROMETHEUS_FOLDER, readAlerts } from "../support/boards.ts";
 import { findProgram, RunningPrometheus } from "../support/prometheus.ts";
@@ -73,9 +74,11 @@ describe.skipIf(!optionalPart("prometheus", prometheus !== undefined))(
       const late = new Set(["alphapulse_resyncs_total", "alphapulse:resyncs:increase10m"]);
       const names = new Set(readAlerts().flatMap(({ text }) => metricsOf(text.slice(0, text.indexOf("annotations:")))));
       const unknown: string[] = [];
+      // What a broker's gateway alone has is asked of its declaration here, and of a broker in nats_metrics.test.ts.
+      const ofBroker = METRIC_NAMES.filter((name) => name.startsWith("alphapulse_nats_"));
       for (const name of names) {
         const isThere = (await query(`{__name__=~"${name}(_count)?"}`)).length > 0;
-        if (!isThere && !late.has(name)) {
+        if (!isThere && !late.has(name) && !ofBroker.includes(name)) {
           unknown.push(name);
         }
       }

@@ -160,7 +160,8 @@ function connectionFault(kind: FaultKind, place: ConnectionPlace): PlannedRule[]
       ];
     case "connection_limit":
       return [
-        { ...rule, attempts: 1, per_ms: between(random, 4, 8), for_ms: 20_000 },
+        // A ban that is announced is obeyed: it must not be longer than the fault holds.
+        { ...rule, attempts: 1, per_ms: between(random, 4, 8), ban_ms: 8000, for_ms: 20_000 },
         cut,
         { ...cut, at_ms: atMs + 2500 },
       ];

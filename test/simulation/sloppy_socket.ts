@@ -82,7 +82,7 @@ export function socketsOf(life: Life, options: NetworkOptions): SocketFactory {
           }),
         alive: () => deliver(handlers.alive),
         // At once: whatever is still held comes after the end.
-        closed: (reason) => life.guard(() => handlers.closed(reason))(),
+        closed: (reason, refusal) => life.guard(() => handlers.closed(reason, refusal))(),
       },
       limits,
     );

@@ -32,6 +32,8 @@ export type NatsServerOptions = {
 export class NatsServer {
   readonly port: number;
   readonly host: string;
+  /** Lines of its configuration; others count from the next start on. */
+  settings: string;
   readonly #options: NatsServerOptions;
   readonly #folder: string;
   #child: ChildProcess | undefined;
@@ -42,6 +44,7 @@ export class NatsServer {
     this.host = options.host ?? "127.0.0.1";
     this.#folder = folder;
     this.#options = options;
+    this.settings = options.settings ?? "";
   }
 
   static async start(options: NatsServerOptions = {}): Promise<NatsServer> {
@@ -58,7 +61,7 @@ export class NatsServer {
   async start(): Promise<void> {
     const config = join(this.#folder, "nats.conf");
     const store = join(this.#folder, "store");
-    const settings = this.#options.settings ?? "";
+    const { settings } = this;
     writeFileSync(
       config,
       `host: "${this.host}"\nport: ${this.port}\njetstream { store_dir: "${store}", max_file: 8GB, max_mem: 8GB }\n${settings}\n`,

@@ -3,7 +3,7 @@
  * cards, and to nothing else. Bad case: no right to make one; the tests that need it are skipped by name.
  */
 import { spawnSync } from "node:child_process";
-import { optionalPart } from "./require.ts";
+import { optionalGift } from "./require.ts";
 
 const PATH = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;
 
@@ -19,7 +19,10 @@ function mayMakeNamespaces(): boolean {
 }
 
 /** Whether the tests that need network namespaces can run; a run without says so at its end. */
-export const hasNamespaces = optionalPart("network namespaces", process.platform === "linux" && mayMakeNamespaces());
+export const hasNamespaces = optionalGift(
+  "the right to make network namespaces",
+  process.platform === "linux" && mayMakeNamespaces(),
+);
 
 /** A namespace. */
 export class NetworkNamespace {

@@ -17,15 +17,28 @@ export type PartRecord = { name: string; isPresent: boolean };
  * @param isPresent whether it was found
  * @returns `isPresent`: use it as `describe.skipIf(!optionalPart("Chromium", path !== undefined))`
  * @throws Error when it is missing and ALPHAPULSE_REQUIRE=all
- */
-export function optionalPart(name: string, isPresent: boolean): boolean {
-  const file = process.env[PARTS_FILE_VARIABLE];
-  if (file !== undefined) {
-    const record: PartRecord = { name, isPresent };
-    appendFileSync(file, `${JSON.stringify(record)}\n`);
-  }
+ */ export function optionalPart(name: string, isPresent: boolean): boolean {
+  note({ name, isPresent });
   if (!isPresent && process.env.ALPHAPULSE_REQUIRE === "all") {
     throw new Error(`Cannot skip ${name}: ALPHAPULSE_REQUIRE=all demands it, was missing`);
   }
   return isPresent;
+}
+
+/**
+ * Notes whether something is there that cannot be installed on every machine: a right, or a program that is in no package.
+ * Nothing demands it; the closing line says all the same that tests were skipped for want of it.
+ * @param name what a reader understands, e.g. `the right to make network namespaces`
+ * @returns `isPresent`
+ */
+export function optionalGift(name: string, isPresent: boolean): boolean {
+  note({ name, isPresent });
+  return isPresent;
+}
+
+function note(record: PartRecord): void {
+  const file = process.env[PARTS_FILE_VARIABLE];
+  if (file !== undefined) {
+    appendFileSync(file, `${JSON.stringify(record)}\n`);
+  }
 }

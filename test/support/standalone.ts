@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { packageFolder } from "../../src/assets.ts";
-import { optionalPart } from "./require.ts";
+import { optionalGift, optionalPart } from "./require.ts";
 
 const TARGET = `${process.platform}-${process.arch}`;
 /** The user `nobody` of Debian. */
@@ -53,7 +53,7 @@ export async function buildStandalone(): Promise<Standalone> {
   copyFileSync(path, join(empty, "alphapulse"));
   chmodSync(folder, 0o755);
   chmodSync(empty, 0o1777);
-  const prefix = optionalPart("root, to start programs as nobody", process.geteuid?.() === 0)
+  const prefix = optionalGift("root, to start programs as nobody", process.geteuid?.() === 0)
     ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "env", "-i"]
     : ["env", "-i"];
   const command = (words: readonly string[]): [string, string[]] => {

@@ -5,12 +5,14 @@
 import { describe, expect, it } from "vitest";
 import { ConnectionError } from "../../src/errors.ts";
 import { RestClient, type RestClientOptions } from "../../src/feed/rest.ts";
+import { testEndpoints } from "../support/endpoints.ts";
 
 function client(options: Partial<RestClientOptions> = {}) {
   const asked: string[] = [];
   const clock = { now: 0 };
   const rest = new RestClient({
     baseUrl: "http://exchange",
+    endpoints: testEndpoints({ now: () => clock.now }).endpoints,
     budget: { count: 10, perMs: 1000 },
     auditBudget: { count: 5, perMs: 1000 },
     timeoutMs: 700,

@@ -6,6 +6,8 @@ import { describe, expect, it } from "vitest";
 import { GarbageMeter } from "../../bench/garbage/meter.ts";
 
 const COUNT = 100_000;
+/** More than the young generation takes. */
+const LOTS = 20;
 /** An object of V8 with one field: map, properties, elements, field. */
 const OBJECT_BYTES = 32;
 
@@ -25,6 +27,20 @@ describe("GarbageMeter", () => {
     expect(told?.heapBytes ?? 0).toBeGreaterThan(COUNT * OBJECT_BYTES * 0.8);
     expect(told?.frames).toBe(COUNT);
     expect(told?.seconds).toBeGreaterThan(0);
+  });
+
+  it("tells the pause of a collection in a window, and how long its thread had no processor", async () => {
+    const meter = new GarbageMeter();
+    meter.begin();
+    const kept = Array.from({ length: LOTS }, filled);
+    const window = meter.end(COUNT);
+    const [told] = await meter.conclude([window]);
+    expect(kept.length).toBe(LOTS);
+    expect(told?.collections ?? 0).toBeGreaterThan(0);
+    expect(told?.pauseMs ?? 0).toBeGreaterThan(0);
+    expect(told?.pauseMs ?? 0).toBeLessThanOrEqual((told?.seconds ?? 0) * 1000);
+    expect(told?.waitedMs ?? -1).toBeGreaterThanOrEqual(0);
+    expect(told?.stolen ?? -1).toBeGreaterThanOrEqual(0);
   });
 
   it("shows next to nothing when nothing is made", () => {

@@ -15,7 +15,7 @@ const RESULTS = "bench/results/latest.json";
 const TABLES = "bench/results/latest.md";
 const PAGE = "bench/report.html";
 const HOW_PAGE = `npm run bench -- --from ${RESULTS} --html ${PAGE}`;
-const HOW = `npm run bench -- --json ${RESULTS} --markdown ${TABLES}, then copy ${TABLES} between the markers`;
+const HOW = `npm run bench -- --from ${RESULTS} --markdown ${TABLES} --html ${PAGE} --readme README.md`;
 
 function read(path: string): string {
   const full = join(packageFolder(), path);

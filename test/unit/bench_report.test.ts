@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { BENCHES } from "../../bench/benches.ts";
 import { recomputeEntry } from "../../bench/goal_entries.ts";
 import { GOAL_NAMES, goalParts } from "../../bench/goals.ts";
-import { betweenMarkers, renderMarkdown } from "../../bench/markdown.ts";
+import { betweenMarkers, renderMarkdown, withTables } from "../../bench/markdown.ts";
 import { parseOptions } from "../../bench/options.ts";
 import { type ReportFile, reportFile, reportText } from "../../bench/report_text.ts";
 import { type BenchReport, exactCase, judge, judgeLimits } from "../../bench/results.ts";
@@ -78,6 +78,11 @@ describe("parseOptions", () => {
     });
   });
 
+  it("takes the file whose tables are to be renewed", () => {
+    expect(parseOptions(["--from", "a.json", "--readme", "README.md"], NAMES)).toMatchObject({ readme: "README.md" });
+    expect(parseOptions([], NAMES)).toMatchObject({ readme: undefined });
+  });
+
   it("names what it does not know", () => {
     expect(parseOptions(["wires"], NAMES)).toContain("was wires");
     expect(parseOptions(["--rounds", "0"], NAMES)).toContain("was 0");
@@ -96,6 +101,31 @@ describe("renderMarkdown", () => {
 
   it("says that a smoke run is one", () => {
     expect(renderMarkdown({ ...REPORT, isSmoke: true })).toContain("Smoke run, judges nothing.");
+  });
+
+  it("gives every benchmark of a run a row in one table", () => {
+    const results = NAMES.map((bench) => exactCase({ bench, name: "one", unit: "ns", facts: {} }, { wasm: 1 }, []));
+    const halves = results.map((result) =>
+      result.bench === "frame" ? { ...result, name: "encode and decode" } : result,
+    );
+    const rows = renderMarkdown({ ...REPORT, results: halves })
+      .split("\n")
+      .filter((line) => /^\| (?:[\w]+: )?(?:one|encode and decode) \|/.test(line));
+    expect(rows.length).toBe(NAMES.length);
+  });
+
+  it("names what was skipped below the tables", () => {
+    const notes = ["skipped: C twin (gcc is not there)"];
+    const skipped = exactCase({ bench: "ring", name: "writer", unit: "ns", facts: {}, notes }, {}, []);
+    expect(renderMarkdown({ ...REPORT, results: [skipped] })).toContain("Skipped: C twin (gcc is not there).");
+  });
+
+  it("withTables puts tables between the markers and leaves the rest, and refuses a text without them", () => {
+    const text = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n";
+    const renewed = withTables(text, "x\ny\n");
+    expect(renewed).toBe("a\n<!-- bench -->\nx\ny\n<!-- /bench -->\nb\n");
+    expect(betweenMarkers(renewed)).toBe("x\ny");
+    expect(() => withTables("nothing", "x")).toThrow("it must hold <!-- bench -->");
   });
 
   it("betweenMarkers finds the tables, and nothing when a marker is missing", () => {

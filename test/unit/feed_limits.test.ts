@@ -8,6 +8,7 @@ import { ConnectionError } from "../../src/errors.ts";
 import { Pacer } from "../../src/feed/pacer.ts";
 import { RateWindow } from "../../src/feed/rate_window.ts";
 import { type Fetch, RestClient, type RestClientOptions } from "../../src/feed/rest.ts";
+import { testEndpoints } from "../support/endpoints.ts";
 
 describe("RateWindow", () => {
   it("never lets more through than allowed in any window, whenever it is asked", () => {
@@ -87,6 +88,7 @@ function client(fetch: Fetch, options: Partial<RestClientOptions> = {}): { rest:
   const clock = { now: 0 };
   const rest = new RestClient({
     baseUrl: "http://x/",
+    endpoints: testEndpoints({ now: () => clock.now }).endpoints,
     budget: { count: 10, perMs: 1000 },
     timeoutMs: 5000,
     bodyBytesMax: 1000,
@@ -141,6 +143,48 @@ describe("RestClient", () => {
     clock.now = 120_000;
     rest.tick();
     expect([rest.length, await next]).toEqual([0, "failed again"]);
+  });
+
+  it("waits for one request that tries for all when the server fails five times in a row", async () => {
+    const asked: string[] = [];
+    let status = 500;
+    const { rest, clock } = client(
+      (url) => {
+        asked.push(url);
+        return Promise.resolve(new Response("x", { status }));
+      },
+      { budget: { count: 100, perMs: 1000 } },
+    );
+    for (let turn = 0; turn < 5; turn++) {
+      await expect(rest.get({ path: `/${turn}`, weight: 1 })).rejects.toThrow("was status 500");
+    }
+    const waiting = [5, 6, 7].map((turn) => rest.get({ path: `/${turn}`, weight: 1 }));
+    expect([asked.length, rest.length]).toEqual([5, 3]);
+    clock.now = 1000;
+    status = 200;
+    rest.tick();
+    rest.tick();
+    expect([asked.length, rest.length]).toEqual([6, 2]);
+    await waiting[0];
+    rest.tick();
+    expect((await Promise.all(waiting)).length).toBe(3);
+  });
+
+  it("goes on when requests are refused for what they ask, and when failures and answers alternate", async () => {
+    const statuses = [404, 400, 404, 400, 404, 404, 500, 500, 500, 500, 404, 500, 500, 500, 500, 200];
+    const { rest } = client(() => Promise.resolve(new Response("x", { status: statuses.shift() ?? 200 })), {
+      budget: { count: 100, perMs: 1000 },
+    });
+    const outcomes: string[] = [];
+    for (let turn = 0; turn < 16; turn++) {
+      outcomes.push(
+        await rest.get(REQUEST).then(
+          () => "got",
+          () => "refused",
+        ),
+      );
+    }
+    expect(outcomes).toEqual([...Array.from({ length: 15 }, () => "refused"), "got"]);
   });
 
   it("tells refusals, failures and too large bodies apart, and counts them", async () => {

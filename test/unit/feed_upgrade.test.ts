@@ -35,6 +35,11 @@ describe("upgradeRequest", () => {
     expect(text).toContain(`Authorization: Basic ${Buffer.from("us:er:pass").toString("base64")}\r\n`);
   });
 
+  it("takes a name that cannot be decoded as it stands when a server sent us there", () => {
+    const text = upgradeRequest(new URL("ws://%:50%25@127.0.0.1/"), KEY);
+    expect(text).toContain(`Authorization: Basic ${Buffer.from("%:50%").toString("base64")}\r\n`);
+  });
+
   it("has a fresh key of 16 bytes when one is made", () => {
     expect(Buffer.from(upgradeKey(), "base64").length).toBe(16);
     expect(upgradeKey()).not.toBe(upgradeKey());
@@ -59,10 +64,28 @@ describe("readUpgrade", () => {
     ["no HTTP", "SSH-2.0-x\r\n\r\n", "The server does not speak HTTP"],
     ["another proof", accepted({ "Sec-WebSocket-Accept": "x" }), "Invalid Sec-WebSocket-Accept header"],
     ["another upgrade", accepted({ Upgrade: "h2c" }), "Invalid Upgrade header"],
+    ["no word of the connection", accepted({ Connection: "close" }), "Invalid Connection header"],
     ["an extension", accepted({ "Sec-WebSocket-Extensions": "permessage-deflate" }), "not asked for"],
     ["a protocol", accepted({ "Sec-WebSocket-Protocol": "soap" }), "not asked for"],
   ])("refuses when the answer has %s", (_, text, reason) => {
-    expect(answer(text)).toEqual({ kind: "refused", reason: expect.stringContaining(reason) });
+    expect(answer(text)).toMatchObject({ kind: "refused", reason: expect.stringContaining(reason) });
+  });
+
+  it("tells status and how long to stay away when it is refused", () => {
+    const refusal = (...lines: string[]) => {
+      const told = answer(`HTTP/1.1 ${lines.join("\r\n")}\r\n\r\n`);
+      return told.kind === "refused" ? told.refusal : told.kind;
+    };
+    expect(refusal("503 Busy")).toEqual({ status: 503 });
+    expect(refusal("429 Too Many", "Retry-After: 7")).toEqual({ status: 429, retryAfterMs: 7000 });
+    const dated = ["Date: Mon, 23 Nov 2026 00:00:00 GMT", "Retry-After: Mon, 23 Nov 2026 00:01:30 GMT"];
+    expect(refusal("503 Busy", ...dated)).toEqual({ status: 503, retryAfterMs: 90_000 });
+    expect(refusal("503 Busy", "Retry-After: soon")).toEqual({ status: 503 });
+    expect(refusal("503 Busy", dated[1] ?? "")).toEqual({ status: 503 });
+    expect(refusal("418 Banned", `Retry-After: ${"9".repeat(400)}`)).toEqual({
+      status: 418,
+      retryAfterMs: 259_200_000,
+    });
   });
 
   it("follows when the server sends us elsewhere, but neither to plain text nor to other protocols", () => {

@@ -16,8 +16,8 @@ const HEAD = `# Metrics
 \`GET /metrics\` of the gateway, in the text format of Prometheus. Generated from \`src/gateway/metric_families.ts\`; renew with
 \`${RENEW}\`.
 
-Times are seconds, sizes bytes; counters end in \`_total\` and begin at 0 with their segment or gateway. Labels are bounded: \`exchange\` and \`symbol\` are
-configured, \`shard\` is a small number, \`thread\` is \`gateway\` or a collector's exchange, all others are closed lists.
+Times are seconds, sizes bytes; counters end in \`_total\` and begin at 0 with their segment or gateway. Labels are bounded: \`exchange\`, \`symbol\` and
+\`endpoint\` (an address of the exchange, without its query) are configured, \`shard\` is a small number, \`thread\` is \`gateway\` or a collector's exchange, all others are closed lists.
 
 - \`hop\`: \`exchange_received\` (the exchange's time of an event to our socket, the proved clock offset taken off) · \`decode\` (a frame: decoded, applied,
   settled) · \`received_published\` · \`published_read\` (by this gateway) · \`read_sent\` (handed to the transport). They are log-linear histograms in

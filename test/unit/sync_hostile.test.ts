@@ -20,6 +20,9 @@ const FIXTURES: Readonly<Record<ExchangeId, Fixture>> = {
   binance_us: BINANCE_US_FIXTURE,
 };
 
+/** REST that failed many times in a row is left alone for so long at most. */
+const REST_LEFT_ALONE_MS = 5000;
+
 type Step =
   | { do: "frame"; which: number; cut: number | undefined; at: number; byte: number }
   | { do: "open" | "acknowledge" | "refuse" | "close" }
@@ -122,6 +125,7 @@ describe.each(EXCHANGE_IDS)("the sync of %s", (id) => {
         }
         await freshSocket(play);
         play.restBody = play.fixture.snapshot;
+        await play.rig.advance(REST_LEFT_ALONE_MS);
         await play.join();
         await play.live(2);
         expect([play.state, play.otherState]).toEqual(["synced none", "synced none"]);

@@ -14,6 +14,9 @@ import {
 } from "../../src/emulator/mod.ts";
 import { EXCHANGES, type Exchange } from "../../src/exchanges/mod.ts";
 import { Collector, type Report } from "../../src/feed/collector.ts";
+import { completeUrl } from "../../src/feed/collector_settings.ts";
+import type { Fetch } from "../../src/feed/rest.ts";
+import type { SocketFactory } from "../../src/feed/socket.ts";
 import { loadKernel } from "../../src/kernel/load.ts";
 import type { ExchangeId } from "../../src/model/exchange_id.ts";
 import { REASON_WORDS, STATE_WORDS, wordOf } from "../../src/model/states.ts";
@@ -46,7 +49,16 @@ export type SyncRigOptions = {
   readonly faults?: readonly Record<string, unknown>[];
   /** Changes what is known of the exchange, e.g. shorter timers. */
   readonly adapt?: (exchange: Exchange) => Exchange;
+  /** Addresses of the exchange beside the emulator's, whatever answers there. */
+  readonly otherUrls?: readonly string[];
+  /** Stands between the collector and the emulator. */
+  readonly network?: (parts: RigNetwork) => Pick<RigNetwork, "openSocket" | "fetch">;
+  /** Uniform in [0, 1); always the middle unless given. */
+  readonly random?: () => number;
 };
+
+/** What a rig's network is made of. @param url of the emulator */
+export type RigNetwork = { openSocket: SocketFactory; fetch: Fetch; clock: VirtualClock; url: string };
 
 /** What went over a socket. */
 export type Said = { readonly atMs: number; readonly text: string };
@@ -130,6 +142,8 @@ export class SyncRig {
   readonly collector: Collector;
   readonly tap: RingTap;
   readonly natives: readonly string[];
+  /** What the segment lies in. */
+  readonly memory: ArrayBufferLike;
   /** Bytes in use of the kernel's arena. */
   readonly arenaUsed: () => number;
   readonly sent: Said[] = [];
@@ -147,7 +161,7 @@ export class SyncRig {
 
   /** Use `start`. */
   constructor(options: SyncRigOptions, { emulator, clock }: { emulator: InMemoryEmulator; clock: VirtualClock }) {
-    const { exchange, count = 2, depth, imagePairs, adapt = (it: Exchange) => it } = options;
+    const { exchange, count = 2, depth, imagePairs, adapt = (it: Exchange) => it, otherUrls = [] } = options;
     this.exchange = exchange;
     this.emulator = emulator;
     this.clock = clock;
@@ -159,13 +173,21 @@ export class SyncRig {
       imageAreaBytes: imagePairs === undefined ? 32 * MIB : imagePairs * imagePairBytes(512),
     };
     const map = new MemoryMap((64 + 48) * MIB + segmentBytes(segment));
+    this.memory = map.memory.buffer;
     const kernel = loadKernel({ name: "twin", memory: map.memory });
     const arena = map.reserve("arena", { bytes: 60 * MIB });
     kernel.arenaInit(arena.address, arena.bytes);
     this.arenaUsed = () => kernel.arenaUsed();
     const config = loadConfig({});
     const { websocket, rest } = emulator.endpoints[exchange];
-    const settings = { ...config.exchanges[exchange], imageLevels: 512, websocketUrls: [websocket], restUrl: rest };
+    const settings = {
+      ...config.exchanges[exchange],
+      imageLevels: 512,
+      websocketUrls: [websocket, ...otherUrls],
+      restUrl: rest,
+    };
+    const direct = directNetwork({ emulator, clock, exchange });
+    const network = options.network?.(direct) ?? direct;
     this.collector = new Collector({
       exchange: adapt(EXCHANGES[exchange]),
       settings: depth === undefined ? settings : { ...settings, depth },
@@ -184,17 +206,17 @@ export class SyncRig {
         monotonicAnchorNs: 0n,
         now: () => Math.round((clock.now() - START_MS) * 1000) * 1000,
       },
-      random: () => 0.5,
+      random: options.random ?? (() => 0.5),
       openSocket: (url, handlers, limits) => {
         this.connects.push(this.nowMs);
         const frame = (bytes: Buffer, isBinary: boolean) => {
           handlers.frame(bytes, isBinary);
           this.onFrame?.(bytes.toString("utf8"));
         };
-        const socket = emulator.openSocket(url, { ...handlers, frame }, limits);
+        const socket = network.openSocket(url, { ...handlers, frame }, limits);
         return { ...socket, send: (text) => this.#send(text, socket.send) };
       },
-      fetch: (url, init) => this.#fetch(url, init),
+      fetch: (url, init) => this.#fetch(() => network.fetch(url, init), url),
       setTimer: (task, ms) => clock.setTimer(task, ms),
       defer: (task) => task(),
       report: (report) => this.reports.push(report),
@@ -311,12 +333,10 @@ export class SyncRig {
     send(text);
   }
 
-  #fetch(url: string, init?: { signal?: AbortSignal | null }): Promise<Response> {
+  #fetch(ask: () => Promise<Response>, url: string): Promise<Response> {
     this.requests.push({ atMs: this.nowMs, text: url });
     this.#asking += 1;
-    const { signal } = init ?? {};
-    const options = signal === undefined || signal === null ? {} : { signal };
-    return this.emulator.fetch(url, options).finally(() => {
+    return ask().finally(() => {
       this.#asking -= 1;
       this.#graceTurns = GRACE_TURNS;
     });
@@ -362,4 +382,15 @@ function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });
+}
+
+/** Nothing stands between. */
+function directNetwork(parts: { emulator: InMemoryEmulator; clock: VirtualClock; exchange: ExchangeId }): RigNetwork {
+  const { emulator, clock, exchange } = parts;
+  return {
+    openSocket: (url, handlers, limits) => emulator.openSocket(url, handlers, limits),
+    fetch: (url, { signal }) => emulator.fetch(url, { signal }),
+    clock,
+    url: completeUrl(emulator.endpoints[exchange].websocket, EXCHANGES[exchange].header.websocketPath),
+  };
 }

@@ -11,6 +11,7 @@ import type { ServedInstrument } from "../instrument.ts";
 import type { Instruments } from "../instruments.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayLog } from "../log.ts";
+import type { BrokerSample } from "../metrics_broker.ts";
 import type { SegmentSource } from "../segment_source.ts";
 import type { StaticFiles } from "../static_files.ts";
 import { LEVELS_CHUNK, type Workspace } from "../workspace.ts";
@@ -31,6 +32,7 @@ export type CoreGround = {
   readonly arbitrage?: ArbitrageParts | undefined;
   readonly feeds?: FeedControl | undefined;
   readonly probe?: ProcessProbe | undefined;
+  readonly broker?: (() => BrokerSample) | undefined;
   /** How late this thread serves its timers; null where it is not watched. */
   delay(): QuantileFigures;
   readonly server: string;
@@ -98,11 +100,12 @@ export class CoreParts implements RestParts {
   }
 
   health(): AnswerOf<"getHealth"> {
-    const { server, workspace, probe } = this.#ground;
+    const { server, workspace, probe, broker } = this.#ground;
     return healthAnswer({
       server,
       workspace,
       probe,
+      broker,
       delay: this.#ground.delay(),
       sources: this.#ground.sources(),
       instruments: this.instruments.all(),

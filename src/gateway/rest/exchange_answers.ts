@@ -11,6 +11,7 @@ import { type SegmentHistogram, SegmentMetrics } from "../../segment/metrics.ts"
 import { CONNECTION_WORDS, type ConnectionWord, type ExchangeStats, type StatsMessage } from "../../wire/statistics.ts";
 import type { SegmentSource } from "../segment_source.ts";
 import { connectionWord } from "../statistics.ts";
+import { endpointAnswers } from "./endpoint_answers.ts";
 import type { QuantileFigures } from "./parts.ts";
 
 type ExchangeAnswer = AnswerOf<"listExchanges">["exchanges"][number];
@@ -55,7 +56,7 @@ function exchangeAnswer(exchange: string, { buffer, sources, stats, nowMs }: Exc
     instruments: bound.map(({ name }) => name.symbol),
     synced: bound.filter(({ isSynced }) => isSynced).length,
     features: featuresOf(exchange),
-    shards: own.map((source) => shardAnswer(source, nowMs)),
+    shards: own.map((source) => shardAnswer(source, { buffer, nowMs })),
     rates: {
       frames_per_second: sum((one) => one.framesPerSecond),
       bytes_in_per_second: sum((one) => one.bytesInPerSecond),
@@ -81,7 +82,10 @@ function exchangeAnswer(exchange: string, { buffer, sources, stats, nowMs }: Exc
   };
 }
 
-function shardAnswer(source: SegmentSource, nowMs: number): ExchangeAnswer["shards"][number] {
+function shardAnswer(
+  source: SegmentSource,
+  { buffer, nowMs }: Pick<ExchangeGround, "buffer" | "nowMs">,
+): ExchangeAnswer["shards"][number] {
   const { header } = source.view;
   const bindings = source.bindings();
   return {
@@ -92,6 +96,7 @@ function shardAnswer(source: SegmentSource, nowMs: number): ExchangeAnswer["shar
     heartbeat_age_ms: heartbeatAgeMs(source, nowMs),
     instruments: bindings.length,
     synced: bindings.filter(({ instrument }) => instrument.isSynced).length,
+    endpoints: endpointAnswers(buffer, source),
   };
 }
 

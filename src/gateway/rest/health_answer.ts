@@ -9,10 +9,12 @@ import { readCount } from "../../wire/numbers.ts";
 import type { StatsMessage } from "../../wire/statistics.ts";
 import { failureCount } from "../book_view.ts";
 import type { ServedInstrument } from "../instrument.ts";
+import { type BrokerSample, brokerReasons } from "../metrics_broker.ts";
 import type { SegmentSource } from "../segment_source.ts";
 import { connectionWord } from "../statistics.ts";
 import type { Workspace } from "../workspace.ts";
 import type { DeltaWindows } from "./delta_windows.ts";
+import { endpointAnswers } from "./endpoint_answers.ts";
 import { heartbeatAgeMs, quantilesOf } from "./exchange_answers.ts";
 import { namesOf, statusOf } from "./market_answers.ts";
 import type { ProcessProbe, QuantileFigures } from "./parts.ts";
@@ -30,6 +32,7 @@ export type HealthGround = {
   readonly stats: StatsMessage;
   readonly refusals: Readonly<Record<string, number>>;
   readonly windows: DeltaWindows;
+  readonly broker?: (() => BrokerSample) | undefined;
   readonly probe: ProcessProbe | undefined;
   /** Of this thread's event loop. */
   readonly delay: QuantileFigures;
@@ -52,18 +55,24 @@ export function healthAnswer(ground: HealthGround): Health {
   };
 }
 
-function reasonsOf({ sources, instruments, nowMs }: HealthGround): string[] {
+function reasonsOf({ sources, instruments, workspace, broker, nowMs }: HealthGround): string[] {
   const connections = sources
     .map((source) => ({ exchange: source.view.header.exchange, word: connectionWord(source, nowMs) }))
     .filter(({ word }) => word !== "connected")
     .map(({ exchange, word }) => `${exchange}: ${word}`);
+  const endpoints = sources.flatMap((source) =>
+    endpointAnswers(workspace.kernel.buffer, source)
+      .filter(({ state }) => state === "open")
+      .map(({ address, last_failure }) => `${source.view.header.exchange}: ${address} is left alone, ${last_failure}`),
+  );
   const books = instruments
     .filter(({ isSynced }) => !isSynced)
     .map((instrument) => {
       const { state, reason } = instrument.status();
       return `${instrument.name.instrument}: ${state === "synced" ? "its book is being joined" : `${state}, ${reason}`}`;
     });
-  return [...(sources.length === 0 ? ["no segment"] : []), ...connections, ...books];
+  const own = [...brokerReasons(broker), ...(sources.length === 0 ? ["no segment"] : [])];
+  return [...own, ...connections, ...endpoints, ...books];
 }
 
 function gatewayRole({ server, stats, probe, delay, nowMs }: HealthGround): Health["roles"][number] {
@@ -90,6 +99,7 @@ function collectorRole(source: SegmentSource, { workspace, nowMs }: HealthGround
     connection: connectionWord(source, nowMs),
     heartbeat_age_ms: heartbeatAgeMs(source, nowMs),
     uptime_ms: Math.max(Math.round(nowMs - Number(header.wallAnchorNs) / NS_PER_MS), 0),
+    endpoints: endpointAnswers(workspace.kernel.buffer, source),
     heap_used_bytes: metrics?.head().heapUsedBytes ?? null,
     event_loop_delay_us: metrics === undefined ? null : quantilesOf(metrics.histogram("loop_delay").look()),
     gc_pause_us: metrics === undefined ? null : quantilesOf(metrics.histogram("gc_pause").look()),
