@@ -111,6 +111,12 @@ export function isNamedBy(name: InstrumentName, pattern: string): boolean {
   return (exchange === "*" || exchange === name.exchange) && (symbol === "*" || symbol === name.symbol);
 }
 
+/** A name or pattern with the exchange's full id: `coinbase:BTC-USD` is `coinbase_exchange:BTC-USD`. */
+export function fullName(text: string): string {
+  const { exchange, symbol } = partsOf(text);
+  return `${exchange}:${symbol}`;
+}
+
 function partsOf(text: string): { exchange: string; symbol: string } {
   const colon = text.indexOf(":");
   const exchange = text.slice(0, Math.max(colon, 0));

@@ -14,7 +14,7 @@ import {
   type ServerChannel,
 } from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
-import { type Instruments, isNamedBy, isPattern } from "./instruments.ts";
+import { fullName, type Instruments, isNamedBy, isPattern } from "./instruments.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Session } from "./session.ts";
 import type { Standpoint, Subscription, Wish } from "./subscription.ts";
@@ -65,7 +65,7 @@ export class Requests {
     this.#act(session, result.message);
   }
 
-  /** An instrument appeared: whoever subscribed a pattern that names it gets it, too. @returns true when this one did */
+  /** An instrument appeared: whoever subscribed it, or a pattern that names it, before it was there gets it, too. @returns true when this one did */
   appeared(session: Session, instrument: ServedInstrument): boolean {
     const patterns = [...session.standing].filter(([pattern]) => isNamedBy(instrument.name, pattern));
     const wanted = patterns.flatMap(([, wishes]) => [...wishes]);
@@ -126,7 +126,7 @@ export class Requests {
     session: Session,
     { message, matched, wishes }: { message: SubscriptionMessage; matched: Set<ServedInstrument>; wishes: Wish[] },
   ): void {
-    this.#keepPatterns(session, message, wishes);
+    this.#keepStanding(session, message, wishes);
     const { id } = message;
     const isSubscribe = message.op === "subscribe";
     const points = isSubscribe ? standpoints(this.#parts.instruments, message.resume) : new Map();
@@ -149,7 +149,7 @@ export class Requests {
     session: Session,
     { message, matched, wishes }: { message: SubscriptionMessage; matched: Set<ServedInstrument>; wishes: Wish[] },
   ): void {
-    this.#keepPatterns(session, message, wishes);
+    this.#keepStanding(session, message, wishes);
     const { id } = message;
     const isMeant = (instrument: ServedInstrument, wish: Wish) =>
       !instrument.isRemoved || !message.instruments.some(isPattern) || session.find(instrument, wish) !== undefined;
@@ -246,9 +246,12 @@ export class Requests {
     return false;
   }
 
-  /** Remembers, or forgets, which patterns a client subscribed. */
-  #keepPatterns(session: Session, message: SubscriptionMessage, wishes: readonly Wish[]): void {
-    for (const pattern of message.instruments.filter(isPattern)) {
+  /** Remembers, or forgets, what a client subscribed of instruments yet to come: by patterns, or by names not known yet. */
+  #keepStanding(session: Session, message: SubscriptionMessage, wishes: readonly Wish[]): void {
+    const { instruments } = this.#parts;
+    const isYetToCome = (name: string) => isPattern(name) || instruments.match(name).length === 0;
+    const names = new Set(message.instruments.map(fullName));
+    for (const pattern of [...names].filter((name) => session.standing.has(name) || isYetToCome(name))) {
       const wanted = session.standing.get(pattern) ?? new Map<string, Wish>();
       for (const wish of wishes) {
         const key = `${wish.channel}.${wish.depth}.${wish.rateMs}`;

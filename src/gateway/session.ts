@@ -55,7 +55,7 @@ export class Session {
   readonly counts: SessionCounts = noCounts();
   readonly credit: MessageCredit;
   readonly serverChannels: ServerChannels;
-  /** Patterns that were subscribed, for instruments yet to come: pattern → what was asked for, by its key. */
+  /** What was subscribed of instruments yet to come: pattern, or name not known yet → what was asked for, by its key. */
   readonly standing = new Map<string, Map<string, Wish>>();
   readonly #options: SessionOptions;
   readonly #subscriptions = new Map<string, Subscription>();

@@ -80,7 +80,7 @@ export const ERROR_CODES = {
   binaryMessage: "binary_message",
   /** More messages than the server reads from one client; the message was not acted on. */
   tooManyMessages: "too_many_messages",
-  /** No instrument matches; the nearest names are in the message. */
+  /** No instrument matches; the nearest names are in the message. A subscription begins should it appear. */
   unknownInstrument: "unknown_instrument",
   /** The server does not serve books of that depth or rate; the sets that it has are in the message. */
   unsupportedView: "unsupported_view",

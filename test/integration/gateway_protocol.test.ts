@@ -60,6 +60,32 @@ describe.each([
     expect(of(all, "orderbook")).toHaveLength(2);
   });
 
+  it("gives an instrument that was refused as unknown to whoever still wants it when it appears", async () => {
+    const { market, producer } = await serve();
+    const early = await startSocket(market.streamUrl);
+    const gone = await startSocket(market.streamUrl);
+    const name = "coinbase_exchange:SOL-USD";
+    for (const socket of [early, gone]) {
+      say(socket, { op: "subscribe", id: 1, channels: ["book", "bbo"], instruments: ["coinbase:SOL-USD"] });
+      await until("the refusal", () => of(socket, "error").length === 1);
+    }
+    say(gone, { op: "unsubscribe", id: 2, channels: ["book", "bbo"], instruments: [name] });
+    await until("the second refusal", () => of(gone, "error").length === 2);
+    producer.open("SOL-USD");
+    producer.snapshot("SOL-USD", wideBook(20));
+    await until("the late book", () => of(early, "orderbook").length === 1);
+    const acks = of(early, "subscribed").map(({ id, channel, instrument }) => [id, channel, instrument]);
+    expect(acks).toEqual([
+      [0, "book", name],
+      [0, "bbo", name],
+    ]);
+    say(early, { op: "unsubscribe", id: 3, channels: ["book"], instruments: [name] });
+    await until("the end", () => of(early, "unsubscribed").length === 1);
+    say(gone, { op: "ping", id: 4 });
+    await until("the answer", () => of(gone, "pong").length === 1);
+    expect([...of(gone, "subscribed"), ...of(gone, "orderbook")]).toEqual([]);
+  });
+
   it("acknowledges each channel of each instrument before its first market message", async () => {
     const { market, producer } = await serve();
     const plain = await startSocket(market.streamUrl);
