@@ -33,14 +33,18 @@ export type ConfigSources = {
 /** The file that is read when none is named. */
 export const CONFIG_FILE = "alphapulse.toml";
 
-/** Variables with our prefix that are no settings: they belong to the tests and to the choice of the file. */
+/** Variables with our prefix that are no settings: they belong to tests and benchmarks, and to the choice of the file. */
 const OTHER_VARIABLES = [
+  "BUDGET",
   "CAPTURES",
   "CHROMIUM",
   "CONFIG",
+  "DENO",
+  "K6",
   "PYTHON",
   "RENEW",
   "REQUIRE",
+  "SCREENSHOTS",
   "TEST_PARTS",
   "TEST_REPORT",
 ].map((name) => ENVIRONMENT_PREFIX + name);
