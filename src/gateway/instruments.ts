@@ -106,7 +106,7 @@ export function isPattern(text: string): boolean {
 }
 
 /** Whether a pattern names an instrument. */
-export function isNamedBy(name: InstrumentName, pattern: string): boolean {
+export function isNamedBy(name: Pick<InstrumentName, "exchange" | "symbol">, pattern: string): boolean {
   const { exchange, symbol } = partsOf(pattern);
   return (exchange === "*" || exchange === name.exchange) && (symbol === "*" || symbol === name.symbol);
 }

@@ -250,8 +250,11 @@ export class Requests {
   #keepStanding(session: Session, message: SubscriptionMessage, wishes: readonly Wish[]): void {
     const { instruments } = this.#parts;
     const isYetToCome = (name: string) => isPattern(name) || instruments.match(name).length === 0;
-    const names = new Set(message.instruments.map(fullName));
-    for (const pattern of [...names].filter((name) => session.standing.has(name) || isYetToCome(name))) {
+    const names = message.instruments.map(fullName).filter((name) => session.standing.has(name) || isYetToCome(name));
+    // As with what is subscribed already: a pattern ends the names that it stands for.
+    const covered =
+      message.op === "subscribe" ? [] : [...session.standing.keys()].filter((name) => isCovered(name, names));
+    for (const pattern of new Set([...names, ...covered])) {
       const wanted = session.standing.get(pattern) ?? new Map<string, Wish>();
       for (const wish of wishes) {
         const key = `${wish.channel}.${wish.depth}.${wish.rateMs}`;
@@ -278,6 +281,12 @@ export class Requests {
       session.expel(CLOSE_CODES.policyViolation, "too many protocol errors");
     }
   }
+}
+
+/** Whether one of the patterns stands for a name. */
+function isCovered(name: string, patterns: readonly string[]): boolean {
+  const [exchange = "", symbol = ""] = name.split(":");
+  return !isPattern(name) && patterns.some((pattern) => isNamedBy({ exchange, symbol }, pattern));
 }
 
 /** What a message asks for of every instrument, each once. */
