@@ -297,8 +297,8 @@ export const STREAM_MUTANTS: readonly Patch[] = [
     edits: [
       {
         file: "src/client/socket.ts",
-        find: "this.#runtime.random() * longest,",
-        replace: "0 * longest,",
+        find: "this.#runtime.random() * Math.min(",
+        replace: "0 * Math.min(",
       },
     ],
     tests: [CLIENT_TEST],

@@ -12,6 +12,7 @@ const EXCHANGE_TEST = "test/unit/sync_exchange.test.ts";
 const BACKOFF_TEST = "test/unit/sync_backoff.test.ts";
 const BUFFER_TEST = "test/unit/sync_splice_buffer.test.ts";
 const LIMITS_TEST = "test/unit/feed_limits.test.ts";
+const BREAKER_TEST = "test/unit/sync_breaker.test.ts";
 const CHANGES = "test/unit/feeds_changes.test.ts";
 const FEED = "test/unit/mutants_feed.test.ts";
 
@@ -207,26 +208,38 @@ export const SYNC_MUTANTS: readonly Patch[] = [
     why: "after 429 and 418 requests go on: the ban becomes longer",
     edits: [
       {
-        file: "src/feed/rest.ts",
-        find: "    while (at >= this.#silentUntil) {",
-        replace: "    while (at >= 0) {",
+        file: "src/sync/breaker.ts",
+        find: "    return at >= this.#openUntilMs && isFree;",
+        replace: "    return isFree;",
       },
     ],
-    tests: [LIMITS_TEST],
+    tests: [LIMITS_TEST, BREAKER_TEST],
+  },
+  {
+    name: "breaker-never-opens",
+    why: "an address that always fails is tried at the full rate for ever",
+    edits: [
+      {
+        file: "src/sync/breaker.ts",
+        find: "    if (wasTrial || isTooMuch || restMs !== undefined) {",
+        replace: "    if (restMs !== undefined) {",
+      },
+    ],
+    tests: [BREAKER_TEST],
   },
   {
     name: "connection-silence-unnoticed",
     why: "a half-open socket counts as a quiet market for ever",
     edits: [
       {
-        file: "src/feed/connection.ts",
-        find: "    if (isUnanswered && at - link.pingedAt >= PONG_MS) {",
-        replace: "    if (isUnanswered && at - link.pingedAt >= 1000 * PONG_MS) {",
+        file: "src/feed/link.ts",
+        find: "  if (isUnanswered && at - link.pingedAt >= PONG_MS) {",
+        replace: "  if (isUnanswered && at - link.pingedAt >= 1000 * PONG_MS) {",
       },
       {
-        file: "src/feed/connection.ts",
-        find: "    if (at - link.heardAt >= idleMs) {",
-        replace: "    if (at - link.heardAt >= 1000 * idleMs) {",
+        file: "src/feed/link.ts",
+        find: "  if (at - link.heardAt >= idleMs) {",
+        replace: "  if (at - link.heardAt >= 1000 * idleMs) {",
       },
     ],
     tests: ["test/conformance/exchanges.test.ts"],
@@ -237,8 +250,8 @@ export const SYNC_MUTANTS: readonly Patch[] = [
     edits: [
       {
         file: "src/feed/connection.ts",
-        find: "    if (!attempts.take(at)) {",
-        replace: "    if (!attempts.take(at) && at < 0) {",
+        find: "attempts.hasRoom(at) ? endpoints",
+        replace: "at >= 0 ? endpoints",
       },
     ],
     tests: [FEED],
