@@ -18,7 +18,25 @@ import { type Judgement, Workshop } from "./workshop.ts";
 
 const JOBS_MAX = 16;
 
-type Options = { bugs: readonly Patch[]; json: string | undefined; jobs: number; isList: boolean; isQuick: boolean };
+const USAGE = `Usage: npm run mutate -- [options]
+
+Plants every bug of the catalogue in a temporary copy of the repository, one at a time, and runs the suite there until a test
+notices. Exit status 0 when every bug was noticed, 1 when one was not or could not be built, 2 for wrong usage.
+
+  --only NAME,…  these bugs only
+  --list         names the bugs and what each would do
+  --quick        runs each bug's own tests alone: minutes instead of an hour if some live, but what they miss is only suspected
+  --jobs N       copies at work at once, 1 … ${JOBS_MAX} (1)
+  --json PATH    writes the result there, too`;
+
+type Options = {
+  bugs: readonly Patch[];
+  json: string | undefined;
+  jobs: number;
+  isList: boolean;
+  isQuick: boolean;
+  isHelp: boolean;
+};
 type Row = { name: string; outcome: Judgement["outcome"]; caughtBy: string; seconds: number };
 
 const workshops = new Set<Workshop>();
@@ -41,6 +59,10 @@ async function main(): Promise<number> {
   if (typeof options === "string") {
     process.stderr.write(`${options}\n`);
     return 2;
+  }
+  if (options.isHelp) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
   }
   if (options.isList) {
     for (const bug of options.bugs) {
@@ -68,6 +90,7 @@ function readOptions(args: string[]): Options | string {
         quick: { type: "boolean", default: false },
         json: { type: "string" },
         jobs: { type: "string", default: "1" },
+        help: { type: "boolean", short: "h", default: false },
       },
     });
     const names = values.only?.split(",");
@@ -80,7 +103,7 @@ function readOptions(args: string[]): Options | string {
       return `Cannot run: --jobs must be 1 … ${JOBS_MAX}, was ${values.jobs}`;
     }
     const bugs = names === undefined ? BUGS : BUGS.filter((bug) => names.includes(bug.name));
-    return { bugs, json: values.json, jobs, isList: values.list, isQuick: values.quick };
+    return { bugs, json: values.json, jobs, isList: values.list, isQuick: values.quick, isHelp: values.help };
   } catch (error) {
     return `Cannot read the arguments: ${error instanceof Error ? error.message : String(error)}`;
   }

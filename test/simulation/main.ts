@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { bugNamed } from "../mutation/bugs.ts";
 import { buildPatched } from "../mutation/build_patched.ts";
-import { readArguments } from "./arguments.ts";
+import { readArguments, USAGE } from "./arguments.ts";
 import { runFleet, serveFleet } from "./fleet.ts";
 
 const ENTRY = "test/simulation/main.ts";
@@ -26,6 +26,10 @@ async function main(words: readonly string[]): Promise<number> {
   if (typeof options === "string") {
     process.stderr.write(`${options}\n`);
     return 2;
+  }
+  if (options.isHelp) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
   }
   if (options.bug !== undefined) {
     return await runBuggy(options.bug, words);

@@ -56,5 +56,6 @@ describe("The simulation", () => {
   it("takes what it is told when it fits", () => {
     const words = ["--seeds", "3", "--seed", "9", "--json", "--jobs", "1", "--bug", "skip-hash"];
     expect(readArguments(words)).toMatchObject({ seeds: 3, seed: 9, isJson: true, jobs: 1, bug: "skip-hash" });
+    expect(readArguments(["--help"])).toMatchObject({ isHelp: true });
   });
 });
