@@ -125,7 +125,7 @@ export class Follower {
       book.isComing = true;
       book.version = cursor.varint();
       cursor.at += 4 + 4 + 4 + 1 + 1 + 1;
-      book.unitNs = UNITS_NS[cursor.u8()] ?? 1;
+      book.unitNs = unit(cursor);
       times(cursor, book);
       cursor.varint();
     } else if (!book.isComing) {
@@ -173,7 +173,9 @@ export class Follower {
       if (head & 16) {
         cursor.zigzag();
       } else {
-        cursor.at += cursor.u8();
+        // Not in one: the place to add to is taken before u8() moves it.
+        const length = cursor.u8();
+        cursor.at += length;
       }
       cursor.zigzag();
       cursor.zigzag();
@@ -212,6 +214,16 @@ function arrive(book) {
       throw new Error(`${book.name}: best prices were of version ${awaited}, events ended at ${ends.join(", ")}`);
     }
   }
+}
+
+/** @returns ns @throws Error when there is no such unit */
+function unit(cursor) {
+  const word = cursor.u8();
+  const found = UNITS_NS[word];
+  if (found === undefined) {
+    throw new Error(`a snapshot tells times in an unknown unit, was ${word}`);
+  }
+  return found;
 }
 
 function times(cursor, book) {

@@ -12,14 +12,23 @@ import { WebSocket } from "k6/experimental/websockets";
 import { Counter, Trend } from "k6/metrics";
 import { Cursor } from "./cursor.js";
 import { Follower } from "./follower.js";
-import { duration, loadReport, mustBeLocal, seconds, setting } from "./settings.js";
+import {
+  CLIENTS_MAX,
+  duration,
+  loadReport,
+  mustBeLocal,
+  number,
+  seconds,
+  setting,
+  THRESHOLD_MS_MAX,
+} from "./settings.js";
 
 const URL = setting("URL", "ws://127.0.0.1:8765/ws");
-const CLIENTS = Number(setting("CLIENTS", "100"));
+const CLIENTS = number("CLIENTS", 100, { min: 1, max: CLIENTS_MAX });
 const DURATION = setting("DURATION", "5m");
 const INSTRUMENTS = setting("INSTRUMENTS", "*:*");
-const LATENCY_MED_MS = Number(setting("LATENCY_MED_MS", "500"));
-const CONNECT_P95_MS = Number(setting("CONNECT_P95_MS", "5000"));
+const LATENCY_MED_MS = number("LATENCY_MED_MS", 500, { min: 0.001, max: THRESHOLD_MS_MAX, isWhole: false });
+const CONNECT_P95_MS = number("CONNECT_P95_MS", 5000, { min: 0.001, max: THRESHOLD_MS_MAX, isWhole: false });
 
 mustBeLocal(URL);
 

@@ -3,11 +3,8 @@
  * own, so that its books share neither memory nor garbage collector with what is shown.
  * Bad case: the emulator dies; the collectors reconnect for ever and the page says so.
  */
-import type { ChildProcess } from "node:child_process";
 import type { Command } from "commander";
-import { forkProgram } from "../assets.ts";
-import { ConnectionError } from "../errors.ts";
-import type { ExchangeId } from "../model/exchange_id.ts";
+import { ProgramPart } from "../load/mod.ts";
 import type { EmulatorMessage } from "./emulate.ts";
 import { compileKernel, startEngine } from "./engine.ts";
 import { openLog } from "./log.ts";
@@ -38,9 +35,10 @@ async function demo(flags: DemoFlags): Promise<void> {
   };
   const preliminary = commandConfig(flags, chosen);
   const { exchange, emulator: market } = preliminary;
-  const emulator = forkEmulator(exchange, [`--rate=${market.rate}`, `--seed=${market.seed}`]);
+  const words = ["emulate", "--exchange", exchange.join(","), "--log-level", "warn"];
+  const emulator = new ProgramPart("the emulator", [...words, `--rate=${market.rate}`, `--seed=${market.seed}`]);
   try {
-    const announcement = announced(emulator);
+    const announcement = emulator.next((message) => message as EmulatorMessage, START_PATIENCE_MS);
     const kernelModule = compileKernel(preliminary);
     const { endpoints } = await announcement;
     const config = commandConfig(flags, { ...chosen, ...endpointSettings(endpoints) });
@@ -52,38 +50,9 @@ async function demo(flags: DemoFlags): Promise<void> {
     const deadlineMs = deadlineWithDrain(config.gateway.drainMs);
     await runUntilStopped(() => engine.close(), { ended: engine.refused, deadlineMs });
   } finally {
-    emulator.kill("SIGTERM");
+    // Not awaited: the page is closed, and the emulator ends with this process at the latest.
+    void emulator.end();
   }
-}
-
-function forkEmulator(exchanges: readonly ExchangeId[], flags: string[]): ChildProcess {
-  const words = ["emulate", "--exchange", exchanges.join(","), "--log-level", "warn", ...flags];
-  return forkProgram(words, {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-    env: emulatorEnvironment(),
-  });
-}
-
-/** Settings of ours in the environment are for this process; the emulator gets flags. */
-function emulatorEnvironment(): NodeJS.ProcessEnv {
-  const ours = (name: string) => name.startsWith("ALPHAPULSE_") || name === "EXCHANGE" || name === "SYMBOLS";
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours(name)));
-}
-
-function announced(emulator: ChildProcess): Promise<EmulatorMessage> {
-  return new Promise((resolve, reject) => {
-    const fail = (reason: string) =>
-      reject(new ConnectionError(`Cannot start the emulator: ${reason}, was pid ${emulator.pid}`));
-    const timer = setTimeout(() => fail(`it says nothing for ${START_PATIENCE_MS} ms`), START_PATIENCE_MS);
-    emulator.once("message", (message) => {
-      clearTimeout(timer);
-      resolve(message as EmulatorMessage);
-    });
-    emulator.once("exit", (status) => {
-      clearTimeout(timer);
-      fail(`it ended with status ${status}`);
-    });
-  });
 }
 
 function endpointSettings(endpoints: EmulatorMessage["endpoints"]): Record<string, unknown> {

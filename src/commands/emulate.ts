@@ -16,6 +16,7 @@ import { EXCHANGE_IDS, type ExchangeId } from "../model/exchange_id.ts";
 import { openLog } from "./log.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { heedSignals, runUntilStopped } from "./shutdown.ts";
+import { followSupervisor } from "./supervised.ts";
 
 /** What a forked emulator tells its parent. */
 export type EmulatorMessage = {
@@ -54,6 +55,7 @@ export function addEmulate(program: Command): void {
 
 async function emulate(flags: EmulateFlags): Promise<void> {
   heedSignals();
+  followSupervisor();
   const { host: _host, port: _port, ...shared } = flags;
   const config = commandConfig(shared, {
     ...(flags.rate === undefined ? {} : { "emulator.rate": flags.rate }),
@@ -75,8 +77,7 @@ async function emulate(flags: EmulateFlags): Promise<void> {
     log: (text) => log.info(text),
   });
   announce(emulator, exchanges, flags);
-  const orphaned = new Promise<void>((resolve) => process.once("disconnect", () => resolve()));
-  await runUntilStopped(() => emulator.close(), { ended: orphaned });
+  await runUntilStopped(() => emulator.close());
 }
 
 function source(

@@ -1,6 +1,6 @@
 /**
- * `alphapulse load`: an own load generator, open loop and bounded in count and time, against this machine unless told
- * otherwise: shared memory, arbitrage, the stream. Each prints one JSON report whose command runs it again.
+ * `alphapulse load`: an own load generator, bounded in count and time, against this machine unless told otherwise: shared
+ * memory (open loop), arbitrage, the stream. Each prints one JSON report whose command runs it again.
  * Bad case: a threshold that is not met, or anything that contradicts a promise; status 1, and the report says what.
  */
 import type { Command } from "commander";
@@ -9,6 +9,7 @@ import {
   type Bound,
   boundedNumber,
   checkTarget,
+  LATENCY_MS_MAX,
   LOAD_PAIRS,
   type LoadGround,
   type LoadOutcome,
@@ -20,7 +21,7 @@ import {
   runMemoryReader,
   runStreamLoad,
 } from "../load/mod.ts";
-import { heedSignals } from "./shutdown.ts";
+import { heedInterruption } from "./shutdown.ts";
 
 /** A flag with a number. */
 type NumberFlag = Bound & { readonly about: string; readonly fallback: number };
@@ -35,7 +36,13 @@ const MEMORY_FLAGS = {
   readers: { about: "reading processes", fallback: 3, min: 1, max: 16 },
   lazy: { about: "of them stand still now and then until they lose records", fallback: 1, min: 0, max: 16 },
   capacity: { about: "delta records that the ring holds, a power of two", fallback: 16_384, min: 1024, max: 1_048_576 },
-  "p99-ms": { about: "threshold: p99 from due to read", fallback: 1000, min: 0.001, max: 1e6, isWhole: false },
+  "p99-ms": {
+    about: "threshold: p99 from due to read",
+    fallback: 1000,
+    min: 0.001,
+    max: LATENCY_MS_MAX,
+    isWhole: false,
+  },
   "rate-share": {
     about: "threshold: share of the rate that is reached",
     fallback: 0.9,
@@ -53,7 +60,7 @@ const ARBITRAGE_FLAGS = {
   rate: { about: "factor on all event rates of the market", fallback: 1, min: 0.01, max: 100, isWhole: false },
   "plant-ms": { about: "between two plantings", fallback: 1000, min: 50, max: 600_000 },
   "hold-ms": { about: "threshold: a crossing that lasts so long must be told", fallback: 1000, min: 1, max: 60_000 },
-  "delay-p99-ms": { about: "threshold: p99 until it is told", fallback: 1000, min: 1, max: 600_000 },
+  "delay-p99-ms": { about: "threshold: p99 until it is told", fallback: 1000, min: 1, max: LATENCY_MS_MAX },
   "verified-share": { about: "threshold: share that is reckoned anew", fallback: 0.9, min: 0, max: 1, isWhole: false },
 } as const satisfies Record<string, NumberFlag>;
 
@@ -181,7 +188,7 @@ async function report(
   { what, words }: { what: string; words: readonly string[] },
   run: (ground: LoadGround) => Promise<LoadOutcome>,
 ): Promise<void> {
-  const stopped = heedSignals();
+  const stopped = heedInterruption();
   const tell = (line: string) => process.stderr.write(`${line}\n`);
   const outcome = await run({ stopped, tell });
   const whole = loadReport({ what, command: ["alphapulse", "load", ...words].join(" ") }, outcome);

@@ -1,6 +1,7 @@
 /**
  * `alphapulse serve`: live collectors and the gateway in one process; `--record` also writes captures. Other processes can
- * read its segments, unless this machine cannot share memory or other collectors hold the names already.
+ * read its segments, unless this machine cannot share memory or other collectors hold the names already. A program that
+ * forked it takes it along when it ends.
  * Bad case: an instrument that an exchange does not list; refused at start with the nearest names.
  */
 import type { Command } from "commander";
@@ -11,6 +12,7 @@ import { SizeFiles } from "./segment_sizes.ts";
 import { addCommonFlags, addExchangeFlags, addGatewayFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openMap } from "./shared_memory.ts";
 import { deadlineWithDrain, heedSignals, runUntilStopped } from "./shutdown.ts";
+import { followSupervisor } from "./supervised.ts";
 
 /** Adds the command. */
 export function addServe(program: Command): void {
@@ -24,6 +26,7 @@ export function addServe(program: Command): void {
 
 async function serve(flags: SharedFlags): Promise<void> {
   heedSignals();
+  followSupervisor();
   const config = commandConfig(flags);
   const log = openLog(config.logLevel, { format: config.logFormat });
   const sizes = new SizeFiles(directoryOf(config).directory, { shard: WHOLE, log });

@@ -36,6 +36,17 @@ export function heedSignals(): Promise<void> {
   return signalled;
 }
 
+/**
+ * Takes signals as `heedSignals` does, for a command that ends by itself: what it has begun may take longer to end in order
+ * than a start may take, so that no deadline cuts it short. A second signal ends the process at once.
+ * Bad case: something that never ends; only the second signal ends it.
+ * @returns settles at the first signal
+ */
+export async function heedInterruption(): Promise<void> {
+  await heedSignals();
+  clearTimeout(startDeadline);
+}
+
 /** What else there is to a command's end. */
 export type StopOptions = {
   /** Settles when the command ends by itself. */

@@ -34,8 +34,12 @@ export async function keepAlive(options: KeepOptions): Promise<number> {
 
 /** Ends this process in an orderly way when the one that started it as its child is gone. */
 export function followSupervisor(): void {
+  const end = () => process.kill(process.pid, "SIGTERM");
   if (process.connected) {
-    process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+    process.once("disconnect", end);
+  } else if (process.send !== undefined) {
+    // It went while this process still started: nobody will say so again.
+    end();
   }
 }
 

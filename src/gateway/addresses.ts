@@ -3,6 +3,7 @@
  * Bad case: text that is no address; it counts as itself, so that it has a limit, too.
  */
 import { isIP, isIPv4, isIPv6 } from "node:net";
+import { isLoopback as isLoopbackText } from "../model/addresses.ts";
 
 /** A network, or one address as the smallest of them. */
 export type Network = { readonly address: string; readonly bits: number; readonly family: "ipv4" | "ipv6" };
@@ -52,8 +53,7 @@ export function readNetwork(text: string): Network | undefined {
   return bits >= 0 && bits <= bitsMax ? { address, bits, family } : undefined;
 }
 
-/** An address or host name of this machine itself. */
+/** An address or host name of this machine itself, also as IPv4 in IPv6. */
 export function isLoopback(host: string): boolean {
-  const plain = plainAddress(host.replace(/^\[|\]$/g, ""));
-  return plain === "localhost" || plain === "::1" || (isIPv4(plain) && plain.startsWith("127."));
+  return isLoopbackText(plainAddress(host.replace(/^\[|\]$/g, "")));
 }

@@ -9,8 +9,11 @@ import type { TrueCrossing } from "./arbitrage_plants.ts";
 import { PROFIT_DIGITS, QUANTITY_DIGITS, type TextLevel, units, walkCrossing } from "./arbitrage_walk.ts";
 import { Latencies } from "./histogram.ts";
 
-/** What was told of one lane, from its opening to its closing. */
-export type ToldCrossing = TrueCrossing;
+/** What was told of one lane, from its opening to its closing by the gateway's stamps. */
+export type ToldCrossing = TrueCrossing & {
+  /** When its opening arrived here, Unix ms. */
+  readonly heardMs: number;
+};
 
 /** What is judged of a client's book. */
 export type JudgedBook = Pick<ClientBook, "instrument" | "version" | "hash" | "isSynced" | "bids" | "asks">;
@@ -38,7 +41,7 @@ export class ArbitrageJudge {
   readonly counts = { opened: 0, changed: 0, closed: 0, verified: 0, unseen: 0, books: 0 };
   readonly closedBy: Record<string, number> = {};
   readonly #past = new Map<string, Past[]>();
-  readonly #open = new Map<string, number>();
+  readonly #open = new Map<string, Pick<ToldCrossing, "fromMs" | "heardMs">>();
   #waiting: Opportunity[] = [];
 
   /** A book of the client changed. */
@@ -56,18 +59,19 @@ export class ArbitrageJudge {
     }
   }
 
-  /** The gateway told something. */
-  opportunity({ event, reason, atMs, opportunity }: OpportunityEvent): void {
+  /** The gateway told something. @param heardMs when it arrived here, Unix ms: the gateway's own stamp is from before it sends */
+  opportunity({ event, reason, atMs, opportunity }: OpportunityEvent, heardMs: number): void {
     this.counts[event] += 1;
     const lane = laneOf(opportunity);
     if (event === "closed") {
       this.closedBy[reason] = (this.closedBy[reason] ?? 0) + 1;
-      this.told.push({ lane, fromMs: this.#open.get(lane) ?? opportunity.openedAtMs, untilMs: atMs });
+      const opened = this.#open.get(lane) ?? { fromMs: opportunity.openedAtMs, heardMs };
+      this.told.push({ lane, ...opened, untilMs: atMs });
       this.#open.delete(lane);
       return;
     }
     if (event === "opened") {
-      this.#open.set(lane, atMs);
+      this.#open.set(lane, { fromMs: atMs, heardMs });
     }
     if (!this.#verify(opportunity)) {
       this.#waiting.push(opportunity);
@@ -82,8 +86,8 @@ export class ArbitrageJudge {
   finish(nowMs: number): void {
     this.counts.unseen += this.#waiting.length;
     this.#waiting = [];
-    for (const [lane, fromMs] of this.#open) {
-      this.told.push({ lane, fromMs, untilMs: nowMs });
+    for (const [lane, opened] of this.#open) {
+      this.told.push({ lane, ...opened, untilMs: nowMs });
     }
     this.#open.clear();
   }
@@ -142,13 +146,14 @@ export type ArbitrageVerdict = {
   /** Crossings that lasted long enough to be told, and those of them that were. */
   readonly due: number;
   readonly seen: number;
-  /** From the crossing at the exchange to the telling of it. */
+  /** From the crossing at the exchange to the arrival of its telling here; below zero when it was told before it was sure. */
   readonly delays: Latencies;
   readonly problems: readonly string[];
 };
 
 /**
- * Holds what was told against what was true.
+ * Holds what was told against what was true. What is due must have been told while it lasted, or up to the slack after it;
+ * what was told may lie that much before or after a crossing, whose edges the exchanges' events blur.
  * @param options.holdMs a crossing that lasted so long must have been told @param options.slackMs clocks and queues in between
  */
 export function compareWithTruth(
@@ -163,14 +168,14 @@ export function compareWithTruth(
   const problems: string[] = [];
   let seen = 0;
   for (const crossing of due) {
-    const found = (toldByLane.get(crossing.lane) ?? []).find((one) => overlap(one, crossing, slackMs));
+    const found = (toldByLane.get(crossing.lane) ?? []).find((one) => isToldOf(one, crossing, slackMs));
     if (found === undefined) {
       problems.push(
         `${crossing.lane} crossed for ${Math.round(crossing.untilMs - crossing.fromMs)} ms and was not told`,
       );
     } else {
       seen += 1;
-      delays.record(Math.max(0, found.fromMs - crossing.fromMs));
+      delays.record(found.heardMs - crossing.fromMs);
     }
   }
   for (const one of told) {
@@ -181,12 +186,17 @@ export function compareWithTruth(
   return { due: due.length, seen, delays, problems };
 }
 
+/** What ended before the crossing began tells nothing of it. */
+function isToldOf(one: ToldCrossing, crossing: TrueCrossing, slackMs: number): boolean {
+  return one.untilMs >= crossing.fromMs && one.fromMs <= crossing.untilMs + slackMs;
+}
+
 function overlap(one: TrueCrossing, other: TrueCrossing, slackMs: number): boolean {
   return one.fromMs <= other.untilMs + slackMs && one.untilMs + slackMs >= other.fromMs;
 }
 
-function groupByLane(crossings: readonly TrueCrossing[]): Map<string, TrueCrossing[]> {
-  const groups = new Map<string, TrueCrossing[]>();
+function groupByLane<Crossing extends TrueCrossing>(crossings: readonly Crossing[]): Map<string, Crossing[]> {
+  const groups = new Map<string, Crossing[]>();
   for (const crossing of crossings) {
     groups.set(crossing.lane, [...(groups.get(crossing.lane) ?? []), crossing]);
   }

@@ -7,6 +7,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { connect, type StreamClient, type WebSocketClass } from "../client/mod.ts";
 import { ConnectionError } from "../errors.ts";
@@ -15,7 +16,7 @@ import type { ArbitrageMarketOptions, ArbitrageTruth, MarketMessage, MarketOrder
 import { LOAD_EXCHANGES, LOAD_FEE_BPS, LOAD_PAIRS } from "./arbitrage_plants.ts";
 import { Latencies } from "./histogram.ts";
 import type { LoadGround } from "./memory_load.ts";
-import { LoadPart } from "./part.ts";
+import { ProgramPart } from "./part.ts";
 import { atLeast, atMost, type LoadOutcome } from "./report.ts";
 
 /** How the load is. */
@@ -62,7 +63,7 @@ class ArbitrageRun {
   readonly #pairs: readonly string[];
   readonly #judge = new ArbitrageJudge();
   readonly #latencies = new Latencies();
-  readonly #parts: LoadPart[] = [];
+  readonly #parts: ProgramPart[] = [];
   #client: StreamClient | undefined;
   #wasStopped = false;
 
@@ -101,7 +102,7 @@ class ArbitrageRun {
     market.say({ kind: "finish" } satisfies MarketOrder);
     const known = await truth;
     await pause(SETTLE_MS);
-    this.#judge.finish(performance.timeOrigin + performance.now());
+    this.#judge.finish(nowMs());
     return this.#conclude(known, { client, took });
   }
 
@@ -148,8 +149,8 @@ class ArbitrageRun {
     return await this.#start("serve", words).nextLine((line) => /http(:\/\/[\d.]+:\d+)/.exec(line)?.[1]);
   }
 
-  #start(name: string, words: readonly string[]): LoadPart {
-    const part = new LoadPart(name, words);
+  #start(name: string, words: readonly string[]): ProgramPart {
+    const part = new ProgramPart(name, words);
     this.#parts.push(part);
     return part;
   }
@@ -159,7 +160,7 @@ class ArbitrageRun {
     this.#client = client;
     client.on((event) => {
       if (event.type === "opportunity") {
-        this.#judge.opportunity(event);
+        this.#judge.opportunity(event, nowMs());
       } else if (event.type === "book") {
         const book = client.peek(event.instrument, WALK_LEVELS);
         if (book !== undefined) {
@@ -175,7 +176,7 @@ class ArbitrageRun {
 
   #measure(receivedAtNs: string, records: number): void {
     if (records > 0) {
-      this.#latencies.record(performance.timeOrigin + performance.now() - Number(BigInt(receivedAtNs) / 1000n) / 1000);
+      this.#latencies.record(nowMs() - Number(BigInt(receivedAtNs) / 1000n) / 1000);
     }
   }
 
@@ -239,8 +240,7 @@ function round(value: number): number {
   return Math.round(value * 10_000) / 10_000;
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+/** Unix ms. */
+function nowMs(): number {
+  return performance.timeOrigin + performance.now();
 }

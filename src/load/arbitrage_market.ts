@@ -58,7 +58,7 @@ export async function runArbitrageMarket(text: string): Promise<void> {
       watch.update(nameOf(instrument), { bid: bids.best / scale, ask: asks.best / scale, atMs: now() });
     },
   });
-  followStarter(() => undefined);
+  const ended = followStarter(() => undefined);
   const say = (message: MarketMessage) => process.send?.(message);
   let timers: NodeJS.Timeout[] = [];
   const finished = new Promise<void>((resolve) => {
@@ -87,8 +87,8 @@ export async function runArbitrageMarket(text: string): Promise<void> {
   emulator.pause();
   watch.finish(now());
   say({ kind: "truth", truth: { events, plants: planter.plants, sure: watch.sure, possible: watch.possible } });
-  await new Promise<void>((resolve) => process.once("disconnect", resolve));
-  await emulator.close();
+  // The starter ends it.
+  await ended;
 }
 
 const names = new Map<MarketInstrument, string>();

@@ -20,8 +20,3 @@ export function boundedNumber(flag: string, text: string, { min, max, isWhole = 
   }
   return value;
 }
-
-/** Addresses of this machine. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
-}

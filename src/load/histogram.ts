@@ -1,11 +1,15 @@
 /**
- * A latency histogram for one thread, to be merged over processes: a log-linear one of microseconds whose buckets are at
- * most 1/64 wide, so that a quantile is off by less than 1.6 %. Counts only; nothing grows with the number of samples.
+ * Latencies of one thread, to be merged over processes: the histogram of segments, nanoseconds in log-linear counts, filled
+ * without shared memory. A quantile is the middle of its count and errs by at most 1.6 % up or down, hence a threshold that
+ * is as near as that may be judged either way; the maximum is exact. Counts only; nothing grows with the number of samples.
  * Bad case: clocks of two processes that differ; a negative span counts as 0 and is told apart.
  */
-const SUB = 64;
-const SUB_BITS = 6;
-const OCTAVES = 34;
+import { HISTOGRAM_VALUE_MAX } from "../../assembly/layout.ts";
+import { histogramPlace } from "../kernel/twin/histogram.ts";
+import { HistogramLook } from "../segment/histogram.ts";
+
+const NS_PER_US = 1000;
+const NS_PER_MS = 1_000_000;
 
 /** Latencies as a report tells them, ms. */
 export type LatencyReport = {
@@ -19,86 +23,62 @@ export type LatencyReport = {
   readonly negative: number;
 };
 
-/** A histogram as it travels between processes. */
-export type LatencyCounts = { readonly counts: readonly number[]; readonly maxUs: number; readonly negative: number };
+/** A histogram as it travels between processes: its counts by place as far as there are any. */
+export type LatencyCounts = { readonly counts: readonly number[]; readonly maxNs: number; readonly negative: number };
+
+/** Longer spans count as this, ms; no threshold may lie beyond it. */
+export const LATENCY_MS_MAX = Math.floor(HISTOGRAM_VALUE_MAX / NS_PER_MS);
 
 /** Counts of spans. */
 export class Latencies {
-  readonly #counts = new Float64Array(SUB * OCTAVES);
-  #count = 0;
-  #maxUs = 0;
-  #negative = 0;
+  readonly #look = new HistogramLook();
 
-  /** @param ms a span */
+  /** @param ms a span; a longer one than LATENCY_MS_MAX counts as that */
   record(ms: number): void {
-    const us = Math.max(0, Math.floor(ms * 1000));
-    this.#negative += ms < 0 ? 1 : 0;
-    this.#maxUs = Math.max(this.#maxUs, us);
-    this.#count += 1;
-    const place = bucketOf(us);
-    this.#counts[place] = (this.#counts[place] ?? 0) + 1;
+    const ns = Math.min(Math.max(0, Math.floor(ms * NS_PER_MS)), HISTOGRAM_VALUE_MAX);
+    const look = this.#look;
+    const place = histogramPlace(ns);
+    look.counts[place] = (look.counts[place] ?? 0) + 1;
+    look.count += 1;
+    look.maxNs = Math.max(look.maxNs, ns);
+    look.negative += ms < 0 ? 1 : 0;
   }
 
   /** Adds what another process counted. */
-  merge({ counts, maxUs, negative }: LatencyCounts): void {
-    for (const [place, count] of counts.entries()) {
-      this.#counts[place] = (this.#counts[place] ?? 0) + count;
-      this.#count += count;
-    }
-    this.#maxUs = Math.max(this.#maxUs, maxUs);
-    this.#negative += negative;
+  merge({ counts, maxNs, negative }: LatencyCounts): void {
+    const other = new HistogramLook();
+    other.counts.set(counts);
+    other.count = counts.reduce((sum, count) => sum + count, 0);
+    other.maxNs = maxNs;
+    other.negative = negative;
+    this.#look.add(other);
   }
 
   /** For another process. */
   counts(): LatencyCounts {
-    let last = this.#counts.length;
-    while (last > 0 && this.#counts[last - 1] === 0) {
-      last -= 1;
-    }
-    return { counts: [...this.#counts.subarray(0, last)], maxUs: this.#maxUs, negative: this.#negative };
+    const { counts, maxNs, negative } = this.#look;
+    return { counts: [...counts.subarray(0, counts.findLastIndex((count) => count > 0) + 1)], maxNs, negative };
   }
 
-  /** @param part 0 … 1 @returns ms: the upper end of the bucket that holds it, at most the largest; 0 when nothing came */
+  /** @param part 0 … 1 @returns ms, whole microseconds: the middle of the count that holds it; 0 when nothing came */
   quantile(part: number): number {
-    const rank = Math.max(1, Math.ceil(part * this.#count));
-    let seen = 0;
-    for (const [place, count] of this.#counts.entries()) {
-      seen += count;
-      if (count > 0 && seen >= rank) {
-        return Math.min(upperEnd(place), this.#maxUs) / 1000;
-      }
-    }
-    return this.#maxUs / 1000;
+    return milliseconds(this.#look.quantile(part));
   }
 
   /** What a report says. */
   report(): LatencyReport {
     return {
-      count: this.#count,
+      count: this.#look.count,
       p50: this.quantile(0.5),
       p90: this.quantile(0.9),
       p99: this.quantile(0.99),
       p999: this.quantile(0.999),
-      max: this.#maxUs / 1000,
-      negative: this.#negative,
+      max: milliseconds(this.#look.maxNs),
+      negative: this.#look.negative,
     };
   }
 }
 
-/** Below 2 × SUB every microsecond has its own; then SUB buckets per doubling. */
-function bucketOf(us: number): number {
-  if (us < 2 * SUB) {
-    return us;
-  }
-  const octave = Math.floor(Math.log2(us)) - SUB_BITS;
-  const place = octave * SUB + Math.floor(us / 2 ** octave);
-  return Math.min(place, SUB * OCTAVES - 1);
-}
-
-function upperEnd(place: number): number {
-  if (place < 2 * SUB) {
-    return place;
-  }
-  const octave = Math.floor(place / SUB) - 1;
-  return (place - octave * SUB + 1) * 2 ** octave - 1;
+function milliseconds(ns: number): number {
+  return Math.round(ns / NS_PER_US) / (NS_PER_MS / NS_PER_US);
 }

@@ -12,8 +12,8 @@ const IDLE_MS = 50;
 /** The producer. @param options a MemoryOrder as JSON @throws MappingError when this machine cannot share memory */
 export async function runMemoryProducer(options: string): Promise<void> {
   const producer = await MemoryProducer.start(JSON.parse(options) as MemoryOrder);
-  followStarter(() => producer.close());
-  const idle = setInterval(() => producer.idle(), IDLE_MS);
+  const ended = followStarter(() => producer.close());
+  setInterval(() => producer.idle(), IDLE_MS);
   const say = (message: ProducerMessage) => process.send?.(message);
   await new Promise<void>((resolve) => {
     process.on("message", (order: ProducerOrder) => {
@@ -27,14 +27,13 @@ export async function runMemoryProducer(options: string): Promise<void> {
   const end = await producer.run((marked) => say({ kind: "progress", marked }));
   say({ kind: "end", end });
   // Readers finish while it gives signs of life; the starter ends it.
-  await new Promise<void>((resolve) => process.once("disconnect", resolve));
-  clearInterval(idle);
+  await ended;
 }
 
 /** A reader. @param options MemoryReaderOptions as JSON @throws MappingError when this machine cannot share memory */
 export async function runMemoryReader(options: string): Promise<void> {
   const reader = await MemoryReader.start(JSON.parse(options) as MemoryReaderOptions);
-  followStarter(() => undefined);
+  void followStarter(() => undefined);
   const say = (message: ReaderMessage) => process.send?.(message);
   process.on("message", (order: ReaderOrder) => {
     if (order.kind === "conclude") {

@@ -1,5 +1,5 @@
 /**
- * A process of a load test: this program again with a word that its help does not show, which says things as messages.
+ * A process beside this one: this program again, as a part of a load test or of the demo, which says things as messages.
  * Bad case: it ends before it said what is awaited; the wait rejects with its status, and nothing is left running.
  */
 import type { ChildProcess } from "node:child_process";
@@ -18,7 +18,7 @@ export type PartOptions = {
 };
 
 /** A part as its starter holds it. */
-export class LoadPart {
+export class ProgramPart {
   readonly name: string;
   readonly #child: ChildProcess;
   readonly #takers = new Set<(message: unknown) => void>();
@@ -71,7 +71,7 @@ export class LoadPart {
     if (this.#isEnding) {
       return await new Promise<never>(() => undefined);
     }
-    throw new ConnectionError(`Cannot run the load: ${this.name} ended with ${status}, was pid ${this.pid}`);
+    throw this.#failure(`ended with ${status}`);
   }
 
   /** Says something to it; lost when it is gone. */
@@ -102,6 +102,10 @@ export class LoadPart {
     }
   }
 
+  #failure(reason: string): ConnectionError {
+    return new ConnectionError(`Cannot run ${this.name}: it ${reason}, was pid ${this.pid}`);
+  }
+
   #await<Given, Found>(
     takers: Set<(given: Given) => void>,
     fits: (given: Given) => Found | undefined,
@@ -114,7 +118,7 @@ export class LoadPart {
       };
       const fail = (reason: string) => {
         done();
-        reject(new ConnectionError(`Cannot run the load: ${this.name} ${reason}, was pid ${this.pid}`));
+        reject(this.#failure(reason));
       };
       const take = (given: Given) => {
         const found = fits(given);
@@ -139,8 +143,9 @@ function plainEnvironment(): NodeJS.ProcessEnv {
 /**
  * What a part does about its end: it ends with its starter, and leaves signals of a terminal to that.
  * @param close lets go of what would stay behind
+ * @returns never settles: the process ends where it stands; who has nothing more to do awaits it
  */
-export function followStarter(close: () => void): void {
+export function followStarter(close: () => void): Promise<never> {
   process.on("SIGINT", () => undefined);
   const end = () => {
     close();
@@ -148,4 +153,9 @@ export function followStarter(close: () => void): void {
   };
   process.once("SIGTERM", end);
   process.once("disconnect", end);
+  if (!process.connected) {
+    // The starter went while this part still started: nobody will say so again.
+    end();
+  }
+  return new Promise(() => undefined);
 }

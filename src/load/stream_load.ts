@@ -1,13 +1,15 @@
 /**
  * The stream load: many clients of a running gateway that each keep whole books and prove them by version chain and hash,
- * and at the end hold them against one another. It passes when all were served, no check failed, no trade was missed and
- * the latency from the collector's receipt to the applied book keeps its bound.
+ * and hold them against one another at every version. It passes when all were served, no check failed, no trade was missed
+ * and the latency from the collector's receipt to the applied book keeps its bound. What is counted came after all were served.
  * Bad case: more clients than this one process can serve; its own lag is in the report, and the latencies are not the server's then.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { type ClientEvent, connect, type StreamClient, type WebSocketClass } from "../client/mod.ts";
 import { ConfigError } from "../errors.ts";
-import { isLoopback } from "./bounds.ts";
+import { isLoopback } from "../model/addresses.ts";
+import { Agreement } from "./agreement.ts";
 import { Latencies } from "./histogram.ts";
 import type { LoadGround } from "./memory_load.ts";
 import { atLeast, atMost, type LoadOutcome } from "./report.ts";
@@ -65,7 +67,9 @@ class StreamRun {
   readonly #ground: LoadGround;
   readonly #clients: StreamClient[] = [];
   readonly #latencies = new Latencies();
+  readonly #agreement = new Agreement();
   readonly #problems: string[] = [];
+  #isCounting = false;
   #expected: readonly string[] = [];
   #events = 0;
   #trades = 0;
@@ -87,6 +91,7 @@ class StreamRun {
     const servedMs = await this.#served(startedAt);
     this.#ground.tell(`${clients} clients hold ${this.#expected.length} books each after ${Math.round(servedMs)} ms`);
     const loadedAt = performance.now();
+    this.#isCounting = true;
     let toldAt = loadedAt;
     for (let lookedAt = loadedAt; lookedAt - loadedAt < seconds * 1000 && !this.#wasStopped; ) {
       await pause(LOOK_MS);
@@ -112,7 +117,7 @@ class StreamRun {
     for (let index = 0; index < clients && !this.#wasStopped; index++) {
       const client = connect(url, { WebSocket: WebSocket as unknown as WebSocketClass });
       this.#clients.push(client);
-      client.on((event) => this.#take(client, event));
+      client.on((event) => this.#take(index, { client, event }));
       client.subscribe({ channels: ["book", "trades"], instruments });
       if (index % WAVE === WAVE - 1) {
         await pause(LOOK_MS);
@@ -120,16 +125,27 @@ class StreamRun {
     }
   }
 
-  #take(client: StreamClient, event: ClientEvent): void {
+  #take(index: number, { client, event }: { client: StreamClient; event: ClientEvent }): void {
     if (event.type === "book" && event.records > 0) {
-      this.#events += 1;
-      const book = client.peek(event.instrument, 0);
-      const receivedAtMs = Number(BigInt(book?.receivedAtNs ?? "0") / 1000n) / 1000;
-      this.#latencies.record(performance.timeOrigin + performance.now() - receivedAtMs);
+      const book = this.#isCounting ? client.peek(event.instrument, 0) : undefined;
+      if (book !== undefined) {
+        this.#events += 1;
+        this.#agreement.take(event.instrument, book, index);
+        this.#measure(book.receivedAtNs);
+      }
     } else if (event.type === "trade") {
-      this.#trades += 1;
+      this.#trades += this.#isCounting ? 1 : 0;
+    } else if (event.type === "status" && event.state !== "synced") {
+      this.#agreement.forget(event.instrument);
     } else if (event.type === "error") {
       this.#problems.push(`the server refused: ${event.code} ${event.message}`);
+    }
+  }
+
+  /** @param receivedAtNs Unix ns; "0" = unknown, which is no latency of half a century */
+  #measure(receivedAtNs: string): void {
+    if (receivedAtNs !== "0") {
+      this.#latencies.record(performance.timeOrigin + performance.now() - Number(BigInt(receivedAtNs) / 1000n) / 1000);
     }
   }
 
@@ -155,7 +171,7 @@ class StreamRun {
       this.#expected.filter((name) => client.peek(name, 0)?.isSynced === true),
     );
     const synced = books.reduce((total, names) => total + names.length, 0);
-    const compared = this.#compare();
+    const { compared } = this.#agreement;
     const latencyMs = this.#latencies.report();
     return {
       isComplete: !this.#wasStopped && took >= seconds,
@@ -165,17 +181,18 @@ class StreamRun {
         atMost("ms until all have all books", Math.round(servedMs), servedMsMax),
         atLeast("synced books at the end", synced, Math.max(1, clients * this.#expected.length)),
         atLeast("events applied", this.#events, 1),
+        atLeast("books compared with another client's at the same version", compared, clients > 1 ? 1 : 0),
         atMost("p99 ms from receipt to the applied book", latencyMs.p99, p99Ms),
         ...(["resyncs", "malformed", "reconnects", "tradesMissed"] as const).map((name) => atMost(name, sums[name], 0)),
       ],
-      problems: [...this.#problems, ...compared.problems],
+      problems: [...this.#problems, ...this.#agreement.problems],
       figures: {
         options: { url, clients, seconds, instruments, p99Ms, servedMs: servedMsMax },
         instruments: this.#expected,
         servedMs: Math.round(servedMs),
         events: this.#events,
         trades: this.#trades,
-        booksCompared: compared.count,
+        booksCompared: compared,
         latencyMs,
         ownLagMsMax: Math.round(this.#lagMsMax),
         totals: sums,
@@ -200,31 +217,4 @@ class StreamRun {
     }
     return sums;
   }
-
-  /** Books of one instrument that stand at the same version in several clients have the same hash. */
-  #compare(): { count: number; problems: string[] } {
-    const problems: string[] = [];
-    let count = 0;
-    for (const name of this.#expected) {
-      const hashes = new Map<string, number>();
-      for (const client of this.#clients) {
-        const book = client.peek(name, 0);
-        if (book !== undefined) {
-          const known = hashes.get(book.version) ?? book.hash;
-          hashes.set(book.version, known);
-          count += 1;
-          if (known !== book.hash) {
-            problems.push(`${name} at version ${book.version}: hashes ${known} and ${book.hash}`);
-          }
-        }
-      }
-    }
-    return { count, problems };
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -4,8 +4,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { assetPath } from "../../src/assets.ts";
 import { DemoProcess } from "../browser/demo_process.ts";
@@ -85,22 +86,17 @@ describe("alphapulse load memory", () => {
 
   it("reports what was done when it is interrupted, and leaves nothing behind", async () => {
     const before = leftBehind();
-    const { child, said, ended } = start([
-      "memory",
-      "--seconds",
-      "600",
-      "--readers",
-      "1",
-      "--lazy",
-      "0",
-      "--rate",
-      "2000",
-    ]);
+    const { child, said, ended } = start(["memory", "--seconds", "600", "--readers", "2", "--rate", "200"]);
     await until(() => said.error.includes("records published"));
+    // The lazy reader naps for two minutes by now: what is said to it wakes it.
     child.kill("SIGINT");
     const report = reportOf(await ended);
     expect(report).toMatchObject({ isComplete: false, problems: [] });
-    expect(report.readers[0]?.deltas).toEqual({ received: report.published.deltas, lost: 0 });
+    const whole = { received: report.published.deltas, lost: 0 };
+    expect(report.readers.map(({ name, deltas }) => [name, deltas])).toEqual([
+      ["reader 1", whole],
+      ["lazy reader 2", whole],
+    ]);
     expect(leftBehind().filter((name) => !before.includes(name))).toEqual([]);
   });
 
@@ -146,6 +142,27 @@ describe("alphapulse load arbitrage", () => {
     expect(report.told.verified).toBeGreaterThan(0);
     expect(report.told.dueAndTold).toBe(report.truth.due);
   });
+
+  it.runIf(process.platform === "linux")("takes the market and serve along when it is killed", async () => {
+    const before = leftBehind();
+    const { child, said } = start(["arbitrage", "--seconds", "60", "--symbols", "1"]);
+    await until(() => said.error.includes("books are synced"));
+    const parts = childrenOf(child.pid);
+    try {
+      expect(parts, said.error).toHaveLength(2);
+      child.kill("SIGKILL");
+      await until(() => !parts.some(lives), 10_000);
+      expect(parts.filter(lives)).toEqual([]);
+    } finally {
+      for (const pid of parts.filter(lives)) {
+        process.kill(pid, "SIGKILL");
+      }
+      // Nobody is left who would have removed it.
+      for (const name of leftBehind().filter((one) => !before.includes(one))) {
+        rmSync(join(SHARED, name), { recursive: true, force: true });
+      }
+    }
+  });
 });
 
 describe("alphapulse load stream", () => {
@@ -162,8 +179,16 @@ describe("alphapulse load stream", () => {
   });
 });
 
-async function until(holds: () => boolean): Promise<void> {
-  for (const endsAt = Date.now() + 50_000; !holds() && Date.now() < endsAt; ) {
+function childrenOf(pid: number | undefined): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+}
+
+function lives(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
+
+async function until(holds: () => boolean, patienceMs = 50_000): Promise<void> {
+  for (const endsAt = Date.now() + patienceMs; !holds() && Date.now() < endsAt; ) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -62,6 +62,8 @@ describe.skipIf(!optionalGift("k6", K6 !== ""))("k6", () => {
     const judged = report.thresholds.filter(({ name }) => name !== "dropped_iterations");
     expect(judged.filter(({ isMet }) => !isMet)).toEqual([]);
     expect(judged.length).toBeGreaterThan(8);
+    // Every route was asked that is there: none was left out as not served.
+    expect(error).not.toContain("not served here");
     expect([0, 99], error).toContain(status);
   });
 
@@ -69,5 +71,15 @@ describe.skipIf(!optionalGift("k6", K6 !== ""))("k6", () => {
     const { status, error } = await run("stream.js", { URL: "ws://192.0.2.1/ws" });
     expect(status).not.toBe(0);
     expect(error).toContain("set REMOTE=1 if that is meant");
+  });
+
+  it.each([
+    ["stream.js", { CLIENTS: "2001" }, "Cannot use CLIENTS: it must be a whole number from 1 to 2000, was 2001"],
+    ["rest.js", { RATE: "0" }, "Cannot use RATE: it must be a whole number from 1 to 10000, was 0"],
+    ["rest.js", { DURATION: "2h" }, "Cannot use DURATION: it must be above 0 and at most 3600 s, was 2h"],
+  ])("refuses %s with %j when it is out of its bounds", async (script, settings, text) => {
+    const { status, error } = await run(script, settings);
+    expect(status).not.toBe(0);
+    expect(error).toContain(text);
   });
 });

@@ -4,8 +4,10 @@
  * Bad case: a judge that is content with everything.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { REASON_GAP, STATE_RESYNCING } from "../../assembly/layout.ts";
 import type { Opportunity } from "../../src/client/mod.ts";
 import { ArbitrageJudge } from "../../src/load/arbitrage_judge.ts";
+import { judgeReader } from "../../src/load/memory_load.ts";
 import { MemoryReader } from "../../src/load/memory_reader.ts";
 import { freshFolder, MappedProducer, removeFolders } from "./mapped_rig.ts";
 
@@ -27,6 +29,39 @@ describe("The reader of the shared-memory load", () => {
     expect(findings.problems).toHaveLength(2);
     expect(findings.problems[0]).toMatch(/^BTC-USD: version 2 holds 1 changes: bid /);
     expect(findings.problems[1]).toMatch(/^trade 1 holds id 1/);
+    expect(findings.verified).toBe(1);
+  });
+
+  it("names a record and its book when they are not synced", async () => {
+    const directory = freshFolder();
+    const producer = await MappedProducer.start(directory);
+    producer.snapshot(3);
+    const { kernel, map } = producer;
+    const name = kernel.arenaAllocate(64);
+    new Uint8Array(map.memory.buffer).set(new TextEncoder().encode("BTC-USD"), name);
+    const now = producer.now();
+    kernel.instrumentUnsync(kernel.instrumentFind(name, 7), STATE_RESYNCING, REASON_GAP, now);
+    kernel.publish(now);
+    const reader = await MemoryReader.start({ directory, name: "test", napMs: 0, napEveryMs: Number.MAX_SAFE_INTEGER });
+    const end = { deltas: producer.tail, trades: 0, marked: 0, seconds: 1, lateMsMax: 0, versions: { "BTC-USD": 2 } };
+    reader.conclude(end);
+    const findings = await reader.run(() => undefined);
+    producer.close();
+    expect(findings.problems[0]).toBe("BTC-USD: version 2 is of a book that is not synced");
+    expect(judgeReader(findings, end).at(-1)).toBe("BTC-USD: the book ended at version 2 and is not synced");
+  });
+
+  it("wakes when it is told how reading ends, however long it was to stand still", async () => {
+    const directory = freshFolder();
+    const producer = await MappedProducer.start(directory);
+    producer.snapshot(3);
+    const reader = await MemoryReader.start({ directory, name: "test", napMs: 1e9, napEveryMs: -1 });
+    const findings = reader.run(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { tail: deltas, tradeTail: trades } = producer;
+    reader.conclude({ deltas, trades, marked: 0, seconds: 1, lateMsMax: 0, versions: {} });
+    expect((await findings).deltas).toEqual({ received: deltas, lost: 0 });
+    producer.close();
   });
 });
 
@@ -58,14 +93,10 @@ describe("The judge of a gateway's arbitrage", () => {
     judge.book({ ...book, instrument: SOUTH, version: "9", hash: 8, bids: [["110", "3"]] });
   });
 
-  const tell = (told: Opportunity, event: "opened" | "changed" | "closed" = "opened") =>
-    judge.opportunity({
-      type: "opportunity",
-      event,
-      reason: event === "closed" ? "prices" : "none",
-      atMs: 200,
-      opportunity: told,
-    });
+  const tell = (told: Opportunity, event: "opened" | "changed" | "closed" = "opened") => {
+    const reason = event === "closed" ? "prices" : "none";
+    judge.opportunity({ type: "opportunity", event, reason, atMs: 200, opportunity: told }, 230);
+  };
 
   it("verifies an opportunity when the books that it names hold it", () => {
     tell(opportunity());
@@ -100,8 +131,8 @@ describe("The judge of a gateway's arbitrage", () => {
     judge.finish(900);
     const lane = `${NORTH} > ${SOUTH}`;
     expect(judge.told).toEqual([
-      { lane, fromMs: 200, untilMs: 200 },
-      { lane, fromMs: 200, untilMs: 900 },
+      { lane, fromMs: 200, heardMs: 230, untilMs: 200 },
+      { lane, fromMs: 200, heardMs: 230, untilMs: 900 },
     ]);
     expect(judge.closedBy).toEqual({ prices: 1 });
   });
