@@ -3,16 +3,17 @@
  * sending to the last byte, over kept connections on this machine, while three emulated exchanges change their books.
  *
  *   emulator process ══ collectors + gateway (one process) ══ loopback ══ load (another process, open loop)
- *   bare server, same transport, constant answer           ══ loopback ══ the same load, before each route
+ *   bare server, same transport, constant answer           ══ loopback ══ the same load, in turns with each route
  *
- * Bad case: an answer that is not 200, or that never comes; the benchmark fails.
+ * Bad case: an answer that is not 200, or that never comes, of either server; the benchmark fails.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { assetPath, packageFolder } from "../src/assets.ts";
 import { API_WORD, BARE_WORD, type BareAnswer, type LoadAnswer } from "./api/words.ts";
 import type { Bench, BenchSettings } from "./context.ts";
 import { Part } from "./fanout/mod.ts";
-import { type CaseResult, exactCase } from "./results.ts";
+import { pairedRounds } from "./harness.ts";
+import { type CaseResult, judge } from "./results.ts";
 import { median } from "./statistics.ts";
 
 const PER_SECOND = 1000;
@@ -72,18 +73,36 @@ async function measure(
   { port, barePort, path, hasGoal }: { port: number; barePort: number; path: string; hasGoal: boolean },
   { isSmoke }: BenchSettings,
 ): Promise<CaseResult> {
-  const { seconds, warmSeconds, rounds } = isSmoke ? SMOKE : WHOLE;
-  const bares: Loaded[] = [];
-  const ones: Loaded[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const order = { order: "load", perSecond: PER_SECOND, seconds, warmSeconds: round === 0 ? warmSeconds : 0 };
-    bares.push(await load.ask({ ...order, port: barePort, path: "/" }, "loaded"));
-    ones.push(await load.ask({ ...order, port, path }, "loaded"));
+  const { seconds, warmSeconds, rounds: asked } = isSmoke ? SMOKE : WHOLE;
+  const targets = { ours: { port, path }, bare: { port: barePort, path: "/" } };
+  const warm = new Set<string>();
+  const { taken, rounds } = await pairedRounds({
+    what: path,
+    rounds: asked,
+    sides: ["bare", "ours"],
+    take: async (side) => {
+      const order = { order: "load", perSecond: PER_SECOND, seconds, warmSeconds: warm.has(side) ? 0 : warmSeconds };
+      warm.add(side);
+      return accepted(side, await load.ask({ ...order, ...targets[side] }, "loaded"));
+    },
+  });
+  return conclude({ path, hasGoal }, taken, rounds);
+}
+
+/** @throws Error when an answer was not 200, or none came */
+export function accepted(what: string, loaded: Loaded): Loaded {
+  if (loaded.other > 0 || loaded.count === 0) {
+    throw new Error(`Cannot accept the run: every answer must be 200, was not so for ${loaded.other} of ${what}`);
   }
-  const [bare, done] = [middleOf(bares), middleOf(ones)];
-  if (done.other > 0 || done.count === 0) {
-    throw new Error(`Cannot accept the run: every answer must be 200, was not so for ${done.other} of ${path}`);
-  }
+  return loaded;
+}
+
+function conclude(
+  { path, hasGoal }: { path: string; hasGoal: boolean },
+  taken: ReadonlyMap<"bare" | "ours", Loaded[]>,
+  rounds: CaseResult["rounds"],
+): CaseResult {
+  const [bare, done] = [middleOf(taken.get("bare") ?? []), middleOf(taken.get("ours") ?? [])];
   const shown = (us: number) => Number(us.toPrecision(DIGITS));
   const facts = {
     p50Us: shown(done.p50),
@@ -93,14 +112,24 @@ async function measure(
     bareP50Us: shown(bare.p50),
     bareP99Us: shown(bare.p99),
     requests: done.count,
-    rounds,
     answerBytes: done.bytes,
     ...(hasGoal ? { goalP99Us: GOAL_MS * 1000, verdict: verdictOf(done.p99, bare.p99) } : {}),
   };
-  const values = { ours: shown(done.p99), bare: shown(bare.p99) };
-  return exactCase({ bench: API.name, name: `GET ${path}`, unit: "µs, p99", facts }, values, [
-    { other: "bare", ours: "ours" },
-  ]);
+  const sides = (["ours", "bare"] as const).map((name) => ({
+    name,
+    samples: (taken.get(name) ?? []).map(({ p99 }) => shown(p99)),
+  }));
+  return {
+    bench: API.name,
+    name: `GET ${path}`,
+    unit: "µs, p99",
+    rounds,
+    sides,
+    ratios: judge(sides, [{ other: "bare", ours: "ours" }], { rounds: rounds.kept }),
+    perCall: [],
+    facts,
+    notes: [],
+  };
 }
 
 /** What a route did: the median round's p50 and p99, the worst of all rounds' p99.9 and maximum. */

@@ -101,7 +101,7 @@ export function recordedSources(folder: string): CapturedSource[] {
   }));
 }
 
-/** A source by its id. */
+/** A source by its id, whether its files are there or not. */
 export function findSource(id: string): CapturedSource | undefined {
   return [...capturedSources(), ...CAPTURED_SOURCES].find((source) => source.id === id);
 }

@@ -1,10 +1,20 @@
 /**
  * The client library in a browser's position: delta frames, one event each, against JSON.parse of the same deltas in the
- * JSON form. `decode` reads every number of a frame; `decode, book, hash` is what the client really does, with the whole
- * book kept and proved; `JSON, book` parses, turns decimals into numbers and keeps a typed-array book without a proof.
+ * JSON form. `decode` reads every number of a frame by the client's reader, without what the client looks at besides;
+ * `decode, book, hash` is what the client really does, with the whole book kept and proved; `JSON, book` parses, turns
+ * decimals into numbers and keeps a typed-array book without a proof.
  * Bad case: frames so small that the call itself counts; one event a frame is what a quiet instrument sends.
  */
+import { FRAME_FLAG_CHECK } from "../assembly/layout.ts";
 import { ByteReader } from "../src/client/byte_reader.ts";
+import {
+  CHECK_BYTES,
+  COUNT_SCALE,
+  DELAY_UNIT,
+  RECORDS_PRESENT,
+  SEQUENCE_PRESENT,
+  STATUS_PRESENT,
+} from "../src/client/constants.ts";
 import { StreamBook } from "../src/client/stream_book.ts";
 import type { OrderBookDeltaMessage } from "../src/wire/protocol.ts";
 import { BaselineBook } from "./baseline/book.ts";
@@ -26,10 +36,6 @@ export const CLIENT: Bench = {
     return results;
   },
 };
-
-const FRAME_CHECK = 16;
-const CHECK_BYTES = 8;
-const TIME_UNIT = 1000;
 
 function isMeasured(id: string): boolean {
   return id.startsWith("coinbase_exchange") || id.startsWith("kraken") || id.startsWith("binance");
@@ -105,16 +111,16 @@ function decodeAll(frames: readonly Uint8Array[]): number {
   let changes = 0;
   let sum = 0;
   for (const frame of frames) {
-    const hasCheck = ((frame[0] ?? 0) & FRAME_CHECK) !== 0;
+    const hasCheck = ((frame[0] ?? 0) & FRAME_FLAG_CHECK) !== 0;
     reader.open(frame, 1, hasCheck ? frame.length - CHECK_BYTES : frame.length);
     reader.varint();
     while (reader.at < reader.end) {
       const head = reader.varint() as number;
-      sum += (head & 1) !== 0 ? reader.byte() : 0;
-      sum += (head & 2) !== 0 ? (reader.varint() as number) : 0;
-      sum += (head & 4) !== 0 ? (reader.zigzag() as number) : 0;
-      sum += (reader.time(TIME_UNIT) as number) + (reader.time(TIME_UNIT) as number);
-      const count = head >>> 3;
+      sum += (head & STATUS_PRESENT) !== 0 ? reader.byte() : 0;
+      sum += (head & RECORDS_PRESENT) !== 0 ? (reader.varint() as number) : 0;
+      sum += (head & SEQUENCE_PRESENT) !== 0 ? (reader.zigzag() as number) : 0;
+      sum += (reader.time(DELAY_UNIT) as number) + (reader.time(DELAY_UNIT) as number);
+      const count = Math.floor(head / COUNT_SCALE);
       for (let index = 0; index < count; index++) {
         const first = reader.byte();
         sum += reader.step(first) as number;

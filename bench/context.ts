@@ -4,7 +4,7 @@
  * one benchmark and dropped.
  */
 import type { KernelName } from "../src/kernel/kernel.ts";
-import { CAPTURED_SOURCES, capturedSources, readCaptured } from "./captured_streams.ts";
+import { CAPTURED_SOURCES, capturedSources, findSource, isCaptured, readCaptured } from "./captured_streams.ts";
 import { readEmulated } from "./emulated_streams.ts";
 import { type Case, type HarnessSettings, measureCase } from "./harness.ts";
 import { perCall } from "./per_call.ts";
@@ -65,15 +65,13 @@ export class BenchContext {
     if (known !== undefined) {
       return known;
     }
-    const captured = capturedSources().find((candidate) => candidate.id === id);
-    const source = captured ?? CAPTURED_SOURCES.find((candidate) => candidate.id === id);
+    const source = findSource(id);
     if (source === undefined) {
       throw new RangeError(`Cannot read a stream: no such id, was ${id}`);
     }
-    const stream =
-      captured === undefined
-        ? readEmulated(source.exchange, this.settings)
-        : readCaptured(captured, this.settings.capturedFrames);
+    const stream = isCaptured(source)
+      ? readCaptured(source, this.settings.capturedFrames)
+      : readEmulated(source.exchange, this.settings);
     this.#streams.set(id, stream);
     return stream;
   }

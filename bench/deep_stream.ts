@@ -3,7 +3,8 @@
  * Bad case: two changes of one update at one price; only the last would count, so an update names ten different levels.
  */
 import { EXCHANGES } from "../src/exchanges/mod.ts";
-import { deepBook, fixedDecimal, levelOperations, PRICE_EXPONENT, QUANTITY_EXPONENT } from "./deep_book.ts";
+import { type LevelChange, snapshotText, timeText, updateText } from "./coinbase_text.ts";
+import { deepBook, levelOperations } from "./deep_book.ts";
 import { makeStream, type Stream } from "./stream.ts";
 
 /** Changes of one update. */
@@ -17,10 +18,7 @@ const SURPLUS = 2;
 /** @param updates of CHANGES_PER_UPDATE changes each */
 export function deepStream(updates: number): Stream {
   const book = deepBook();
-  const pairs = (side: { ticks: number[]; lots: Map<number, number> }) =>
-    side.ticks.map((tick) => [price(tick), quantity(side.lots.get(tick) ?? 0)]);
-  const head = { type: "snapshot", product_id: NATIVE, asks: pairs(book.asks), bids: pairs(book.bids) };
-  const snapshot = JSON.stringify({ ...head, time: timeText(0) });
+  const snapshot = snapshotText(NATIVE, book, timeText(atMs(0)));
   const texts = updateTexts(updates);
   const title = "synthetic book of 45,000 levels, 10 changes per update";
   const source = { id: "deep", title, exchange: EXCHANGES.coinbase_exchange, source: "synthetic", files: [] } as const;
@@ -35,19 +33,18 @@ function updateTexts(updates: number): string[] {
   const operations = levelOperations(deepBook(), { spread: "touch", count });
   const texts: string[] = [];
   let named = new Set<string>();
-  let changes: string[][] = [];
+  let changes: LevelChange[] = [];
   for (let index = 0; index < count && texts.length < updates; index++) {
-    const side = operations.sides[index] === 0 ? "buy" : "sell";
+    const side = operations.sides[index] ?? 0;
     const tick = operations.ticks[index] ?? 0;
     const key = `${side} ${tick}`;
     if (named.has(key)) {
       continue;
     }
     named.add(key);
-    changes.push([side, price(tick), quantity(operations.lots[index] ?? 0)]);
+    changes.push({ side, tick, lots: operations.lots[index] ?? 0 });
     if (changes.length === CHANGES_PER_UPDATE) {
-      const time = timeText(texts.length + 1);
-      texts.push(JSON.stringify({ type: "l2update", product_id: NATIVE, changes, time }));
+      texts.push(updateText(NATIVE, changes, timeText(atMs(texts.length + 1))));
       changes = [];
       named = new Set();
     }
@@ -55,18 +52,6 @@ function updateTexts(updates: number): string[] {
   return texts;
 }
 
-function price(tick: number): string {
-  return fixedDecimal(tick, PRICE_EXPONENT);
-}
-
-function quantity(lots: number): string {
-  return fixedDecimal(lots, QUANTITY_EXPONENT);
-}
-
 function atMs(index: number): number {
   return START_MS + index * UPDATE_EVERY_MS;
-}
-
-function timeText(index: number): string {
-  return new Date(atMs(index)).toISOString().replace("Z", "123Z");
 }

@@ -8,10 +8,10 @@
  * Bad case: a server that cannot keep the rate; its bursts take longer, and the facts tell how long.
  */
 import type { Bench, BenchSettings } from "./context.ts";
-import { type Burst, FanoutStage, SERVERS } from "./fanout/mod.ts";
+import { type Burst, FanoutStage, SERVERS, type ServerName } from "./fanout/mod.ts";
+import { pairedRounds } from "./harness.ts";
 import { type CaseResult, judge } from "./results.ts";
 import { median } from "./statistics.ts";
-import { readCpuTicks, STOLEN_MAX, stolenShare } from "./stolen.ts";
 
 /** The benchmark. */
 export const FANOUT: Bench = {
@@ -33,7 +33,6 @@ const FULL: readonly Load[] = [
   { clients: 500, events: 600, perSecond: 4000 },
 ];
 const SMOKE: readonly Load[] = [{ clients: 10, events: 200, perSecond: 2000 }];
-const ATTEMPTS_PER_ROUND = 3;
 const DIGITS = 5;
 
 async function measure(load: Load, { rounds }: BenchSettings): Promise<CaseResult> {
@@ -45,30 +44,13 @@ async function measure(load: Load, { rounds }: BenchSettings): Promise<CaseResul
   }
 }
 
-async function measureOn(stage: FanoutStage, load: Load, rounds: number): Promise<CaseResult> {
-  const bursts = new Map<string, Burst[]>(SERVERS.map((server) => [server, []]));
+async function measureOn(stage: FanoutStage, load: Load, asked: number): Promise<CaseResult> {
   for (const server of SERVERS) {
     await stage.burst(server, load);
   }
-  let discarded = 0;
-  let kept = 0;
-  for (let attempt = 0; attempt < rounds * ATTEMPTS_PER_ROUND && kept < rounds; attempt++) {
-    const before = readCpuTicks();
-    const order = attempt % 2 === 0 ? SERVERS : [...SERVERS].reverse();
-    const taken: [string, Burst][] = [];
-    for (const server of order) {
-      taken.push([server, await stage.burst(server, load)]);
-    }
-    if (stolenShare(before, readCpuTicks()) > STOLEN_MAX) {
-      discarded += 1;
-      continue;
-    }
-    kept += 1;
-    for (const [server, burst] of taken) {
-      bursts.get(server)?.push(burst);
-    }
-  }
-  return conclude(load, bursts, { kept, discarded });
+  const take = (server: ServerName) => stage.burst(server, load);
+  const { taken, rounds } = await pairedRounds({ what: "the fan-out", rounds: asked, sides: SERVERS, take });
+  return conclude(load, taken, rounds);
 }
 
 function conclude(load: Load, bursts: ReadonlyMap<string, Burst[]>, rounds: CaseResult["rounds"]): CaseResult {

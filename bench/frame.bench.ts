@@ -139,7 +139,9 @@ function codecCase(run: RecordedRun): Case {
     ],
     ratios: [{ other: "JSON", goal: "P11" }],
     facts: { events: messages.length, changes: codec.changes },
-    notes: ["ours: the kernel's encoder, the client's reader; frames compared with the gateway's byte for byte"],
+    notes: [
+      "ours: the kernel's encoder, the client's StreamBook with a sink of numbers in the place of its levels; frames compared with the gateway's byte for byte",
+    ],
   };
 }
 

@@ -77,12 +77,21 @@ export function recomputeEntry(name: GoalName, { cases }: GoalEntry): GoalEntry 
   );
 }
 
-/** Where a figure stands between its bound and what is asked: 1 = exactly the goal, more is better. */
-export function shareOfGoal({ figure, sense, goal }: GoalCase): number {
+/** How much of its goal the unfavourable bound of a case is. */
+export function shareOfGoal(subject: GoalCase): number {
+  const { figure, sense } = subject;
+  return shareOf(subject, sense === "faster" ? figure.low : figure.high);
+}
+
+/**
+ * How much of a goal a figure is: 1 = exactly the goal, more is better. A limit of nothing is reached by nothing only.
+ * @param figure in the sense of the goal
+ */
+export function shareOf({ sense, goal }: Pick<GoalCase, "sense" | "goal">, figure: number): number {
   if (sense === "faster") {
-    return figure.low / goal;
+    return figure / goal;
   }
-  return figure.high === 0 ? 1 : goal / figure.high;
+  return figure === 0 ? 1 : goal / figure;
 }
 
 /** Which measurement, against what; unique within an entry. */

@@ -182,7 +182,7 @@ export const GOALS = {
     goal: 10,
   },
   P14: {
-    what: "garbage at 100,000 frames/s through ws sockets",
+    what: "garbage of a collector on a WebSocket, at the rate that it reaches",
     baseline: "–",
     sense: "limit",
     unit: "B/frame",

@@ -147,6 +147,55 @@ function timed(side: Side, repeats: number, { now }: HarnessGround): number {
   return ms;
 }
 
+/** Rounds of sides that take their time, as processes on sockets do. */
+export type RoundsPlan<SideName extends string, Taken> = {
+  /** What is measured, for the error. */
+  what: string;
+  /** Undisturbed rounds to keep. */
+  rounds: number;
+  sides: readonly SideName[];
+  /** One measurement of a side. @throws when what came of it is wrong */
+  take: (side: SideName) => Promise<Taken>;
+  /** Share of CPU time that was stolen from one measurement, 0 … 1, where it tells that by itself; else the round's counts. */
+  stolen?: (taken: Taken) => number;
+  ticks?: () => CpuTicks;
+};
+
+/**
+ * Takes every side in every round, forwards in one and backwards in the next; a round that was disturbed is discarded, and
+ * another is taken instead.
+ * @returns what was taken of each side, one per kept round, in the order of the sides
+ * @throws Error when every round was disturbed
+ */
+export async function pairedRounds<SideName extends string, Taken>(
+  plan: RoundsPlan<SideName, Taken>,
+): Promise<{ taken: ReadonlyMap<SideName, Taken[]>; rounds: CaseResult["rounds"] }> {
+  const { what, sides, take, stolen, ticks = readCpuTicks } = plan;
+  const taken = new Map<SideName, Taken[]>(sides.map((side) => [side, []]));
+  const rounds = { kept: 0, discarded: 0 };
+  for (let attempt = 0; attempt < plan.rounds * ATTEMPTS_PER_ROUND && rounds.kept < plan.rounds; attempt++) {
+    const before = ticks();
+    const round: [SideName, Taken][] = [];
+    for (const side of attempt % 2 === 0 ? sides : [...sides].reverse()) {
+      round.push([side, await take(side)]);
+    }
+    const share = stolenShare(before, ticks());
+    const lost = stolen === undefined ? share : Math.max(...round.map(([, one]) => stolen(one)));
+    if (lost > STOLEN_MAX) {
+      rounds.discarded += 1;
+      continue;
+    }
+    rounds.kept += 1;
+    for (const [side, one] of round) {
+      taken.get(side)?.push(one);
+    }
+  }
+  if (rounds.kept === 0) {
+    throw new Error(`Cannot measure ${what}: every round lost CPU time to others, was ${rounds.discarded} rounds`);
+  }
+  return { taken, rounds };
+}
+
 /** @throws Error naming what differs when two values are not the same */
 export function mustEqual(what: string, actual: number | string | bigint, expected: number | string | bigint): void {
   if (actual !== expected) {

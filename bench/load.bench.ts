@@ -8,10 +8,9 @@
  */
 import type { Bench, BenchSettings } from "./context.ts";
 import { openServer, type ServerPart } from "./fanout/mod.ts";
-import { mustEqual } from "./harness.ts";
+import { mustEqual, pairedRounds } from "./harness.ts";
 import { type CrowdPart, openCrowd } from "./load/mod.ts";
 import { type CaseResult, exactCase, judge } from "./results.ts";
-import { readCpuTicks, STOLEN_MAX, stolenShare } from "./stolen.ts";
 
 /** The benchmark. */
 export const LOAD: Bench = {
@@ -22,11 +21,10 @@ export const LOAD: Bench = {
 
 const IDLE_MS = 5000;
 const DIGITS = 5;
-const ATTEMPTS_PER_ROUND = 3;
 /** Bursts until the buffers of the system are full. */
 const FILL_ROUNDS_MAX = 100;
 
-type Samples = Record<"none" | "one", number[]>;
+const STALLED_SIDES = ["one stalled", "none stalled"] as const;
 
 /** What goals.md asks of a client that stopped: C8. */
 const STALLED_BYTES_MAX = 262_144;
@@ -84,25 +82,15 @@ async function stalled(settings: BenchSettings): Promise<CaseResult> {
     return await withClients(clients, async (plainServer, plainCrowd) => {
       await crowd.ask({ order: "stall" }, "done");
       await fill(server, crowd);
-      const samples: Samples = { none: [], one: [] };
-      let discarded = 0;
-      for (let attempt = 0; attempt < settings.rounds * ATTEMPTS_PER_ROUND; attempt++) {
-        if (samples.one.length >= settings.rounds) {
-          break;
-        }
-        const ticks = readCpuTicks();
-        const first = attempt % 2 === 0 ? await burst(server, crowd, load) : undefined;
-        const none = await burst(plainServer, plainCrowd, load);
-        const one = first ?? (await burst(server, crowd, load));
-        if (stolenShare(ticks, readCpuTicks()) > STOLEN_MAX) {
-          discarded += 1;
-          continue;
-        }
-        samples.none.push(none);
-        samples.one.push(one);
-      }
+      const { taken, rounds } = await pairedRounds({
+        what: "a stalled client",
+        rounds: settings.rounds,
+        sides: STALLED_SIDES,
+        take: (side) => (side === "one stalled" ? burst(server, crowd, load) : burst(plainServer, plainCrowd, load)),
+      });
+      const sides = Array.from(taken, ([name, samples]) => ({ name, samples }));
       const after = await goOn(server, crowd);
-      return conclude({ ...clients, ...load }, samples, { discarded, ...after });
+      return conclude({ ...clients, ...load }, { sides, rounds }, after);
     });
   });
 }
@@ -147,21 +135,16 @@ async function burst(
 
 function conclude(
   load: { count: number; events: number; perSecond: number },
-  samples: Samples,
-  seen: { bytes: number; messages: number; discarded: number },
+  { sides, rounds }: Pick<CaseResult, "sides" | "rounds">,
+  seen: { bytes: number; messages: number },
 ): CaseResult {
-  const sides = [
-    { name: "one stalled", samples: samples.one },
-    { name: "none stalled", samples: samples.none },
-  ];
-  const kept = samples.one.length;
   return {
     bench: LOAD.name,
     name: `${load.count} clients at ${load.perSecond} deltas/s, one of them stops reading`,
     unit: "ms, p99 of the others' latency",
-    rounds: { kept, discarded: seen.discarded },
+    rounds,
     sides,
-    ratios: judge(sides, [{ other: "none stalled", ours: "one stalled", goal: "C8" }], { rounds: kept }),
+    ratios: judge(sides, [{ other: "none stalled", ours: "one stalled", goal: "C8" }], { rounds: rounds.kept }),
     perCall: [],
     facts: {
       clients: load.count,

@@ -35,7 +35,7 @@ export const USAGE = `npm run bench -- [name…] [--smoke | --whole] [--rounds N
   --rounds N  undisturbed rounds per case (21)
   --json      writes the report with all samples
   --markdown  prints README's tables, or writes them to FILE
-  --html      writes the page of results; a run of everything writes bench/report.html
+  --html      writes the page of results; a run of everything writes dist/bench/report.html
   --readme    puts README's tables between the markers of FILE
   --from      renders a report that --json wrote, and measures nothing`;
 
@@ -58,7 +58,8 @@ const SMOKE: BenchSettings = {
   isSmoke: true,
 };
 const ROUNDS_MAX = 1000;
-const PAGE = "bench/report.html";
+/** Where a run of everything leaves its page: the one that is committed is that of the committed results. */
+const PAGE = "dist/bench/report.html";
 
 /**
  * Reads the words after `npm run bench --`.

@@ -9,10 +9,11 @@
  * which rate it delivered.
  */
 import type { Bench } from "./context.ts";
+import { pairedRounds } from "./harness.ts";
 import { type Burst, PipelineStage, SIDES, type SideName } from "./pipeline/mod.ts";
+import { rateNotes } from "./rate.ts";
 import { type CaseResult, judge } from "./results.ts";
 import { median } from "./statistics.ts";
-import { readCpuTicks, STOLEN_MAX, stolenShare } from "./stolen.ts";
 
 /** The benchmark. */
 export const PIPELINE: Bench = {
@@ -47,41 +48,17 @@ const FULL: readonly Load[] = [
   { frames: 20_000, perSecond: 40_000, warmBursts: 1, isJudged: false },
 ];
 const SMOKE: readonly Load[] = [{ frames: 400, perSecond: 2000, warmBursts: 1, isJudged: false }];
-const ATTEMPTS_PER_ROUND = 3;
 const DIGITS = 5;
-/** A side that delivers less of the rate than this did not keep it. */
-const KEPT = 0.98;
 
-async function measure(stage: PipelineStage, load: Load, rounds: number): Promise<CaseResult[]> {
-  const bursts: Bursts = new Map(SIDES.map((side) => [side, []]));
+async function measure(stage: PipelineStage, load: Load, asked: number): Promise<CaseResult[]> {
   for (let warm = 0; warm < load.warmBursts; warm++) {
     for (const side of SIDES) {
       await stage.burst(side, load);
     }
   }
-  let discarded = 0;
-  let kept = 0;
-  for (let attempt = 0; attempt < rounds * ATTEMPTS_PER_ROUND && kept < rounds; attempt++) {
-    const before = readCpuTicks();
-    const taken: [SideName, Burst][] = [];
-    for (const side of attempt % 2 === 0 ? SIDES : [...SIDES].reverse()) {
-      taken.push([side, await stage.burst(side, load)]);
-    }
-    if (stolenShare(before, readCpuTicks()) > STOLEN_MAX) {
-      discarded += 1;
-      continue;
-    }
-    kept += 1;
-    for (const [side, burst] of taken) {
-      bursts.get(side)?.push(burst);
-    }
-  }
-  if (kept === 0) {
-    throw new Error(`Cannot measure the pipeline: every round lost CPU time to others, was ${discarded} rounds`);
-  }
-  return (["p50", "p99"] as const).map((figure) =>
-    conclude(figure, { stage, load, bursts, rounds: { kept, discarded } }),
-  );
+  const take = (side: SideName) => stage.burst(side, load);
+  const { taken: bursts, rounds } = await pairedRounds({ what: "the pipeline", rounds: asked, sides: SIDES, take });
+  return (["p50", "p99"] as const).map((figure) => conclude(figure, { stage, load, bursts, rounds }));
 }
 
 function conclude(
@@ -96,16 +73,13 @@ function conclude(
   const notes: string[] = [];
   for (const [name, taken] of bursts) {
     const middle = (read: (burst: Burst) => number) => median(taken.map(read));
-    const delivered = middle((burst) => burst.perSecond);
     facts[`${name}: CPU µs/frame`] = shown(middle(({ cpuUsPerFrame }) => cpuUsPerFrame));
     facts[`${name}: frames/message`] = shown(middle(({ messages }) => frames / messages));
     facts[`${name}: bytes/frame`] = shown(middle(({ bytes }) => bytes / frames));
     facts[`${name}: p99.9 µs`] = shown(middle(({ p999 }) => p999));
     facts[`${name}: max µs`] = shown(Math.max(...taken.map(({ max }) => max)));
     facts[`${name}: generator p99 µs late`] = shown(middle(({ sendP99 }) => sendP99));
-    if (delivered < perSecond * KEPT) {
-      notes.push(`${name} did not keep the rate: it delivered ${Math.round(delivered)} of ${perSecond} frames/s`);
-    }
+    notes.push(...rateNotes(name, { delivered: middle((burst) => burst.perSecond), asked: perSecond }));
   }
   const wishes = [
     { other: "bare pipe", ours: "ours", ...(isJudged ? { goal: "P13" as const } : {}) },

@@ -46,7 +46,7 @@ export type CaseResult = {
   ratios: RatioResult[];
   /** Goals that are no ratios; their sides' samples are in the goals' units. */
   limits?: LimitResult[];
-  /** A size or count that does not vary: one sample is enough. */
+  /** One sample is enough: a size or count that does not vary, or the total of one long run. */
   isExact?: true;
   perCall: PerCall[];
   /** Counts and sizes that say what was measured. */

@@ -6,10 +6,11 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { assetPath } from "../src/assets.ts";
+import type { KernelName } from "../src/kernel/kernel.ts";
 import type { Bench, BenchContext } from "./context.ts";
+import { pairedRounds } from "./harness.ts";
 import { type CaseResult, judge, type SideResult } from "./results.ts";
 import { START_WORD, type StartAnswer } from "./start/words.ts";
-import { readCpuTicks, STOLEN_MAX, stolenShare } from "./stolen.ts";
 
 /** The benchmark. */
 export const START: Bench = {
@@ -18,34 +19,13 @@ export const START: Bench = {
   run: measure,
 };
 
-const ATTEMPTS_PER_ROUND = 3;
 const DIGITS = 5;
 
 async function measure(context: BenchContext): Promise<CaseResult[]> {
-  const taken = new Map<string, StartAnswer[]>(context.kernels.map((kernel) => [kernel, []]));
-  const { rounds } = context.settings;
-  let kept = 0;
-  let discarded = 0;
-  for (let attempt = 0; attempt < rounds * ATTEMPTS_PER_ROUND && kept < rounds; attempt++) {
-    const ticks = readCpuTicks();
-    const order = attempt % 2 === 0 ? context.kernels : [...context.kernels].reverse();
-    const answers: { kernel: string; answer: StartAnswer }[] = [];
-    for (const kernel of order) {
-      answers.push({ kernel, answer: await startOnce(kernel) });
-    }
-    if (stolenShare(ticks, readCpuTicks()) > STOLEN_MAX) {
-      discarded += 1;
-      continue;
-    }
-    kept += 1;
-    for (const { kernel, answer } of answers) {
-      taken.get(kernel)?.push(answer);
-    }
-  }
-  if (kept === 0) {
-    throw new Error(`Cannot measure the start: every round lost CPU time to others, was ${discarded} rounds`);
-  }
-  return casesOf(taken, { kept, discarded });
+  const { kernels: sides, settings } = context;
+  const plan = { what: "the start", rounds: settings.rounds, sides, take: startOnce };
+  const { taken, rounds } = await pairedRounds(plan);
+  return casesOf(taken, rounds);
 }
 
 function casesOf(taken: ReadonlyMap<string, StartAnswer[]>, rounds: CaseResult["rounds"]): CaseResult[] {
@@ -90,7 +70,7 @@ function casesOf(taken: ReadonlyMap<string, StartAnswer[]>, rounds: CaseResult["
   ];
 }
 
-async function startOnce(kernel: string): Promise<StartAnswer> {
+async function startOnce(kernel: KernelName): Promise<StartAnswer> {
   const startedAt = performance.timeOrigin + performance.now();
   const words = [assetPath("bench/start.js"), START_WORD, kernel, String(startedAt)];
   const { stdout } = await promisify(execFile)(process.execPath, words);

@@ -14,8 +14,8 @@ import {
   SIDE_BID,
 } from "../../assembly/layout.ts";
 import type { InstrumentBlock } from "../../src/sync/instrument_block.ts";
+import { snapshotText } from "../coinbase_text.ts";
 import { mustEqual } from "../harness.ts";
-import { snapshotText } from "../memory/coinbase_text.ts";
 import { type Ground, openGround } from "../memory/ground.ts";
 import { RingFollower } from "../memory/ring_follower.ts";
 import { DAY_MINUTES } from "./curve.ts";

@@ -11,7 +11,7 @@ import type { GarbageAnswer, GarbageOrder } from "./words.ts";
 const [role, text = "{}"] = process.argv.slice(2);
 const order = JSON.parse(text) as GarbageOrder;
 if (role === "exchange") {
-  runExchange(order.perSecond);
+  await runExchange(order.perSecond);
 } else {
   quietHeap();
   try {

@@ -7,7 +7,7 @@
 import { deepStream } from "../deep_stream.ts";
 import { Engine } from "../engine.ts";
 import { mustEqual } from "../harness.ts";
-import { GarbageMeter, liveHeap } from "./meter.ts";
+import { exactWindows, GarbageMeter, liveHeap } from "./meter.ts";
 import { goFirst } from "./priority.ts";
 import type { GarbageOrder, GarbageReport } from "./words.ts";
 
@@ -31,7 +31,7 @@ export async function measureFromMemory(order: GarbageOrder): Promise<GarbageRep
   const meter = new GarbageMeter();
   const windows = order.mode === "count" ? count(engine, meter, order) : await live(engine, meter, order);
   const report = await meter.conclude(windows);
-  const syncBytes = order.mode === "count" ? countSync(engine, order) : [];
+  const syncBytes = order.mode === "count" ? await countSync(engine, order) : [];
   mustEqual("frames whose outcome differs", wrong, 0);
   mustEqual("the book after every whole round", hashOf(engine), hash);
   const [block] = engine.blocks;
@@ -44,29 +44,32 @@ function hashOf(engine: Engine): number {
 }
 
 function count(engine: Engine, meter: GarbageMeter, { windows, framesPerWindow }: GarbageOrder) {
+  return counted(meter, { windows, framesPerWindow, run: () => engine.run("book") });
+}
+
+/** The same through the sync, from a buffer for each frame as a socket library would hand it over. */
+async function countSync(engine: Engine, { framesPerWindow }: GarbageOrder): Promise<number[]> {
+  const meter = new GarbageMeter();
+  const run = () => engine.runSync("book");
+  const windows = await meter.conclude(counted(meter, { windows: SYNC_WINDOWS, framesPerWindow, run }));
+  return exactWindows(windows).map(({ heapBytes, frames }) => heapBytes / frames);
+}
+
+/** @param plan.run one round of the frames; answers how many outcomes differ */
+function counted(
+  meter: GarbageMeter,
+  { windows, framesPerWindow, run }: { windows: number; framesPerWindow: number; run: () => number },
+) {
   return Array.from({ length: windows }, () => {
     globalThis.gc?.();
     meter.begin();
     let wrong = 0;
     for (let frames = 0; frames < framesPerWindow; frames += UPDATES) {
-      wrong += engine.run("book");
+      wrong += run();
     }
     const window = meter.end(framesPerWindow);
     mustEqual("frames whose outcome differs", wrong, 0);
     return window;
-  });
-}
-
-/** The same through the sync, from a buffer for each frame as a socket library would hand it over. */
-function countSync(engine: Engine, { framesPerWindow }: GarbageOrder): number[] {
-  const meter = new GarbageMeter();
-  return Array.from({ length: SYNC_WINDOWS }, () => {
-    globalThis.gc?.();
-    meter.begin();
-    for (let frames = 0; frames < framesPerWindow; frames += UPDATES) {
-      engine.runSync("book");
-    }
-    return meter.end(framesPerWindow).heapBytes / framesPerWindow;
   });
 }
 

@@ -83,6 +83,18 @@ export class GarbageMeter {
   }
 }
 
+/**
+ * Windows in which nothing was collected: what the used heap grew by in the others says nothing.
+ * @throws Error when none is left
+ */
+export function exactWindows(windows: readonly GarbageWindow[]): GarbageWindow[] {
+  const exact = windows.filter(({ collections }) => collections === 0);
+  if (exact.length === 0) {
+    throw new Error(`Cannot count garbage: every window met a collection, was ${windows.length} windows`);
+  }
+  return exact;
+}
+
 /** The heap that is alive. */
 export function liveHeap(): number {
   globalThis.gc?.();

@@ -1,8 +1,10 @@
 /**
  * The fixed kernels whose instructions are counted: each plays frames of fixed seeds, ends where it began, and is verified
- * after every run. Bad case: a kernel that quietly does nothing; outcomes, bytes and book hashes are compared each time.
+ * after every run. Bad case: a kernel that quietly does nothing, or the wrong thing every time; outcomes, bytes and book
+ * hashes are compared each time, parsed tokens and sums with those of other code.
  */
-import { DECIMAL_BYTES } from "../../assembly/layout.ts";
+import { DECIMAL_BYTES, DECIMAL_DECIMALS, DECIMAL_MANTISSA } from "../../assembly/layout.ts";
+import { crc32 } from "../baseline/crc32.ts";
 import { Engine } from "../engine.ts";
 import { mustEqual } from "../harness.ts";
 import { addDriver } from "../processes/ring_driver.ts";
@@ -124,6 +126,12 @@ function prepareParse(): (passes: number) => number {
     bench.view.setUint32(table + index * TABLE_BYTES + 4, lengths[index] ?? 0, true);
   }
   const { parseTokens } = addDriver(bench.map, "parse driver");
+  for (const [index, text] of texts.entries()) {
+    mustEqual("parseDecimal: a bad token", parseTokens(table + index * TABLE_BYTES, 1, out), 0);
+    const parsed = bench.view.getBigInt64(out + DECIMAL_MANTISSA, true);
+    const decimals = bench.view.getUint32(out + DECIMAL_DECIMALS, true);
+    mustEqual(`parseDecimal: ${text}`, `${parsed} of ${decimals} decimals`, partsOf(text.toString()));
+  }
   return (passes) => {
     let bad = 0;
     for (let pass = 0; pass < passes; pass++) {
@@ -134,12 +142,18 @@ function prepareParse(): (passes: number) => number {
   };
 }
 
+/** A decimal token as a whole number and how many of its digits are decimals. */
+function partsOf(token: string): string {
+  const [whole = "", decimals = ""] = token.split(".");
+  return `${BigInt(whole + decimals)} of ${decimals.length} decimals`;
+}
+
 function prepareCrc(): (passes: number) => number {
   const bench = openWorkbench("wasm");
   const digits = Uint8Array.from({ length: DIGITS }, (_, index) => 48 + ((index * 7) % 10));
   const { addresses } = layBytes(bench, "digits", [digits]);
   const at = addresses[0] ?? 0;
-  const expected = bench.producer.crc32(at, DIGITS);
+  const expected = crc32(digits, 0, digits.length);
   // A function of its own, called often: V8 optimises a loop that it has entered once anew at every entry.
   const pass = () => {
     let wrong = 0;

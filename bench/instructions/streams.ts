@@ -5,11 +5,18 @@
  */
 import { EXCHANGES } from "../../src/exchanges/mod.ts";
 import { crc32 } from "../baseline/crc32.ts";
-import { type DeepBook, type DeepSide, deepBook, fixedDecimal, levelOperations } from "../deep_book.ts";
+import { type LevelChange, snapshotText, timeText, updateText } from "../coinbase_text.ts";
+import {
+  type DeepBook,
+  type DeepSide,
+  deepBook,
+  fixedDecimal,
+  levelOperations,
+  PRICE_EXPONENT,
+  QUANTITY_EXPONENT,
+} from "../deep_book.ts";
 import { makeStream, type Stream } from "../stream.ts";
 
-const PRICE_DIGITS = 2;
-const QUANTITY_DIGITS = 8;
 const COINBASE_NATIVE = "BTC-USD";
 const KRAKEN_NATIVE = "BTC/USD";
 const KRAKEN_DEPTH = 10;
@@ -26,20 +33,15 @@ export type CycleOptions = {
   changesMax: number;
 };
 
-type Step = { side: number; tick: number; lots: number };
-
 /** Coinbase: a snapshot, then `l2update` frames. */
 export function coinbaseCycle({ levels, operations, changesMax }: CycleOptions): Stream {
   const book = deepBook(levels);
-  const pairs = (side: DeepSide) => side.ticks.map((tick) => [price(tick), quantity(side.lots.get(tick) ?? 0)]);
-  const sides = { asks: pairs(book.asks), bids: pairs(book.bids) };
-  const head = { type: "snapshot", product_id: COINBASE_NATIVE, ...sides, time: timeText(0) };
-  const updates = grouped(stepsOf(book, operations), changesMax).map((steps, index) => {
-    const changes = steps.map(({ side, tick, lots }) => [side === 0 ? "buy" : "sell", price(tick), quantity(lots)]);
-    return JSON.stringify({ type: "l2update", product_id: COINBASE_NATIVE, changes, time: timeText(index + 1) });
-  });
+  const snapshot = snapshotText(COINBASE_NATIVE, book, timeText(atMs(0)));
+  const updates = grouped(stepsOf(book, operations), changesMax).map((steps, index) =>
+    updateText(COINBASE_NATIVE, steps, timeText(atMs(index + 1))),
+  );
   const source = { id: "coinbase_cycle", title: `Coinbase, ${levels} levels`, exchange: EXCHANGES.coinbase_exchange };
-  return streamOf(source, [JSON.stringify(head), ...updates]);
+  return streamOf(source, [snapshot, ...updates]);
 }
 
 /** Kraken v2 at depth 10: a snapshot, then updates with the CRC32 of each. */
@@ -71,7 +73,7 @@ function krakenText(
 ): string {
   const list = (levels: readonly Level[]) =>
     levels.map(([tick, lots]) => `{"price":${price(tick)},"qty":${quantity(lots)}}`).join(",");
-  const tail = `"checksum":${checksum(book)},"timestamp":"${timeText(index)}"`;
+  const tail = `"checksum":${checksum(book)},"timestamp":"${timeText(atMs(index))}"`;
   const body = `{"symbol":"${KRAKEN_NATIVE}","bids":[${list(bids)}],"asks":[${list(asks)}],${tail}}`;
   return `{"channel":"book","type":"${type}","data":[${body}]}`;
 }
@@ -102,15 +104,15 @@ function place(side: DeepSide, { tick, lots, direction }: { tick: number; lots: 
   side.lots.set(tick, lots);
 }
 
-function stepsOf(book: DeepBook, count: number): Step[] {
+function stepsOf(book: DeepBook, count: number): LevelChange[] {
   const { sides, ticks, lots } = levelOperations(book, { spread: "touch", count });
   return Array.from(sides, (side, index) => ({ side, tick: ticks[index] ?? 0, lots: lots[index] ?? 0 }));
 }
 
 /** Frames of at most so many steps, in order, no level twice in one of them. */
-function grouped(steps: readonly Step[], most: number): Step[][] {
-  const groups: Step[][] = [];
-  let group: Step[] = [];
+function grouped(steps: readonly LevelChange[], most: number): LevelChange[][] {
+  const groups: LevelChange[][] = [];
+  let group: LevelChange[] = [];
   for (const step of steps) {
     const isNamed = group.some(({ side, tick }) => side === step.side && tick === step.tick);
     if (isNamed || group.length === most) {
@@ -130,17 +132,13 @@ function streamOf(head: Pick<Stream, "id" | "title" | "exchange">, texts: readon
 }
 
 function price(tick: number): string {
-  return fixedDecimal(tick, PRICE_DIGITS);
+  return fixedDecimal(tick, PRICE_EXPONENT);
 }
 
 function quantity(lots: number): string {
-  return fixedDecimal(lots, QUANTITY_DIGITS);
+  return fixedDecimal(lots, QUANTITY_EXPONENT);
 }
 
 function atMs(index: number): number {
   return START_MS + index * FRAME_EVERY_MS;
-}
-
-function timeText(index: number): string {
-  return new Date(atMs(index)).toISOString().replace("Z", "123Z");
 }

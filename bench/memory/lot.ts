@@ -16,9 +16,9 @@ import {
 import { GATEWAY_LIMITS } from "../../src/gateway/mod.ts";
 import { imagePairBytes } from "../../src/segment/mod.ts";
 import type { InstrumentBlock } from "../../src/sync/instrument_block.ts";
+import { columnsText, snapshotText, timeText } from "../coinbase_text.ts";
 import { deepBook, levelOperations, type Spread } from "../deep_book.ts";
 import { mustEqual } from "../harness.ts";
-import { snapshotText, updateText } from "./coinbase_text.ts";
 import { type Ground, openGround } from "./ground.ts";
 import type { Footprint } from "./parts.ts";
 import { residentBytes } from "./resident.ts";
@@ -105,7 +105,7 @@ export class DeepLot {
         const { sides, ticks, lots } = levelOperations(deepBook(undefined, seed), { spread, count: 2 * changes });
         for (let from = 0; from < changes; from += CHANGES_PER_FRAME) {
           const range = { from, until: Math.min(changes, from + CHANGES_PER_FRAME) };
-          this.#receive(updateText(block.native, { sides, ticks, lots, ...range, time: this.#time() }));
+          this.#receive(columnsText(block.native, { sides, ticks, lots, ...range, time: this.#time() }));
           this.#follower.pump();
         }
       }
@@ -137,6 +137,6 @@ export class DeepLot {
   }
 
   #time(): string {
-    return new Date(START_MS + this.#atNs / 1e6).toISOString().replace("Z", "123Z");
+    return timeText(START_MS + this.#atNs / 1e6);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The bare pipe: `ws` in a worker thread, a ring in shared memory, the wake-up and sleep that production uses, and
- * uWebSockets.js in the main thread; bytes come out as they went in, and nobody looks at them. What it takes is what the
- * transports, two threads and this machine take.
+ * The bare pipe: our own WebSocket receiver in a worker thread, a ring in shared memory, the wake-up and sleep that
+ * production uses, and uWebSockets.js in the main thread; bytes come out as they went in, and nobody looks at them. What it
+ * takes is what the transports, two threads and this machine take.
  *
- *   exchange ══ ws ══ worker ── ring, Atomics.notify ── main: Atomics.waitAsync ══ uWebSockets.js ══ client
+ *   exchange ══ receiver ══ worker ── ring, Atomics.notify ── main: Atomics.waitAsync ══ uWebSockets.js ══ client
  *
  * Bad case: a main thread that falls a whole ring behind; it says so and ends, rather than to pass on what was overwritten.
  */

@@ -6,7 +6,9 @@
  */
 import { microTime } from "../../src/emulator/text.ts";
 import { CAPTURED_SOURCES, isCaptured, readCaptured } from "../captured_streams.ts";
+import { snapshotFrame, updateFrame } from "../coinbase_text.ts";
 import { seededRandom } from "../statistics.ts";
+import { TEXT_HEADER_BYTES_MAX, writeTextHeader } from "../text_frames.ts";
 import { PlainBook } from "./plain_book.ts";
 import { NATIVE } from "./words.ts";
 
@@ -31,10 +33,6 @@ export type FrameTrain = {
   readonly ends: Uint32Array;
 };
 
-const HEADER_BYTES_MAX = 10;
-const TEXT_FINAL = 0x81;
-const MEDIUM = 126;
-const LARGE = 127;
 const LEVELS = 500;
 const MADE_UPDATES = 2000;
 const MADE_CHANGES = 4;
@@ -94,12 +92,13 @@ export function thereAndBack(
 
 /** The snapshot's frame as text. @param atUs Unix µs */
 export function snapshotText({ bids, asks }: Pick<Market, "bids" | "asks">, atUs: number): string {
-  return JSON.stringify({ type: "snapshot", product_id: NATIVE, asks, bids, time: microTime(atUs) });
+  const lists = { bids: JSON.stringify(bids), asks: JSON.stringify(asks) };
+  return snapshotFrame(NATIVE, lists, microTime(atUs));
 }
 
 /** An update's frame as text. @param atUs Unix µs */
 export function updateText(changes: readonly Change[], atUs: number): string {
-  return JSON.stringify({ type: "l2update", product_id: NATIVE, changes, time: microTime(atUs) });
+  return updateFrame(NATIVE, JSON.stringify(changes), microTime(atUs));
 }
 
 /**
@@ -114,31 +113,16 @@ export function layTrain(
   const texts = Array.from({ length: count }, (_, index) =>
     Buffer.from(updateText(cycle[(from + index) % cycle.length] ?? [], startUs + index * stepUs)),
   );
-  const room = texts.reduce((sum, { byteLength }) => sum + byteLength + HEADER_BYTES_MAX, 0);
+  const room = texts.reduce((sum, { byteLength }) => sum + byteLength + TEXT_HEADER_BYTES_MAX, 0);
   const bytes = Buffer.alloc(room);
   const ends = new Uint32Array(count);
   let at = 0;
   for (const [index, text] of texts.entries()) {
-    at = writeHeader(bytes, at, text.byteLength);
+    at = writeTextHeader(bytes, at, text.byteLength);
     at += text.copy(bytes, at);
     ends[index] = at;
   }
   return { bytes: bytes.subarray(0, at), ends };
-}
-
-/** Header of an unmasked text frame. @returns where the payload begins */
-function writeHeader(bytes: Buffer, at: number, length: number): number {
-  bytes[at] = TEXT_FINAL;
-  if (length < MEDIUM) {
-    bytes[at + 1] = length;
-    return at + 2;
-  }
-  if (length < 1 << 16) {
-    bytes[at + 1] = MEDIUM;
-    return bytes.writeUInt16BE(length, at + 2);
-  }
-  bytes[at + 1] = LARGE;
-  return bytes.writeBigUInt64BE(BigInt(length), at + 2);
 }
 
 type CapturedFrame = {

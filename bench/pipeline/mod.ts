@@ -149,10 +149,9 @@ async function startServe(exchangePort: number): Promise<Side> {
     ],
     { cwd: packageFolder(), stdio: ["ignore", "pipe", "inherit"] },
   );
-  const end = () => {
-    child.once("exit", () => rmSync(directory, { recursive: true, force: true }));
-    child.kill("SIGINT");
-  };
+  // Before anything else: a program that ends by itself leaves its segments as well, and nobody could say so later.
+  child.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const end = () => void child.kill("SIGINT");
   try {
     const port = await listeningPort(child);
     await awaitBook(port);

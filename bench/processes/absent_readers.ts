@@ -7,10 +7,10 @@
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import type { BenchContext } from "../context.ts";
-import { type HarnessGround, measureCase, mustEqual, type Side, systemGround } from "../harness.ts";
+import { type HarnessGround, measureCase, mustEqual, pairedRounds, type Side, systemGround } from "../harness.ts";
 import { type CaseResult, judge } from "../results.ts";
 import { median } from "../statistics.ts";
-import { readCpuTicks, STOLEN_MAX, stolenShare } from "../stolen.ts";
+import { readCpuTicks, stolenShare } from "../stolen.ts";
 import { type MappedBench, openMappedBench, writeRecords } from "./mapped_bench.ts";
 import { PeerPage, startPaged } from "./paged_peer.ts";
 import { BENCH } from "./ring_cases.ts";
@@ -26,13 +26,13 @@ const SETTLE_MS = 20;
 const TURN_WARM_MS = 5;
 /** Measurements of a turn, of which the middle one counts: turns lie further apart than sides of other benchmarks. */
 const TURN_TIMES = 7;
-const ATTEMPTS_PER_ROUND = 3;
 const ALONE = "without readers";
 const HEAD = { bench: BENCH, unit: "ns/record" } as const;
 /** Who is absent, and the role of its process. */
 const COMING = { stalled: "stall", stopped: "read" } as const;
 
 type Absence = keyof typeof COMING;
+type Turn = { readonly sample: number; readonly stolen: number };
 
 /** Measures P8. @throws MappingError where memory cannot be shared */
 export async function absentReaderCases(context: BenchContext, stage: Stage): Promise<CaseResult[]> {
@@ -50,37 +50,30 @@ async function comingCase({ settings }: BenchContext, stage: Stage, absence: Abs
   const page = await PeerPage.open(bench.map, { directory: stage.directory, name, isFresh: true });
   const visitor = new Visitor(stage, { bench, page, absence });
   const side = writerSide(absence, bench);
-  const samples: Record<string, number[]> = { [absence]: [], [ALONE]: [] };
-  const rounds = { kept: 0, discarded: 0 };
   try {
     await visitor.come();
     stage.settle();
     measureCase({ ...HEAD, name: absence, units: RECORDS, sides: [side], ratios: [] }, { ...settings, rounds: 1 });
-    for (let attempt = 0; attempt < settings.rounds * ATTEMPTS_PER_ROUND && rounds.kept < settings.rounds; attempt++) {
-      const turns = attempt % 2 === 0 ? [absence, ALONE] : [ALONE, absence];
-      const taken: [name: string, sample: number, stolen: number][] = [];
-      for (const turn of turns) {
+    const { taken, rounds } = await pairedRounds({
+      what: `${BENCH} ${nameOf(absence)}`,
+      rounds: settings.rounds,
+      sides: [absence, ALONE],
+      take: async (turn) => {
         await (turn === ALONE ? visitor.leave() : visitor.come());
-        taken.push([turn, ...timeTurn(side, settings.sideMs)]);
-      }
-      if (taken.some(([, , stolen]) => stolen > STOLEN_MAX)) {
-        rounds.discarded += 1;
-        continue;
-      }
-      rounds.kept += 1;
-      for (const [turn, sample] of taken) {
-        samples[turn]?.push(sample);
-      }
-    }
+        return timeTurn(side, settings.sideMs);
+      },
+      // What a reader takes to come and to go is not measured.
+      stolen: (turn) => turn.stolen,
+    });
+    return conclude(absence, taken, rounds);
   } finally {
     await visitor.leave();
     bench.close();
   }
-  return conclude(absence, samples, rounds);
 }
 
 /** One turn of the writer, ns per record, and the share of CPU time that was stolen in it. */
-function timeTurn(side: Side, sideMs: number): [sample: number, stolen: number] {
+function timeTurn(side: Side, sideMs: number): Turn {
   const ground: HarnessGround = { ...systemGround(), ticks: () => ({ total: 0, stolen: 0 }) };
   const before = readCpuTicks();
   const { sides } = measureCase(
@@ -88,14 +81,15 @@ function timeTurn(side: Side, sideMs: number): [sample: number, stolen: number] 
     { rounds: TURN_TIMES, sideMs, warmMs: TURN_WARM_MS },
     ground,
   );
-  return [median(sides[0]?.samples ?? []), stolenShare(before, readCpuTicks())];
+  return { sample: median(sides[0]?.samples ?? []), stolen: stolenShare(before, readCpuTicks()) };
 }
 
-function conclude(absence: Absence, samples: Record<string, number[]>, rounds: CaseResult["rounds"]): CaseResult {
-  if (rounds.kept === 0) {
-    throw new Error(`Cannot measure ${BENCH}: every round lost CPU time to others, was ${rounds.discarded} rounds`);
-  }
-  const sides = Object.entries(samples).map(([name, taken]) => ({ name, samples: taken }));
+function conclude(
+  absence: Absence,
+  taken: ReadonlyMap<string, readonly Turn[]>,
+  rounds: CaseResult["rounds"],
+): CaseResult {
+  const sides = Array.from(taken, ([name, turns]) => ({ name, samples: turns.map(({ sample }) => sample) }));
   const told = { stalled: "a reader attached and standing still", stopped: "a reader stopped by SIGSTOP" };
   return {
     ...HEAD,

@@ -4,7 +4,7 @@
  * Bad case: a benchmark that was not named; its part of the page is left out, its goals say `not run`.
  */
 import { constantsText } from "../constants.ts";
-import { caseLabel, type GoalCase, goalEntries } from "../goal_entries.ts";
+import { caseLabel, type GoalCase, goalEntries, shareOf } from "../goal_entries.ts";
 import { caseFigure, goalRows } from "../goal_table.ts";
 import { GOAL_NAMES } from "../goals.ts";
 import type { BenchReport, CaseResult } from "../results.ts";
@@ -116,25 +116,15 @@ function shownGoals(results: readonly CaseResult[]): ShownGoal[] {
 
 function shownCase(subject: GoalCase): ShownCase {
   const { figure, verdict } = subject;
+  const share = (value: number) => rounded(shareOf(subject, value));
   const shares = {
-    low: share(subject, subject.sense === "faster" ? figure.low : figure.high),
-    median: share(subject, figure.median),
-    high: share(subject, subject.sense === "faster" ? figure.high : figure.low),
-    must: share(subject, subject.must),
+    low: share(subject.sense === "faster" ? figure.low : figure.high),
+    median: share(figure.median),
+    high: share(subject.sense === "faster" ? figure.high : figure.low),
+    must: share(subject.must),
   };
   const [must, goal] = [boundText({ ...subject, what: "" }, "must"), boundText({ ...subject, what: "" }, "goal")];
   return { label: caseLabel(subject), figure: caseFigure(subject), verdict, must, goal, shares };
-}
-
-/** How much of the goal a figure is. A limit of nothing is reached by nothing only. */
-function share({ sense, goal }: GoalCase, figure: number): number {
-  if (sense === "faster") {
-    return rounded(figure / goal);
-  }
-  if (figure === 0) {
-    return 1;
-  }
-  return rounded(goal / figure);
 }
 
 function isFrames({ bench, facts }: CaseResult): boolean {

@@ -7,6 +7,7 @@ import { DAY_MINUTES, DAY_UPDATES, dayCurve } from "../../bench/day/curve.ts";
 import { DayFrames } from "../../bench/day/frames.ts";
 import { DayModel } from "../../bench/day/model.ts";
 import { DayReplay } from "../../bench/day/replay.ts";
+import { dayCase } from "../../bench/day.bench.ts";
 
 type L2Update = { type: string; product_id: string; changes: [string, string, string][]; time: string };
 
@@ -93,5 +94,26 @@ describe("DayReplay", () => {
     expect(replay.records).toBeGreaterThanOrEqual(morning.frames + rest.frames);
     expect(Math.min(morning.cpuNs, rest.cpuNs)).toBeGreaterThan(0);
     expect(replay.slice(DAY_MINUTES).updates).toBe(0);
+  });
+});
+
+describe("dayCase", () => {
+  const hour = (updates: number, secondsOfCpu: number) => {
+    const ns = secondsOfCpu * 1e9;
+    return { updates, frames: 1, cpuNs: ns, wallNs: ns };
+  };
+  /** Most hours are cheap and small; one is busy and dear. */
+  const hours = [...Array.from({ length: 23 }, () => hour(1_000_000, 1)), hour(4_000_000, 13)];
+
+  it("is judged by the CPU time of all of the day, not by its middle hour", () => {
+    const { sides, limits } = dayCase(hours, { share: 1 / 10, records: 1, isJudged: true });
+    const seconds = (36 / 27) * 267;
+    expect(sides[0]?.samples).toEqual([seconds]);
+    expect(sides[1]?.samples).toHaveLength(24);
+    expect(limits).toMatchObject([{ side: "replay", goal: "DAY", median: seconds, verdict: "missed" }]);
+  });
+
+  it("is not judged when only a glance was taken", () => {
+    expect(dayCase(hours, { share: 1 / 2000, records: 1, isJudged: false }).limits).toEqual([]);
   });
 });

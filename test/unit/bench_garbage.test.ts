@@ -1,9 +1,10 @@
 /**
- * The meter of allocations: it must see what is allocated, and nothing where nothing is. Bad case: a meter that shows zero
- * because it does not look.
+ * The meter of allocations: it must see what is allocated, and nothing where nothing is; and what may be judged of it.
+ * Bad case: a meter that shows zero because it does not look.
  */
 import { describe, expect, it } from "vitest";
-import { GarbageMeter } from "../../bench/garbage/meter.ts";
+import { exactWindows, GarbageMeter } from "../../bench/garbage/meter.ts";
+import { rateNotes } from "../../bench/rate.ts";
 
 const COUNT = 100_000;
 /** More than the young generation takes. */
@@ -50,5 +51,25 @@ describe("GarbageMeter", () => {
       return meter.end(1).heapBytes;
     });
     expect(Math.min(...windows.map(Math.abs))).toBeLessThan(1000);
+  });
+});
+
+describe("exactWindows", () => {
+  it("leaves out windows with a collection, and throws when none is without", () => {
+    const meter = new GarbageMeter();
+    meter.begin();
+    const window = { ...meter.end(COUNT), pauseMs: 0, collections: 0 };
+    const disturbed = { ...window, collections: 2 };
+    expect(exactWindows([disturbed, window, disturbed])).toEqual([window]);
+    expect(() => exactWindows([disturbed, disturbed])).toThrow("every window met a collection, was 2 windows");
+  });
+});
+
+describe("rateNotes", () => {
+  it("says who did not keep the rate, from two per cent on", () => {
+    expect(rateNotes("the kernel path", { delivered: 98_000, asked: 100_000 })).toEqual([]);
+    expect(rateNotes("the kernel path", { delivered: 97_999, asked: 100_000 })).toEqual([
+      "the kernel path did not keep the rate: it delivered 97999 of 100000 frames/s",
+    ]);
   });
 });

@@ -3,7 +3,7 @@
  * Bad case: a side that is only verified once; the wrong run would be the next one.
  */
 import { describe, expect, it } from "vitest";
-import { type Case, type HarnessGround, measureCase, mustEqual, type Side } from "../../bench/harness.ts";
+import { type Case, type HarnessGround, measureCase, mustEqual, pairedRounds, type Side } from "../../bench/harness.ts";
 
 const SETTINGS = { rounds: 4, sideMs: 1, warmMs: 0 };
 
@@ -122,5 +122,43 @@ describe("measureCase", () => {
     const { ground, state } = fakeGround();
     measureCase(caseOf([side("a", 1, { clock: state }), side("b", 1, { clock: state })]), SETTINGS, ground);
     expect(state.sweeps).toBe(8);
+  });
+});
+
+describe("pairedRounds", () => {
+  const taken: string[] = [];
+  const plan = { what: "x", rounds: 3, sides: ["a", "b"] as const };
+  const take = (side: "a" | "b") => Promise.resolve(taken.push(side));
+
+  it("takes the sides forwards and backwards in turn, and gives what was taken of each", async () => {
+    taken.length = 0;
+    const result = await pairedRounds({ ...plan, take, ticks: fakeGround().ground.ticks });
+    expect(taken).toEqual(["a", "b", "b", "a", "a", "b"]);
+    expect([...result.taken]).toEqual([
+      ["a", [1, 4, 5]],
+      ["b", [2, 3, 6]],
+    ]);
+    expect(result.rounds).toEqual({ kept: 3, discarded: 0 });
+  });
+
+  it("discards and counts a round that lost more than two per cent, and asks for another", async () => {
+    const { ticks } = fakeGround([0, 3, 2, 50]).ground;
+    const result = await pairedRounds({ ...plan, take: (side) => Promise.resolve(side), ticks });
+    expect(result.rounds).toEqual({ kept: 3, discarded: 2 });
+    expect(result.taken.get("b")).toEqual(["b", "b", "b"]);
+  });
+
+  it("goes by what a measurement tells of itself, and throws when every round was disturbed", async () => {
+    const { ticks } = fakeGround(Array.from({ length: 99 }, () => 50)).ground;
+    const told = {
+      ...plan,
+      ticks,
+      take: () => Promise.resolve({ share: 0 }),
+      stolen: ({ share }: { share: number }) => share,
+    };
+    expect((await pairedRounds(told)).rounds).toEqual({ kept: 3, discarded: 0 });
+    await expect(pairedRounds({ ...plan, take, ticks })).rejects.toThrow(
+      "Cannot measure x: every round lost CPU time to others, was 9 rounds",
+    );
   });
 });

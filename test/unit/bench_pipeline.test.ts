@@ -9,6 +9,7 @@ import { followerOf, type StackMessage, unixMicroseconds } from "../../bench/pip
 import { type Change, type Level, layTrain, madeMarket, thereAndBack } from "../../bench/pipeline/market.ts";
 import { PlainBook, unitsOf } from "../../bench/pipeline/plain_book.ts";
 import { ReceiveLog } from "../../bench/pipeline/receiver.ts";
+import { textFrame } from "../../bench/text_frames.ts";
 import { recordFrames } from "./client_frames.ts";
 
 const BIDS: Level[] = [
@@ -95,6 +96,18 @@ describe("ReceiveLog", () => {
     log.add(Buffer.concat([Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 1, 0x11, 0x70]), large]), 2);
     const lengths = log.takeAll(() => undefined).map(({ message }) => message.byteLength);
     expect(lengths).toEqual([300, 70_000]);
+  });
+
+  it("reads the frames that textFrame writes, of every length", () => {
+    const log = new ReceiveLog(1 << 18);
+    log.add(Buffer.from(HEAD), 0);
+    const payloads = [0, 125, 126, 65_535, 65_536].map((length) => Buffer.alloc(length, 7));
+    log.add(Buffer.concat(payloads.map(textFrame)), 1);
+    const arrived = log.takeAll(() => undefined);
+    expect(arrived.map(({ message, isText }) => [message.byteLength, isText])).toEqual(
+      payloads.map(({ byteLength }) => [byteLength, true]),
+    );
+    expect(arrived.every(({ message }, index) => message.equals(payloads[index] ?? Buffer.alloc(0)))).toBe(true);
   });
 
   it("refuses bytes when there is no room", () => {

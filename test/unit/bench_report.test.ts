@@ -68,8 +68,8 @@ describe("parseOptions", () => {
     expect(parseOptions(["--markdown", "book"], NAMES)).toMatchObject({ names: ["book"], markdown: "-" });
   });
 
-  it("writes the page of results after a run of everything, or where it is told to", () => {
-    expect(parseOptions([], NAMES)).toMatchObject({ html: "bench/report.html", from: undefined });
+  it("writes the page of results beside the built program after a run of everything, or where it is told to", () => {
+    expect(parseOptions([], NAMES)).toMatchObject({ html: "dist/bench/report.html", from: undefined });
     expect(parseOptions(["--smoke"], NAMES)).toMatchObject({ html: undefined });
     expect(parseOptions(["wire"], NAMES)).toMatchObject({ html: undefined });
     expect(parseOptions(["--from", "a.json", "--html", "b.html"], NAMES)).toMatchObject({
