@@ -6,14 +6,17 @@
  * Bad case: another collector of the same name lives; this one waits a little, then says which process holds it.
  */
 import type { Command } from "commander";
+import type { Config } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { Supervisor } from "../feed/supervisor.ts";
-import { MappingError, parseShard, segmentName, WHOLE } from "../mapping/mod.ts";
+import { type ExportedMap, MappingError, parseShard, segmentName, WHOLE } from "../mapping/mod.ts";
+import { checkCredentials } from "../nats/mod.ts";
 import { compileKernel } from "./engine.ts";
 import { endHungProducer, type SegmentFiles } from "./hung_producer.ts";
 import { type Log, openLog } from "./log.ts";
 import { type Kept, keepPublishing } from "./nats.ts";
 import { SizeFiles } from "./segment_sizes.ts";
+import { tellService } from "./service_notice.ts";
 import { addCommonFlags, addExchangeFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf, openExportedMap, selectShard } from "./shared_memory.ts";
 import { heedSignals, runUntilStopped } from "./shutdown.ts";
@@ -23,6 +26,8 @@ import { followSupervisor, keepAlive } from "./supervised.ts";
 type CollectFlags = SharedFlags & { shard?: string; supervise?: boolean; standby?: boolean };
 
 const LOCK_PATIENCE_MS = 3000;
+/** So long the end waits for the publisher: one that still connects is left to the end of the process. */
+const PUBLISHER_PATIENCE_MS = 500;
 
 /** Adds the command. */
 export function addCollect(program: Command): void {
@@ -41,14 +46,7 @@ export function addCollect(program: Command): void {
 async function collect(flags: CollectFlags): Promise<void> {
   const config = commandConfig(flags);
   const log = openLog(config.logLevel, { format: config.logFormat });
-  const shard = flags.shard === undefined ? WHOLE : parseShard(flags.shard);
-  const [selected, ...others] = selectShard(config, shard);
-  if (selected === undefined || others.length > 0) {
-    throw new ConfigError(`Cannot collect: name one exchange with --exchange, was ${config.exchange.join(",")}`);
-  }
-  if (selected.instruments.length === 0) {
-    throw new ConfigError(`Cannot collect: the shard has no instruments, was ${flags.shard}`);
-  }
+  const { selected, shard } = select(config, flags);
   const files = { directory: directoryOf(config).directory, name: segmentName(selected.id, shard) };
   if (flags.supervise === true) {
     const { restartBaseMs: baseMs, reconnectCapMs: capMs, healthyMs } = config.collector;
@@ -68,10 +66,15 @@ async function collect(flags: CollectFlags): Promise<void> {
       supervisor.replace(selected.id);
     },
   };
-  const inTurn = () =>
-    openInTurn(files, log, () => openExportedMap(config, { ...wishes, patienceMs: LOCK_PATIENCE_MS }));
-  const { map, isWaiting } =
-    flags.standby === true ? await openPlace(config, wishes, log) : { map: await inTurn(), isWaiting: false };
+  const open = () => openExportedMap(config, { ...wishes, patienceMs: LOCK_PATIENCE_MS });
+  const place =
+    flags.standby === true
+      ? await openPlace(config, { wishes, files, log, stopped: heedSignals() })
+      : { map: await openInTurn(files, log, open), isWaiting: false };
+  if (place === undefined) {
+    return await runUntilStopped(() => Promise.resolve());
+  }
+  const { map, isWaiting } = place;
   heedSignals();
   const supervisor = new Supervisor({
     map,
@@ -95,18 +98,38 @@ async function collect(flags: CollectFlags): Promise<void> {
       publisher = keepPublishing({ config: config.nats, ...directoryOf(config), ...parts }, log);
       await publisher;
     }
+    tellService(`collects ${selected.id}`);
     process.stdout.write(`AlphaPulse collects ${selected.id} into ${directory}: ${names}\n`);
   };
   const close = async () => {
     wait?.stop();
-    await supervisor.stop();
-    await (await publisher)?.close();
-    map.close();
+    await end({ supervisor, publisher, map });
   };
   if (isWaiting) {
+    tellService(`stands by for ${selected.id}`);
     process.stdout.write(`AlphaPulse stands by for ${selected.id} in ${directory}: ${names}\n`);
   }
   await runUntilStopped(close, { ended: forEver(Promise.all([started, collecting()])) });
+}
+
+/**
+ * The exchange and its instruments.
+ * @throws ConfigError when it is none or several, the shard is empty, or the broker's credentials cannot be used
+ */
+function select(config: Config, flags: CollectFlags) {
+  const shard = flags.shard === undefined ? WHOLE : parseShard(flags.shard);
+  const [selected, ...others] = selectShard(config, shard);
+  if (selected === undefined || others.length > 0) {
+    throw new ConfigError(`Cannot collect: name one exchange with --exchange, was ${config.exchange.join(",")}`);
+  }
+  if (selected.instruments.length === 0) {
+    throw new ConfigError(`Cannot collect: the shard has no instruments, was ${flags.shard}`);
+  }
+  if (config.nats.publish.length > 0) {
+    // A standby needs them when it has taken the place: too late to say that they cannot be used.
+    checkCredentials(config.nats, config.nats.publish);
+  }
+  return { selected, shard };
 }
 
 /** Opens when the name is free; the holder of a name that hangs is ended. */
@@ -119,6 +142,30 @@ async function openInTurn<Map>(files: SegmentFiles, log: Log, open: () => Promis
       throw error;
     }
     return await open();
+  }
+}
+
+type Begun = {
+  readonly supervisor: Supervisor;
+  readonly publisher: Promise<Kept> | undefined;
+  readonly map: Pick<ExportedMap, "close">;
+};
+
+/** Ends all of it, the segment's file whatever becomes of the rest. */
+async function end({ supervisor, publisher, map }: Begun): Promise<void> {
+  try {
+    await supervisor.stop();
+    // One that could not be started has nothing to end, and said so then.
+    const closed = publisher?.then(
+      (kept) => kept.close(),
+      () => undefined,
+    );
+    const patience = new Promise<void>((resolve) => {
+      setTimeout(resolve, PUBLISHER_PATIENCE_MS);
+    });
+    await Promise.race([closed, patience]);
+  } finally {
+    map.close();
   }
 }
 

@@ -20,8 +20,8 @@ import { addCommonFlags, addGatewayFlags, commandConfig, type SharedFlags } from
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
 import { deadlineWithDrain, heedSignals, runUntilStopped } from "./shutdown.ts";
 
-/** How often the gateway looks at signs of life, some loads from memory for each segment, and says where it stands. */
-const LIFE_MS = 100;
+/** How often the gateway says where its readers stand. */
+const REPORT_MS = 100;
 /** For so long after a change another segment is looked for as often. */
 const HOPE_MS = 10_000;
 /** While all producers live, only segments of further ones can appear in the directory: it is listed so often. */
@@ -87,13 +87,7 @@ async function gateway(flags: SharedFlags): Promise<void> {
   });
   process.stdout.write(`AlphaPulse gateway: ${running.url}/\n`);
   const places = new GatewayPlaces(map);
-  const lives = new LifeWatch(follower);
-  const timer = setInterval(() => {
-    if (lives.hasNews()) {
-      running.look();
-    }
-    places.report(follower.attachments, running.positions());
-  }, LIFE_MS);
+  const timer = setInterval(() => places.report(follower.attachments, running.positions()), REPORT_MS);
   await runUntilStopped(
     async () => {
       await running.drain();
@@ -128,28 +122,6 @@ class Listing {
       this.#goneAt = follow(follower, this.#log) ? now : this.#goneAt;
       tellDead(follower, { dead: this.#dead, log: this.#log });
     }
-  }
-}
-
-/** Watches the producers of all segments. */
-class LifeWatch {
-  readonly #follower: SegmentFollower;
-  #before = "";
-  #changedAt = Number.NEGATIVE_INFINITY;
-
-  constructor(follower: SegmentFollower) {
-    this.#follower = follower;
-  }
-
-  /** A producer fell silent, ended or came back; or lately one did, and another may have taken its place. */
-  hasNews(): boolean {
-    const conditions = this.#follower.attachments.map((attachment) => this.#follower.condition(attachment));
-    const now = conditions.join();
-    const hasChanged = now !== this.#before;
-    this.#before = now;
-    this.#changedAt = hasChanged ? performance.now() : this.#changedAt;
-    const isHoping = conditions.some((condition) => condition !== "live");
-    return hasChanged || (isHoping && performance.now() - this.#changedAt < HOPE_MS);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Command } from "commander";
 import { ConnectionError } from "../errors.ts";
-import { loadLibc, SegmentFollower } from "../mapping/mod.ts";
+import { loadLibc, SegmentFollower, STALE_MS } from "../mapping/mod.ts";
 import { MEMORY_BYTES_MAX, MemoryMap } from "../segment/memory_map.ts";
 import { addCommonFlags, commandConfig, type SharedFlags } from "./settings.ts";
 import { addDirectoryFlag, directoryOf } from "./shared_memory.ts";
@@ -51,7 +51,10 @@ async function lookAtSegment(name: string, flags: SharedFlags): Promise<string> 
   if (condition !== "live") {
     throw new ConnectionError(`Cannot call the collector well: it is ${condition}, was ${name} in ${directory}`);
   }
-  const [standby] = readStandbys({ libc, map, directory, segment: name });
+  // One that was killed leaves a file that says nothing of its end.
+  const standby = readStandbys({ libc, map, directory, segment: name }).find(
+    ({ heartbeatAgeMs }) => heartbeatAgeMs <= STALE_MS,
+  );
   const inWaiting = standby && `; a standby waits with ${standby.synced} of ${standby.books} books synced`;
   return `${name} is live${inWaiting ?? ""}`;
 }

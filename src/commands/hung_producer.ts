@@ -69,17 +69,19 @@ export async function endHungProducer(files: SegmentFiles, tell: (text: string) 
   return true;
 }
 
-/** The process that holds an flock, from /proc/locks. @returns undefined when nobody does that we can see */
+/** The process that holds an flock, from /proc/locks. @returns undefined when nobody does that we can see, or we see none */
 function holderOf(path: string): number | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) {
+  let [inode, locks] = ["", ""];
+  try {
+    inode = String(statSync(path).ino);
+    locks = readFileSync("/proc/locks", "utf8");
+  } catch {
     return undefined;
   }
   // `1: FLOCK  ADVISORY  WRITE 1234 00:19:5678 0 EOF`: device in hexadecimal, inode.
-  const lines = readFileSync("/proc/locks", "utf8").split("\n");
-  const pids = lines.flatMap((line) => {
+  const pids = locks.split("\n").flatMap((line) => {
     const match = /^\d+: FLOCK +ADVISORY +WRITE +(\d+) +[0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line);
-    return match?.[2] === String(stats.ino) ? [Number(match[1])] : [];
+    return match?.[2] === inode ? [Number(match[1])] : [];
   });
   return pids.length === 1 ? pids[0] : undefined;
 }

@@ -1,6 +1,8 @@
 /**
  * What the commands do with a broker: `collect --publish` keeps a publisher, `gateway --from` serves what a receiver
- * merges. Bad case: the broker is not there yet; both go on without it and come to it when it is.
+ * merges. Credentials are checked before either begins.
+ * Bad case: the broker is not there yet, or the credentials are being replaced when it is their turn; both go on without it
+ * and come to it when they can.
  */
 import { packageVersion } from "../assets.ts";
 import type { Config } from "../config/mod.ts";
@@ -8,7 +10,10 @@ import { ConfigError, ConnectionError } from "../errors.ts";
 import { watchThread } from "../feed/thread_watch.ts";
 import { type BrokerExchange, type BrokerSample, startGateway } from "../gateway/mod.ts";
 import { loadKernel } from "../kernel/load.ts";
+import { CONNECTION_COUNTS, RECEIVER_COUNTS, zeroFigures } from "../model/broker_figures.ts";
 import {
+  checkCredentials,
+  type MergeCounts,
   type NatsPublisher,
   type NatsReceiver,
   type PublisherOptions,
@@ -27,7 +32,7 @@ const RETRY_MS = 1000;
 const IMAGE_AREA_BYTES = 128 * 1024 * 1024;
 
 /** Of counts of the merge, as labels say them. */
-const KIND_WORDS: Readonly<Record<string, string>> = {
+const KIND_WORDS: Readonly<Record<keyof MergeCounts, string>> = {
   events: "event",
   duplicates: "duplicate",
   turns: "turn",
@@ -43,13 +48,14 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
 /** Something that is kept up until it is closed. */
 export type Kept = { close(): Promise<void>; readonly attempts: number };
 
-/** Publishes a collector's segment as soon as the broker can be used. @throws ConfigError when credentials cannot be read */
+/** Publishes a collector's segment as soon as the broker can be used. Credentials were checked by whoever calls. */
 export async function keepPublishing(options: Omit<PublisherOptions, "log">, log: Log): Promise<Kept> {
   return await keep<NatsPublisher>(() => startPublisher({ ...options, log: natsLog(log) }), log);
 }
 
-/** Serves what the collectors of other machines publish. */
+/** Serves what the collectors of other machines publish. @throws ConfigError when credentials cannot be read */
 export async function serveFromBroker(config: Config, log: Log): Promise<void> {
+  checkCredentials(config.nats, config.nats.from);
   const map = new MemoryMap(MEMORY_BYTES_MAX);
   const module = compileKernel(config);
   const arena = map.reserve("arena of the gateway", { bytes: config.gateway.arenaBytes });
@@ -106,11 +112,9 @@ export async function serveFromBroker(config: Config, log: Log): Promise<void> {
 
 /** What the gateway shows of it. @param attempts to connect for the first time */
 function brokerSample(receiver: NatsReceiver | undefined, attempts: number): BrokerSample {
-  const zero = { messages: 0, bytes: 0, refused: 0, missed: 0, restarts: 0 };
-  const away = { isConnected: false, attempts: 0, disconnects: 0, reconnects: 0 };
-  const connection = receiver?.connection ?? away;
+  const connection = receiver?.connection ?? { isConnected: false, ...zeroFigures(CONNECTION_COUNTS) };
   return {
-    ...(receiver?.counts ?? zero),
+    ...(receiver?.counts ?? zeroFigures(RECEIVER_COUNTS)),
     ...connection,
     attempts: attempts + connection.attempts,
     lag: receiver?.lag ?? 0,
@@ -120,14 +124,19 @@ function brokerSample(receiver: NatsReceiver | undefined, attempts: number): Bro
         collectors: freshSources.length,
         refused,
         ...records,
-        merged: Object.fromEntries(Object.entries(counts).map(([kind, count]) => [KIND_WORDS[kind] ?? kind, count])),
+        merged: mergedByWord(counts),
         publishers,
       }),
     ),
   };
 }
 
-/** Starts something, again and again until it succeeds. @throws ConfigError at the first attempt, when it never can */
+function mergedByWord(counts: MergeCounts): Record<string, number> {
+  const kinds = Object.keys(KIND_WORDS) as (keyof MergeCounts)[];
+  return Object.fromEntries(kinds.map((kind) => [KIND_WORDS[kind], counts[kind]]));
+}
+
+/** Starts something, again and again until it succeeds. @returns after the first attempt */
 async function keep<Started extends Pick<Kept, "close">>(start: () => Promise<Started>, log: Log): Promise<Kept> {
   let started: Started | undefined;
   let isClosed = false;
@@ -138,9 +147,8 @@ async function keep<Started extends Pick<Kept, "close">>(start: () => Promise<St
       attempts += 1;
       started = await start();
     } catch (error) {
-      // A file that was there at first may be replaced right now.
-      const isLater = error instanceof ConfigError && attempts > 1;
-      if (!(error instanceof ConnectionError || isLater)) {
+      // A file that could be read before anything began may be replaced right now.
+      if (!(error instanceof ConnectionError || error instanceof ConfigError)) {
         throw error;
       }
       log.warn(`${error.message}; trying again`);

@@ -1,19 +1,23 @@
 /**
  * What stands by in a directory, for those who look from outside: the segments that producers in waiting write already,
- * read from their files alone. Bad case: a file that is being made, or was taken over while it was looked at; left out.
+ * read from their files alone, which are trusted no more than any other segment's.
+ * Bad case: a file that is being made, was taken over while it was looked at, or is no segment; left out.
  */
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { SEGMENT_STATE_LIVE } from "../../assembly/layout.ts";
 import {
+  checkedSize,
+  checkHeader,
   type Libc,
   MappingError,
   mapRegion,
+  parseSegmentName,
   type StandbyFile,
   segmentAgeMs,
   standbyFiles,
   unmapRegion,
 } from "../mapping/mod.ts";
-import type { MemoryMap } from "../segment/memory_map.ts";
+import type { MemoryMap, MemoryRange } from "../segment/memory_map.ts";
 import { SegmentView } from "../segment/view.ts";
 import { warmthOf } from "./standby.ts";
 
@@ -44,16 +48,22 @@ export function readStandbys({ libc, map, directory, segment }: StandbyPlaces): 
 }
 
 function readStandby(file: StandbyFile, { libc, map }: Pick<StandbyPlaces, "libc" | "map">): StandbyReport | undefined {
+  const name = parseSegmentName(`${file.name}.seg`);
+  if (name === undefined) {
+    return undefined;
+  }
   let fd: number;
   try {
     fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch {
     return undefined;
   }
-  const { size: bytes } = fstatSync(fd);
-  const range = map.reserve(`standby of ${file.name}, pid ${file.pid}`, { bytes: Math.max(bytes, 1) });
+  let range: MemoryRange | undefined;
   try {
+    const bytes = checkedSize(fstatSync(fd));
+    range = map.reserve(`standby of ${file.name}, pid ${file.pid}`, { bytes });
     mapRegion(libc, { memory: map.memory, range, fd, bytes, access: "read" });
+    checkHeader(name, new DataView(map.memory.buffer, range.address, bytes));
     const view = new SegmentView(map.memory.buffer, range.address);
     const report = {
       segment: file.name,
@@ -71,7 +81,9 @@ function readStandby(file: StandbyFile, { libc, map }: Pick<StandbyPlaces, "libc
     throw error;
   } finally {
     closeSync(fd);
-    unmapRegion(libc, { memory: map.memory, range });
-    map.release(range);
+    if (range !== undefined) {
+      unmapRegion(libc, { memory: map.memory, range });
+      map.release(range);
+    }
   }
 }

@@ -290,7 +290,7 @@ const natsSection = z
     replicas: integer({ min: 1, max: 5, fallback: 1 }),
     /** A book that changed is published whole at most after so long; one at rest four times as rarely. */
     snapshotMs: integer({ min: 100, max: 3_600_000, fallback: 30_000 }),
-    /** Bytes sent and not yet stored by the broker; beyond that the collector's ring keeps the records. */
+    /** Bytes sent and not yet stored by the broker; while there are more, nothing more is read from the collector's ring. */
     windowBytes: integer({ min: 65_536, max: 1024 * MEBIBYTE, fallback: 8 * MEBIBYTE }),
     beatMs: integer({ min: 50, max: 10_000, fallback: 250 }),
     /** A collector that was not heard for so long, or whose records are so much behind, counts for nothing. */

@@ -8,6 +8,8 @@ import {
   COUNTER_RECONNECTS,
   COUNTER_REST_FAILURES,
   COUNTER_REST_REQUESTS,
+  HEADER_DELTA_TAIL,
+  HEADER_TRADE_TAIL,
   SEGMENT_STATE_CLOSED,
   SEGMENT_STATE_SUPERSEDED,
 } from "../../assembly/layout.ts";
@@ -106,6 +108,8 @@ export class Collector {
       exchange: this.#exchange,
       rest: this.#rest,
       sleeper: this.#sleeper,
+      now: () => clock.now() / 1e6,
+      patienceMs: limits.restTimeoutMs,
       attemptsMax: limits.metadataAttemptsMax,
       pauseMs: limits.reconnectBaseMs,
       hasStopped: () => this.#hasStopped,
@@ -184,6 +188,7 @@ export class Collector {
     this.#sync.stop(clock.now(), { makesWay });
     this.#sync.publish(clock.now());
     this.segment.setState(makesWay ? SEGMENT_STATE_SUPERSEDED : SEGMENT_STATE_CLOSED);
+    this.#rouse();
     await recorder?.close();
   }
 
@@ -206,6 +211,13 @@ export class Collector {
     const corrupted = block && how && this.#corruptor.corrupt(block, how, clock.now());
     this.#worked();
     return corrupted;
+  }
+
+  /** Readers that went to sleep behind the last record wait for ever unless they are told of the end. */
+  #rouse(): void {
+    const words = new Int32Array(this.#options.kernel.buffer);
+    Atomics.notify(words, (this.segment.address + HEADER_DELTA_TAIL) >>> 2);
+    Atomics.notify(words, (this.segment.address + HEADER_TRADE_TAIL) >>> 2);
   }
 
   #openInstruments(): void {

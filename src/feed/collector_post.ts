@@ -275,7 +275,7 @@ export class CollectorPost {
       }
     }
     this.#showRemoved(removed);
-    setTimeout(() => map.release(range), QUARANTINE_MS).unref();
+    setTimeout(() => this.#release(range), QUARANTINE_MS).unref();
     if (this.#growth !== undefined) {
       this.#relaunch();
       return;
@@ -283,6 +283,14 @@ export class CollectorPost {
     const delay = QUARANTINE_MS / 10 + this.#backoff.failed(performance.now());
     this.#report("error", `The collector ended: starting another in ${Math.round(delay)} ms`);
     this.#restartTimer = setTimeout(() => this.#relaunch(), delay);
+  }
+
+  /** Nobody may look into a range that was given back: it is zeros then, or another exchange's segment. */
+  #release(range: MemoryRange): void {
+    if (this.#segment?.address === range.address) {
+      this.#segment = undefined;
+    }
+    this.#options.map.release(range);
   }
 
   /** In the segment of a worker that is gone, in its place. */

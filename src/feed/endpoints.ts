@@ -180,8 +180,9 @@ export class Endpoints {
 
   #tell(endpoint: Endpoint, look: BreakerLook, at: number): void {
     const { state, openings } = look;
-    const before = endpoint.shown;
-    if (before === undefined || (before.state === state && before.openings === openings)) {
+    // One that was never shown was closed before, unless a predecessor left it open.
+    const before = endpoint.shown ?? { state: BREAKER_CLOSED, openings };
+    if (before.state === state && before.openings === openings) {
       return;
     }
     const { address } = endpoint;

@@ -1,7 +1,8 @@
 /**
  * The list of instruments that an exchange offers: fetched when the collector starts, and again when somebody asks for an
- * instrument that it does not hold. Bad case: a list that cannot be fetched; the collector starts without it, but nothing
- * is added at run time that nobody could check.
+ * instrument that it does not hold. A request that REST does not take in time, because its breaker is open, is given up.
+ * Bad case: a list that cannot be fetched; the collector starts without it, but nothing is added at run time that nobody
+ * could check.
  */
 import { nearestNames } from "../config/mod.ts";
 import { ConnectionError, DecodeError } from "../errors.ts";
@@ -15,6 +16,10 @@ export type ListOptions = {
   readonly exchange: Exchange;
   readonly rest: Pick<RestClient, "get">;
   readonly sleeper: Sleeper;
+  /** Monotonic ms. */
+  readonly now: () => number;
+  /** So long a request waits until it may be sent, ms. */
+  readonly patienceMs: number;
   readonly attemptsMax: number;
   /** Between two attempts, times the number of those before. */
   readonly pauseMs: number;
@@ -24,6 +29,13 @@ export type ListOptions = {
 
 /** The instruments of one exchange by canonical name. */
 export type Listed = ReadonlyMap<string, InstrumentMetadata>;
+
+/** Why there is no list. */
+type Failure = {
+  readonly reason: string;
+  /** Nothing was asked: another attempt would wait as long. */
+  readonly isUnsent: boolean;
+};
 
 /** Fetches and keeps the list. */
 export class InstrumentList {
@@ -38,12 +50,15 @@ export class InstrumentList {
   async fetch(): Promise<Listed | undefined> {
     const { attemptsMax, pauseMs, hasStopped, report, sleeper } = this.#options;
     for (let attempt = 1; attempt <= attemptsMax && !hasStopped(); attempt++) {
-      const listed = await this.#attempt((reason) =>
-        report({ level: "warn", text: `The instrument list is not there (attempt ${attempt}): ${reason}` }),
-      );
-      if (listed !== undefined) {
-        this.#listed = listed;
-        return listed;
+      const outcome = await this.#attempt();
+      if (!("reason" in outcome)) {
+        this.#listed = outcome;
+        return outcome;
+      }
+      const { reason, isUnsent } = outcome;
+      report({ level: "warn", text: `The instrument list is not there (attempt ${attempt}): ${reason}` });
+      if (isUnsent) {
+        return undefined;
       }
       await sleeper.pause(pauseMs * attempt);
     }
@@ -60,11 +75,12 @@ export class InstrumentList {
     if (held !== undefined) {
       return held;
     }
-    const listed = await this.#attempt((reason) => {
-      throw new ConnectionError(`Cannot look the instrument up: ${reason}, was ${canonical}`);
-    });
-    this.#listed = listed ?? this.#listed;
-    return this.#listed?.get(canonical);
+    const outcome = await this.#attempt();
+    if ("reason" in outcome) {
+      throw new ConnectionError(`Cannot look the instrument up: ${outcome.reason}, was ${canonical}`);
+    }
+    this.#listed = outcome;
+    return outcome.get(canonical);
   }
 
   /** The listed names that are spelt most like one, nearest first. */
@@ -72,18 +88,24 @@ export class InstrumentList {
     return nearestNames(canonical, this.#listed?.keys() ?? []);
   }
 
-  async #attempt(failed: (reason: string) => void): Promise<Listed | undefined> {
-    const { exchange, rest } = this.#options;
+  async #attempt(): Promise<Listed | Failure> {
+    const { exchange, rest, now, patienceMs } = this.#options;
+    const until = now() + patienceMs;
+    let isUnsent = false;
+    const isWanted = () => {
+      isUnsent = now() >= until;
+      return !isUnsent;
+    };
     try {
-      const body = await rest.get(exchange.metadataRequest());
+      const body = await rest.get(exchange.metadataRequest(), { isWanted });
       const { instruments } = exchange.readMetadata(Buffer.from(body).toString("utf8"));
       return new Map(instruments.map((instrument) => [instrument.canonical, instrument]));
     } catch (error) {
       if (!(error instanceof ConnectionError || error instanceof DecodeError)) {
         throw error;
       }
-      failed(error.message);
-      return undefined;
+      const reason = isUnsent ? `REST may not be asked, and was waited for ${patienceMs} ms` : error.message;
+      return { reason, isUnsent };
     }
   }
 }

@@ -6,15 +6,13 @@ import { FAILURE_CLOSED, FAILURE_STATUS, FAILURE_UNREACHABLE } from "../../assem
 import type { Exchange } from "../exchanges/mod.ts";
 import type { EndpointAttempt } from "./endpoints.ts";
 import type { Pacer } from "./pacer.ts";
+import { demandedRestMs } from "./retry_after.ts";
 import type { FeedSocket, Landing, Refusal } from "./socket.ts";
 
 /** A ping that nothing follows for so long: the connection is dead. */
 const PONG_MS = 20_000;
 /** A socket that lasts for so long shows that its endpoint works; one that is closed before does not. */
 const LASTING_MS = 1000;
-/** Banned without being told for how long. */
-const BAN_MS = 120_000;
-const STATUS_BANNED = 418;
 
 /** A socket and what is known of it. Times are monotonic ms. */
 export type Link = {
@@ -89,6 +87,5 @@ export function noteEnd(link: Link, at: number, refusal: Refusal | undefined): v
     return;
   }
   const { status, retryAfterMs } = refusal;
-  const restMs = retryAfterMs ?? (status === STATUS_BANNED ? BAN_MS : undefined);
-  link.attempt.failed({ kind: FAILURE_STATUS, status, restMs });
+  link.attempt.failed({ kind: FAILURE_STATUS, status, restMs: demandedRestMs(status, retryAfterMs) });
 }

@@ -8,7 +8,7 @@ import { ConnectionError } from "../errors.ts";
 import type { Rate, RestRequest } from "../exchanges/mod.ts";
 import type { EndpointAttempt, Endpoints } from "./endpoints.ts";
 import { RateWindow } from "./rate_window.ts";
-import { retryAfterMs } from "./retry_after.ts";
+import { demandedRestMs, retryAfterMs } from "./retry_after.ts";
 
 /** `fetch`, or something like it in a test. */
 export type Fetch = (
@@ -49,11 +49,12 @@ type Waiting = {
   readonly reject: (error: ConnectionError) => void;
 };
 
-/** Unless the answer says how long. */
-const SILENCE_MS: Readonly<Record<number, number>> = { 418: 120_000, 429: 60_000 };
 /** The endpoint turns us away, whatever is asked; other refusals are about the request. */
 const TURNS_AWAY = [403, 418, 429, 451];
 const SERVER_FAILURE = 500;
+/** Of a refusal's body, so much is told; a character has at most four bytes. */
+const REASON_CHARACTERS_MAX = 200;
+const REASON_BYTES_MAX = 4 * REASON_CHARACTERS_MAX;
 
 /** The REST client of one collector. */
 export class RestClient {
@@ -162,7 +163,7 @@ export class RestClient {
       onDate?.(response.headers.get("date"), askedAtMs);
       if (!response.ok) {
         note(response, attempt);
-        const text = (await response.text()).slice(0, 200) || "no body";
+        const text = (await beginningOf(response)) || "no body";
         throw new ConnectionError(`Cannot get ${url}: ${text}, was status ${response.status}`);
       }
       const body = await this.#body(response, url);
@@ -219,8 +220,22 @@ function note({ status, headers }: Response, attempt: EndpointAttempt): void {
     attempt.succeeded();
     return;
   }
-  const demanded = retryAfterMs(headers.get("retry-after"), headers.get("date"));
-  attempt.failed({ kind: FAILURE_STATUS, status, restMs: demanded ?? SILENCE_MS[status] });
+  const saidMs = retryAfterMs(headers.get("retry-after"), headers.get("date"));
+  attempt.failed({ kind: FAILURE_STATUS, status, restMs: demandedRestMs(status, saidMs) });
+}
+
+/** What a refusal says of its reason; the rest of it is not read, however long it is. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= REASON_BYTES_MAX) {
+      break;
+    }
+  }
+  return Buffer.concat(chunks).toString("utf8").slice(0, REASON_CHARACTERS_MAX);
 }
 
 /** A request that nobody waits for any more is refused instead of sent. */

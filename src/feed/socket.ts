@@ -93,8 +93,8 @@ class ExchangeSocket {
         landed: landedHandler(handlers, this.#landing, landing),
         assembled: (bytes, isBinary) => handlers.frame(bytes, isBinary),
         ping: (payload) => {
-          this.#write(OPCODE_PONG, payload);
           handlers.alive();
+          this.#write(OPCODE_PONG, payload);
         },
         pong: () => handlers.alive(),
         closed: (code, reason) => {

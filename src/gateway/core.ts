@@ -40,6 +40,8 @@ import { ViewRegistry } from "./view_registry.ts";
 import { Workspace } from "./workspace.ts";
 
 const HOUSEKEEPING_MS = 100;
+/** A turn may come so much sooner behind its tick than the one before, and keeps house all the same. */
+const JITTER_MS = 10;
 const STATS_MS = 1000;
 const BOOK_DEPTH = 10;
 
@@ -171,9 +173,9 @@ export class GatewayCore {
       slow: () => ({ count: this.sessions.slowCount, worst: this.sessions.worst() }),
     });
     const parts = { workspace: this.#workspace, instruments: this.#instruments, access, arbitrage };
-    const told = { sources: () => this.#sources, stats: () => this.#told ?? this.stats() };
+    const told = { ...this.pageParts(), stats: () => this.#told ?? this.stats() };
     const delay = () => this.metrics.delays();
-    this.#rest = new CoreParts({ ...options, ...parts, ...told, delay });
+    this.#rest = new CoreParts({ ...options, ...told, ...parts, delay });
     this.#pump = new Pump(this.#workspace.words, {
       parts: {
         sources: () => this.#sources,
@@ -306,7 +308,7 @@ export class GatewayCore {
     }
     this.#flush();
     this.#followRated(nowMs);
-    const isTime = nowMs - this.#keptAtMs >= HOUSEKEEPING_MS || nowMs < this.#keptAtMs;
+    const isTime = nowMs - this.#keptAtMs >= HOUSEKEEPING_MS - JITTER_MS || nowMs < this.#keptAtMs;
     if (isTime) {
       this.#keptAtMs = nowMs;
       this.#keepHouse(nowMs);

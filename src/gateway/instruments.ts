@@ -117,7 +117,8 @@ export function fullName(text: string): string {
   return `${exchange}:${symbol}`;
 }
 
-function partsOf(text: string): { exchange: string; symbol: string } {
+/** Exchange, by its full id, and symbol of a name or pattern: what stands before the first colon, and all behind it. */
+export function partsOf(text: string): { exchange: string; symbol: string } {
   const colon = text.indexOf(":");
   const exchange = text.slice(0, Math.max(colon, 0));
   return { exchange: resolveExchangeId(exchange) ?? exchange, symbol: text.slice(colon + 1) };

@@ -2,29 +2,35 @@
  * What is known of the broker that a gateway reads: the connection, what was read, what was merged, and what the collectors
  * that publish there say of themselves. Absent where segments are read. Bad case: more than 16 collectors of one exchange.
  */
+import {
+  type CONNECTION_COUNTS,
+  type Figures,
+  PUBLISHER_FIGURES,
+  type PublisherFigures,
+  type RECEIVER_COUNTS,
+} from "../model/broker_figures.ts";
 import type { MetricName, MetricValues } from "./metric_families.ts";
 
-/** What a collector says of its publishing; counters since its start, but for `underWay`. */
+/** What a collector says of its publishing. */
 export type BrokerPublisher = {
-  /** A small number that no other collector of the exchange has meanwhile. */
+  /** A small number, 0 … 15, that no other collector of the exchange has meanwhile. */
   readonly place: number;
-  readonly figures: Readonly<
-    Record<
-      | "messages"
-      | "bytes"
-      | "deltas"
-      | "trades"
-      | "snapshots"
-      | "rewinds"
-      | "lostDeltas"
-      | "lostTrades"
-      | "attempts"
-      | "disconnects"
-      | "reconnects"
-      | "underWay",
-      number
-    >
-  >;
+  readonly figures: PublisherFigures;
+};
+
+/** The metric, and its label `ring`, of each figure. */
+const PUBLISHER_METRICS: Readonly<Record<keyof PublisherFigures, readonly [MetricName, { readonly ring?: string }]>> = {
+  messages: ["nats_publisher_messages_total", {}],
+  bytes: ["nats_publisher_bytes_total", {}],
+  deltas: ["nats_publisher_records_total", { ring: "deltas" }],
+  trades: ["nats_publisher_records_total", { ring: "trades" }],
+  snapshots: ["nats_publisher_snapshots_total", {}],
+  rewinds: ["nats_publisher_rewinds_total", {}],
+  lostDeltas: ["nats_publisher_lost_records_total", { ring: "deltas" }],
+  lostTrades: ["nats_publisher_lost_records_total", { ring: "trades" }],
+  attempts: ["nats_publisher_attempts_total", {}],
+  reconnects: ["nats_publisher_reconnects_total", {}],
+  underWay: ["nats_publisher_under_way_bytes", {}],
 };
 
 /** An exchange as it comes from the broker. */
@@ -40,18 +46,9 @@ export type BrokerExchange = {
   readonly publishers: readonly BrokerPublisher[];
 };
 
-/** The broker as a gateway sees it. Plain values. */
-export type BrokerSample = {
+/** The broker as a gateway sees it; `attempts` are those to connect, from the first on. Plain values. */
+export type BrokerSample = Readonly<Figures<typeof CONNECTION_COUNTS> & Figures<typeof RECEIVER_COUNTS>> & {
   readonly isConnected: boolean;
-  /** Attempts to connect, from the first on. */
-  readonly attempts: number;
-  readonly disconnects: number;
-  readonly reconnects: number;
-  readonly messages: number;
-  readonly bytes: number;
-  readonly refused: number;
-  readonly missed: number;
-  readonly restarts: number;
   /** Messages stored that were not read yet. */
   readonly lag: number;
   readonly exchanges: readonly BrokerExchange[];
@@ -90,18 +87,9 @@ function putExchange(values: MetricValues, one: BrokerExchange): void {
     values.put("nats_merged_total", { exchange, kind }, { value });
   }
   for (const { place, figures } of one.publishers) {
-    const labels = { exchange, collector: place };
-    const put = (name: MetricName, value: number, more = {}) => values.put(name, { ...labels, ...more }, { value });
-    put("nats_publisher_messages_total", figures.messages);
-    put("nats_publisher_bytes_total", figures.bytes);
-    put("nats_publisher_records_total", figures.deltas, { ring: "deltas" });
-    put("nats_publisher_records_total", figures.trades, { ring: "trades" });
-    put("nats_publisher_snapshots_total", figures.snapshots);
-    put("nats_publisher_lost_records_total", figures.lostDeltas, { ring: "deltas" });
-    put("nats_publisher_lost_records_total", figures.lostTrades, { ring: "trades" });
-    put("nats_publisher_rewinds_total", figures.rewinds);
-    put("nats_publisher_attempts_total", figures.attempts);
-    put("nats_publisher_reconnects_total", figures.reconnects);
-    put("nats_publisher_under_way_bytes", figures.underWay);
+    for (const figure of PUBLISHER_FIGURES) {
+      const [name, ring] = PUBLISHER_METRICS[figure];
+      values.put(name, { exchange, collector: place, ...ring }, { value: figures[figure] });
+    }
   }
 }

@@ -105,8 +105,6 @@ export interface Gateway {
   readonly arbitrage: ArbitrageParts | undefined;
   /** The exposition of `/metrics`, UTF-8. */
   metrics(): Promise<Uint8Array>;
-  /** Asks for the segments and looks at their producers at once, e.g. when one of them is known to have ended. */
-  look(): void;
   /** Where the readers of every segment stand, by its address. */
   positions(): SegmentPosition[];
   /**
@@ -175,7 +173,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: listening.port,
     transport: transport.name,
     stats: () => core.stats(),
-    look: () => core.look(),
     positions: () => core.positions(),
     book: (instrument, depth) => core.book(instrument, depth),
     arbitrage: core.arbitrage,

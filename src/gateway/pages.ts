@@ -6,7 +6,8 @@
 import { ASYNCAPI_PATH, asyncApiText } from "../wire/asyncapi.ts";
 import { STREAM_PATHS } from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
-import { type BrokerSample, brokerReasons } from "./metrics_broker.ts";
+import type { BrokerSample } from "./metrics_broker.ts";
+import { reasonsOf } from "./readiness.ts";
 import type { RestRouter } from "./rest/router.ts";
 import type { SegmentSource } from "./segment_source.ts";
 import type { StaticFiles } from "./static_files.ts";
@@ -43,7 +44,13 @@ export function answerPage(parts: PagesParts, request: HttpRequest): HttpAnswer 
     return json(parts.isDraining() ? 503 : 200, health(parts));
   }
   if (request.path === "/ready") {
-    const reasons = notReady(parts);
+    const reasons = reasonsOf({
+      isDraining: parts.isDraining(),
+      broker: parts.broker,
+      sources: parts.sources(),
+      instruments: parts.instruments(),
+      nowMs: parts.now(),
+    });
     return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
   }
   if (request.path === ASYNCAPI_PATH) {
@@ -92,35 +99,6 @@ function health(parts: PagesParts) {
       clientFailures: instrument.clientFailures,
     })),
   };
-}
-
-/** Why traffic should not be sent here; empty when it should. */
-function notReady(parts: PagesParts): string[] {
-  const nowMs = parts.now();
-  const sources = parts.sources();
-  const segments = sources
-    .map((source) => ({ exchange: source.view.header.exchange, connection: connectionWord(source, nowMs) }))
-    .filter(({ connection }) => connection !== "connected")
-    .map(({ exchange, connection }) => `${exchange}: ${connection}`);
-  const instruments = [...parts.instruments()]
-    .filter((instrument) => !instrument.isSynced)
-    .map((instrument) => `${instrument.name.instrument}: ${whyNotSynced(instrument)}`);
-  const own = parts.isDraining() ? ["draining: this gateway stops"] : [];
-  return [
-    ...own,
-    ...brokerReasons(parts.broker),
-    ...(sources.length === 0 ? ["no segment"] : []),
-    ...segments,
-    ...instruments,
-  ];
-}
-
-function whyNotSynced(instrument: ServedInstrument): string {
-  const { state, reason } = instrument.status();
-  if (state !== "synced") {
-    return reason === "none" ? state : `${state} (${reason})`;
-  }
-  return instrument.book.isReady ? "the last event is not synced" : "its book is being joined";
 }
 
 function json(status: number, value: unknown): HttpAnswer {

@@ -14,7 +14,7 @@ import {
   type ServerChannel,
 } from "../wire/protocol.ts";
 import type { ServedInstrument } from "./instrument.ts";
-import { fullName, type Instruments, isNamedBy, isPattern } from "./instruments.ts";
+import { fullName, type Instruments, isNamedBy, isPattern, partsOf } from "./instruments.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Session } from "./session.ts";
 import type { Standpoint, Subscription, Wish } from "./subscription.ts";
@@ -285,8 +285,7 @@ export class Requests {
 
 /** Whether one of the patterns stands for a name. */
 function isCovered(name: string, patterns: readonly string[]): boolean {
-  const [exchange = "", symbol = ""] = name.split(":");
-  return !isPattern(name) && patterns.some((pattern) => isNamedBy({ exchange, symbol }, pattern));
+  return !isPattern(name) && patterns.some((pattern) => isNamedBy(partsOf(name), pattern));
 }
 
 /** What a message asks for of every instrument, each once. */

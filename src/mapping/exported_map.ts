@@ -150,8 +150,10 @@ export class ExportedMap extends MemoryMap {
       home.mapReaders(this.memory, readers);
       home.promiseToRing();
       this.#homes.set(exchange, home);
-      for (const exported of this.#exported.values()) {
-        exported.home = exported.home === standby ? home : exported.home;
+      for (const exported of [...this.#exported.values()].filter((one) => one.home === standby)) {
+        exported.home = home;
+        // One that is not initialised yet waits as a file of the home: those of the standby are the next standby's to remove.
+        exported.pending = exported.pending && home.adopt(exported.pending);
       }
       this.publishInitialised();
       this.#standbys.delete(exchange);

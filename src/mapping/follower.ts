@@ -256,7 +256,8 @@ export class SegmentFollower {
   }
 }
 
-function checkedSize(stats: Stats): number {
+/** Bytes of a segment's file. @throws MappingError `refused` when it is no file, or holds no header */
+export function checkedSize(stats: Stats): number {
   if (!stats.isFile()) {
     throw new MappingError("Cannot read the segment: it is no regular file", { reason: "refused" });
   }
@@ -268,8 +269,8 @@ function checkedSize(stats: Stats): number {
   return stats.size;
 }
 
-/** Validates against the file's length and name. @throws RangeError, MappingError */
-function checkHeader(file: SegmentName, view: DataView): void {
+/** Validates against the file's length and name. @param view over the whole file @throws RangeError, MappingError */
+export function checkHeader(file: SegmentName, view: DataView): void {
   const { exchange, shardIndex, shardCount } = readSegmentHeader(view, 0);
   if (exchange !== file.exchange || shardIndex !== file.index || shardCount !== file.count) {
     throw new MappingError(

@@ -10,6 +10,8 @@ export { MappingError, type MappingReason } from "./errors.ts";
 export { ExportedMap, type ExportOptions } from "./exported_map.ts";
 export {
   type Attachment,
+  checkedSize,
+  checkHeader,
   type FollowerChange,
   type FollowerOptions,
   type SegmentCondition,
@@ -17,7 +19,7 @@ export {
 } from "./follower.ts";
 export { heartbeatAgeMs, STALE_MS, segmentAgeMs } from "./heartbeat.ts";
 export { type Libc, loadLibc } from "./libc.ts";
-export { parseShard, type Shard, segmentName, shardOf, WHOLE } from "./names.ts";
+export { parseSegmentName, parseShard, type Shard, segmentName, shardOf, WHOLE } from "./names.ts";
 export { DOUBT_MS, hasEnded, processIdentity } from "./producer_life.ts";
 export {
   isProcessAlive,
@@ -28,5 +30,5 @@ export {
   readSlots,
 } from "./readers_file.ts";
 export { mapRegion, unmapRegion } from "./region.ts";
-export { removeDeadSegments } from "./segment_home.ts";
+export { isNameFree, removeDeadSegments } from "./segment_home.ts";
 export { type StandbyFile, standbyFiles } from "./standby_files.ts";

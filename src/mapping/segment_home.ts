@@ -91,7 +91,7 @@ export class SegmentHome {
     const { libc, directory, isExplicit, exchange, shard = WHOLE, patienceMs } = options;
     makeDirectory(directory, { isExplicit });
     const name = segmentName(exchange, shard);
-    const path = join(directory, `${name}.lock`);
+    const path = lockPath({ directory, name });
     for (const until = performance.now() + patienceMs; ; ) {
       const lock = FileLock.take(libc, path);
       if (lock !== undefined) {
@@ -130,6 +130,13 @@ export class SegmentHome {
   create(memory: WebAssembly.Memory, options: { range: MemoryRange; bytes: number }): PendingSegment {
     const { libc } = this.#options;
     return createSegmentFile(libc, { ...options, memory, path: this.#part(String(this.#made++)), name: this.name });
+  }
+
+  /** Makes a file that was made out of sight, in the same directory, one of this name's own. */
+  adopt(pending: PendingSegment): PendingSegment {
+    const path = this.#part(String(this.#made++));
+    renameSync(pending.path, path);
+    return { ...pending, path };
   }
 
   /** Puts a segment that is live into its place: from now on it is the one. */
@@ -179,8 +186,20 @@ export class SegmentHome {
 }
 
 /**
+ * Whether nobody holds a name at this moment. Thread: any process; a claim that meets the look finds the lock held.
+ * @param files.name e.g. `kraken.2of4`
+ * @throws MappingError `failed` when the lock cannot be opened
+ */
+export function isNameFree(libc: Libc, files: { directory: string; name: string }): boolean {
+  const lock = FileLock.take(libc, lockPath(files));
+  lock?.release();
+  return lock !== undefined;
+}
+
+/**
  * Takes away the segments whose producers ended without doing so: nobody holds their lock and nothing in them moves. What
- * is no segment stays. Thread: any process, at any time; a producer that starts meanwhile waits for the lock a moment.
+ * is no segment stays. Thread: any process, at any time; a producer that starts meanwhile finds the lock held and tries it
+ * again after 20 ms, while its patience lasts.
  * @param options.name only this one, e.g. `kraken`
  * @returns the names that were removed
  * @throws MappingError `refused` when the directory cannot be trusted
@@ -202,7 +221,7 @@ export function removeDeadSegments(options: {
     if (!isWanted || isBeatingOrForeign(path, process.hrtime.bigint())) {
       return [];
     }
-    const lock = FileLock.take(libc, join(directory, `${name}.lock`));
+    const lock = FileLock.take(libc, lockPath({ directory, name }));
     if (lock === undefined) {
       return [];
     }
@@ -217,6 +236,10 @@ export function removeDeadSegments(options: {
     lock.release();
     return isDead ? [name] : [];
   });
+}
+
+function lockPath({ directory, name }: { directory: string; name: string }): string {
+  return join(directory, `${name}.lock`);
 }
 
 /** Only the holder of the lock makes such files: those that are there belong to the dead. */
@@ -239,7 +262,7 @@ function removeOtherDivisions({ directory, exchange, shard = WHOLE, libc }: Home
     if (found === undefined || found.exchange !== exchange || found.count === shard.count) {
       continue;
     }
-    const lock = FileLock.take(libc, join(directory, `${found.name}.lock`));
+    const lock = FileLock.take(libc, lockPath({ directory, name: found.name }));
     if (lock !== undefined) {
       supersede(join(directory, file));
       rmSync(join(directory, file), { force: true });

@@ -78,6 +78,16 @@ export async function openBroker(
 }
 
 /**
+ * Reads what a connection will need and forgets it, so that what cannot be used is known before anything is begun.
+ * Bad case: a file that is taken away afterwards; whoever connects then meets it.
+ * @param urls of one cluster
+ * @throws ConfigError when credentials cannot be read or do not belong together
+ */
+export function checkCredentials(config: NatsConfig, urls: readonly string[]): void {
+  connectionOptions(config, urls);
+}
+
+/**
  * Ends a connection: what was said is sent first, for the client writes to a socket that it has just ended otherwise.
  * @param patienceMs a broker that is away is not waited for any longer
  */

@@ -48,16 +48,14 @@ export function chooseCarrier(home: MergeHome, ground: CarrierGround): CarrierCh
     return { orphanSinceMs: undefined, taken: beyondStalled(home, { ...ground, living }) };
   }
   const orphanSinceMs = ground.orphanSinceMs ?? home.nowMs();
+  const waitedMs = home.nowMs() - orphanSinceMs;
   const best = bestOf(local, living);
-  if (best === undefined && synced.length > 0) {
-    return { orphanSinceMs };
-  }
-  if (best === undefined) {
+  if (best === undefined && synced.length === 0) {
     const isHeard = states.some(({ lane }) => home.isFresh(lane.source));
     return { orphanSinceMs, reason: isHeard ? REASON_GAP : REASON_SILENT };
   }
-  const waitedMs = home.nowMs() - orphanSinceMs;
-  if (waitedMs >= patienceFor(home, { states, local, best })) {
+  // None: all of them are inside an event, which ends soon or never.
+  if (best !== undefined && waitedMs >= patienceFor(home, { states, local, best })) {
     return { orphanSinceMs: undefined, taken: best };
   }
   return { orphanSinceMs, ...(waitedMs >= home.patienceMs ? { reason: REASON_SILENT } : {}) };

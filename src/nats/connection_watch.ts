@@ -3,15 +3,11 @@
  * itself. Bad case: a broker that refuses us; each attempt is counted, and the log repeats why.
  */
 import type { NatsConnection } from "@nats-io/transport-node";
+import { CONNECTION_COUNTS, type Figures, zeroFigures } from "../model/broker_figures.ts";
 import type { NatsLog } from "./broker.ts";
 
 /** What happened to a connection. */
-export type ConnectionCounts = {
-  /** Attempts to come back. */
-  attempts: number;
-  disconnects: number;
-  reconnects: number;
-};
+export type ConnectionCounts = Figures<typeof CONNECTION_COUNTS>;
 
 /** Who uses the connection. */
 export type ConnectionUser = {
@@ -24,7 +20,7 @@ export type ConnectionUser = {
 
 /** Watches a connection until it is closed. */
 export class ConnectionWatch {
-  readonly counts: ConnectionCounts = { attempts: 0, disconnects: 0, reconnects: 0 };
+  readonly counts: ConnectionCounts = zeroFigures(CONNECTION_COUNTS);
   readonly #user: ConnectionUser;
   #isConnected = true;
 

@@ -3,6 +3,7 @@
  * and the local segment that they live in, which is made anew, twice as large, when it is full.
  * Bad case: messages that cannot be read or that name too many instruments; they are counted and dropped.
  */
+import type { PublisherFigures } from "../model/broker_figures.ts";
 import type { MemoryMap } from "../segment/memory_map.ts";
 import type { SegmentConfig } from "../segment/writer.ts";
 import type { NatsConfig, NatsLog } from "./broker.ts";
@@ -11,8 +12,8 @@ import type { LaneSnapshot } from "./lane.ts";
 import { LocalSegment } from "./local_segment.ts";
 import { type MergeCounts, type MergeHome, zeroCounts } from "./merge_home.ts";
 import { MergedInstrument } from "./merged_instrument.ts";
-import { KINDS, type Message, splitPieces, unpackDeltas, unpackTrades } from "./message.ts";
-import { decodeFigures, type PublisherFigures } from "./publisher_figures.ts";
+import { KINDS, type Message, NO_PROMISE, splitPieces, unpackDeltas, unpackTrades } from "./message.ts";
+import { decodeFigures } from "./publisher_figures.ts";
 import { FRAME_BYTES, type Workspace } from "./workspace.ts";
 
 /** What an exchange's merge needs. */
@@ -32,6 +33,8 @@ type Source = {
   freshAtMs: number;
   beatAtMs: number;
   heardAtMs: number;
+  /** What the last beat promises to be stored: a position in the stream of deltas; 0 = nothing. */
+  bound: number;
   /** Beats whose records did not all arrive yet: what they promise, and when they came. */
   promised: { readonly bound: number; readonly atMs: number } | undefined;
   /** A small number that no other has meanwhile, for metrics. */
@@ -87,8 +90,7 @@ export class ExchangeMerge {
         return opened;
       },
       isFresh: (source) => this.#isFresh(source),
-      isHeard: (source) =>
-        options.nowMs() - (this.#sources.get(source)?.beatAtMs ?? Number.NEGATIVE_INFINITY) < options.config.staleMs,
+      isHeard: (source) => this.#isHeard(this.#sources.get(source)),
       want: (symbol) => options.want(symbol),
       nowMs: options.nowMs,
     };
@@ -104,12 +106,17 @@ export class ExchangeMerge {
     return [...this.#instruments.values()];
   }
 
-  /** Collectors that are heard. */
+  /** Collectors that are heard and whose records are not behind. */
   get freshSources(): bigint[] {
     return [...this.#sources.keys()].filter((source) => this.#isFresh(source));
   }
 
-  /** What the collectors that are heard say of their publishing, by a small number that each keeps while it lives. */
+  /** Where the stream of deltas ends, as far as collectors that are heard say. @returns 0 when none does */
+  get promised(): number {
+    return Math.max(0, ...[...this.#sources.values()].map((state) => (this.#isHeard(state) ? state.bound : 0)));
+  }
+
+  /** What collectors last said of their publishing, by a small number that each keeps until it is silent for a minute. */
   get publishers(): { readonly place: number; readonly figures: PublisherFigures }[] {
     return [...this.#sources.values()].flatMap(({ place, figures }) =>
       figures === undefined ? [] : [{ place, figures }],
@@ -126,11 +133,15 @@ export class ExchangeMerge {
     state.heardAtMs = now;
     state.beatAtMs = now;
     state.figures = decodeFigures(body) ?? state.figures;
-    if (Number(bound) <= reached) {
+    state.bound = bound === NO_PROMISE ? 0 : Number(bound);
+    if (bound === NO_PROMISE) {
+      return;
+    }
+    if (state.bound <= reached) {
       state.freshAtMs = now;
       state.promised = undefined;
     } else {
-      state.promised ??= { bound: Number(bound), atMs: now };
+      state.promised ??= { bound: state.bound, atMs: now };
     }
   }
 
@@ -164,6 +175,7 @@ export class ExchangeMerge {
   forgetPromises(): void {
     for (const state of this.#sources.values()) {
       state.promised = undefined;
+      state.bound = 0;
     }
   }
 
@@ -294,6 +306,10 @@ export class ExchangeMerge {
     return state !== undefined && this.#options.nowMs() - state.freshAtMs < this.#options.config.staleMs;
   }
 
+  #isHeard(state: Source | undefined): boolean {
+    return this.#options.nowMs() - (state?.beatAtMs ?? Number.NEGATIVE_INFINITY) < this.#options.config.staleMs;
+  }
+
   #source(source: bigint): Source | undefined {
     let state = this.#sources.get(source);
     if (state === undefined && this.#sources.size >= SOURCES_MAX) {
@@ -303,8 +319,8 @@ export class ExchangeMerge {
       // Its records are believed when its first beat comes.
       const never = Number.NEGATIVE_INFINITY;
       const heardAtMs = this.#options.nowMs();
-      const begun = { freshAtMs: never, beatAtMs: never, heardAtMs, promised: undefined, figures: undefined };
-      state = { ...begun, place: this.#freePlace() };
+      const begun = { freshAtMs: never, beatAtMs: never, heardAtMs, bound: 0, promised: undefined };
+      state = { ...begun, place: this.#freePlace(), figures: undefined };
       this.#sources.set(source, state);
       this.#options.log.info(`A collector of ${this.exchange} is heard: ${source.toString(16)}`);
     }

@@ -118,9 +118,14 @@ export class LocalRing {
     const waiting = (this.#segment + HEADER_WAITING) >>> 2;
     if (Atomics.load(this.#words, waiting) !== 0) {
       Atomics.store(this.#words, waiting, 0);
-      Atomics.notify(this.#words, this.#deltas.tail >>> 2);
-      Atomics.notify(this.#words, this.#trades.tail >>> 2);
+      this.rouse();
     }
+  }
+
+  /** Wakes readers that sleep, whether or not anything was published: nothing more will be. */
+  rouse(): void {
+    Atomics.notify(this.#words, this.#deltas.tail >>> 2);
+    Atomics.notify(this.#words, this.#trades.tail >>> 2);
   }
 
   #storeCount(address: number, count: number): void {

@@ -103,8 +103,9 @@ export class LocalSegment {
     this.#writer.beat(unixNs());
   }
 
-  /** Another segment takes its place. */
+  /** Another segment takes its place. Whoever sleeps on this one is woken: it would wait for ever. */
   supersede(): void {
     this.#writer.setState(SEGMENT_STATE_SUPERSEDED);
+    this.ring.rouse();
   }
 }

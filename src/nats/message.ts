@@ -6,13 +6,16 @@
  *
  *   0 magic u32 │ 4 kind u8 │ 5 – │ 6 – │ 7 – │ 8 source u64 │ 16 epoch u64 │ 24 instrumentId u32 │ 28 count u32 (records, or part)
  *  32 bound u64 (snapshots, beats: position in the stream of deltas) │ 40 parts u32 │ 44 crc32 u32 (of all but itself)
- *  48 body
+ *  48 body (beats: figures, see publisher_figures.ts)
  */
 import { crc32 } from "node:zlib";
 import { DELTA_BYTES, DELTA_CHANGE_COUNT, DELTA_CHANGES_MAX, TRADE_BYTES } from "../../assembly/layout.ts";
 
 /** Kinds of messages. */
 export const KINDS = { deltas: 1, trades: 2, snapshot: 3, beat: 4 } as const;
+
+/** Bound of a beat of a collector that lives, but whose records are not stored as they should be. */
+export const NO_PROMISE = 2n ** 64n - 1n;
 
 /** Bytes of the head. */
 export const HEAD_BYTES = 48;

@@ -1,18 +1,22 @@
 /**
  * Publishes the segments of a directory: a reader like any other, so that the collector's hot path never knows of the
  * broker. The ring is the buffer: what the broker has not stored yet is read from there again after a reconnect, and what
- * the ring has forgotten by then is counted and followed by whole books. At most `windowBytes` are under way; the last
- * message of each turn is acknowledged by the stream, and since a connection keeps the order, that stands for all before.
+ * the ring has forgotten by then is counted and followed by whole books. No turn begins while more than `windowBytes` are
+ * under way; the last message of each turn is acknowledged by the stream, and since a connection keeps the order, that
+ * stands for all before. Beats say that the collector lives, and promise that what its ring held is stored: when that has
+ * not been so for `staleMs` they promise nothing, and its books count for nothing elsewhere, even if the broker answers.
  * Bad case: a broker that is away for longer than the ring lasts.
  */
 import { randomBytes } from "node:crypto";
 import type { Subscription } from "@nats-io/transport-node";
 import { HEADER_DELTA_TAIL } from "../../assembly/layout.ts";
 import { type Attachment, CommonSleep, type Libc, loadLibc, SegmentFollower } from "../mapping/mod.ts";
+import { type Figures, PUBLISHER_COUNTS, zeroFigures } from "../model/broker_figures.ts";
 import { MEMORY_BYTES_MAX, MemoryMap } from "../segment/memory_map.ts";
 import { type Broker, closeBroker, ensureStreams, type NatsConfig, type NatsLog, openBroker } from "./broker.ts";
+import { CaughtUp } from "./caught_up.ts";
 import { ConnectionWatch } from "./connection_watch.ts";
-import { beatSubject, encodeMessage, KINDS, parseSubject, STREAMS } from "./message.ts";
+import { beatSubject, encodeMessage, KINDS, NO_PROMISE, parseSubject, STREAMS } from "./message.ts";
 import { type Outgoing, PublishedSegment, type RingPosition } from "./published_segment.ts";
 import { encodeFigures } from "./publisher_figures.ts";
 import { Workspace, type WorkspaceOptions } from "./workspace.ts";
@@ -31,18 +35,7 @@ export type PublisherOptions = {
 };
 
 /** What was published. */
-export type PublisherCounts = {
-  messages: number;
-  bytes: number;
-  deltas: number;
-  trades: number;
-  snapshots: number;
-  /** Times that the ring was read again from what the broker had stored. */
-  rewinds: number;
-  /** Records that the ring forgot before the broker stored them. */
-  lostDeltas: number;
-  lostTrades: number;
-};
+export type PublisherCounts = Figures<typeof PUBLISHER_COUNTS>;
 
 const LOOK_MS = 100;
 const PARK_MS = 50;
@@ -60,20 +53,17 @@ export async function startPublisher(options: PublisherOptions): Promise<NatsPub
   return new NatsPublisher(options, libc, broker);
 }
 
-type Live = { readonly attachment: Attachment; readonly segment: PublishedSegment; confirmed: RingPosition };
+type Live = {
+  readonly attachment: Attachment;
+  readonly segment: PublishedSegment;
+  readonly caughtUp: CaughtUp;
+  /** Up to where the broker has stored it. */
+  confirmed: RingPosition;
+};
 
 /** Publishes one collector's segment. Thread: one. */
 export class NatsPublisher {
-  readonly counts: PublisherCounts = {
-    messages: 0,
-    bytes: 0,
-    deltas: 0,
-    trades: 0,
-    snapshots: 0,
-    rewinds: 0,
-    lostDeltas: 0,
-    lostTrades: 0,
-  };
+  readonly counts: PublisherCounts = zeroFigures(PUBLISHER_COUNTS);
   /** Of this life of the collector. */
   readonly source = randomBytes(8).readBigUInt64LE();
   readonly #options: PublisherOptions;
@@ -88,9 +78,12 @@ export class NatsPublisher {
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   readonly #connection: ConnectionWatch;
   #mustRecover = false;
+  /** The broker refused: it is not asked again before that. */
+  #resumesAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   /** Grows when what is under way counts for nothing. */
   #life = 0;
+  /** Bytes. */
   #underWay = 0;
   /** Position of the last stored record in the stream of deltas; who has not read so far knows nothing of us yet. */
   #stored: number;
@@ -150,7 +143,8 @@ export class NatsPublisher {
 
   async #turn(): Promise<void> {
     this.#look();
-    if (!this.#connection.isConnected || this.#live === undefined) {
+    const mustWait = performance.now() < this.#resumesAtMs;
+    if (!this.#connection.isConnected || this.#live === undefined || mustWait) {
       await this.#pause(RETRY_MS);
       return;
     }
@@ -185,7 +179,7 @@ export class NatsPublisher {
     });
     for (const message of snapshots) {
       this.counts.snapshots += 1;
-      this.#acknowledged(message, { onStored: () => undefined });
+      this.#acknowledged([message], { onStored: () => undefined });
     }
     this.#countLost(segment);
     return messages.length + snapshots.length > 0;
@@ -193,45 +187,46 @@ export class NatsPublisher {
 
   #send(live: Live, messages: readonly Outgoing[]): void {
     const position = live.segment.position;
-    const last = messages.at(-1);
-    for (const message of messages.slice(0, -1)) {
-      this.#count(message);
-      this.#broker.connection.publish(message.subject, message.payload);
-    }
-    if (last !== undefined) {
-      this.#acknowledged(last, {
+    if (messages.length > 0) {
+      this.#acknowledged(messages, {
         onStored: (sequence) => {
           live.confirmed = position;
           this.#stored = sequence;
         },
       });
+    } else if (this.#underWay === 0) {
+      // What was read makes no message: the ring overtook us, or it names nothing that is known.
+      live.confirmed = position;
     }
   }
 
-  /** Publishes and waits, beside everything else, until the stream has it. */
-  #acknowledged(message: Outgoing, { onStored }: { onStored: (sequence: number) => void }): void {
+  /** Publishes and waits, beside everything else, until the stream has the last one, and so all of them. */
+  #acknowledged(messages: readonly Outgoing[], { onStored }: { onStored: (sequence: number) => void }): void {
     const life = this.#life;
-    this.#count(message);
-    this.#underWay += message.payload.length;
-    this.#broker.jetstream.publish(message.subject, message.payload).then(
-      ({ seq }) => {
-        if (life === this.#life) {
-          this.#underWay -= message.payload.length;
-          onStored(seq);
-          this.#wake?.();
-        }
-      },
-      () => {
-        if (life === this.#life) {
-          this.#fail();
-        }
-      },
-    );
-  }
-
-  #count({ payload }: Outgoing): void {
-    this.counts.messages += 1;
-    this.counts.bytes += payload.length;
+    const bytes = messages.reduce((sum, { payload }) => sum + payload.length, 0);
+    this.counts.messages += messages.length;
+    this.counts.bytes += bytes;
+    this.#underWay += bytes;
+    messages.forEach(({ subject, payload }, index) => {
+      if (index < messages.length - 1) {
+        this.#broker.connection.publish(subject, payload);
+        return;
+      }
+      this.#broker.jetstream.publish(subject, payload).then(
+        ({ seq }) => {
+          if (life === this.#life) {
+            this.#underWay -= bytes;
+            onStored(seq);
+            this.#wake?.();
+          }
+        },
+        (error: unknown) => {
+          if (life === this.#life) {
+            this.#refused(error);
+          }
+        },
+      );
+    });
   }
 
   #countRecords(position: RingPosition, before: RingPosition): void {
@@ -249,6 +244,14 @@ export class NatsPublisher {
         `Cannot publish everything: the ring overtook the broker, whole books follow, was ${deltas} deltas and ${trades} trades lost`,
       );
     }
+  }
+
+  /** The broker answers and does not store: it is asked again, but not at once. */
+  #refused(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#options.log.warn(`Cannot publish: the broker does not store it: ${reason}`);
+    this.#resumesAtMs = performance.now() + RETRY_MS;
+    this.#fail();
   }
 
   /** What is under way may be lost: it is read from the ring again. */
@@ -295,7 +298,8 @@ export class NatsPublisher {
     this.#lostBefore = { deltas: 0, trades: 0 };
     if (attachment !== undefined) {
       const segment = new PublishedSegment(this.#workspace, { view: attachment.view, source: this.source });
-      this.#live = { attachment, segment, confirmed: segment.position };
+      const caughtUp = new CaughtUp(performance.now());
+      this.#live = { attachment, segment, caughtUp, confirmed: segment.position };
     }
   }
 
@@ -305,6 +309,7 @@ export class NatsPublisher {
       return;
     }
     const { exchange, epoch } = live.segment.view.header;
+    const { attempts, reconnects } = this.#connection.counts;
     const payload = encodeMessage(
       {
         kind: KINDS.beat,
@@ -312,12 +317,19 @@ export class NatsPublisher {
         epoch,
         instrumentId: 0,
         count: 0,
-        bound: BigInt(this.#stored),
+        bound: this.#isBehind(live) ? NO_PROMISE : BigInt(this.#stored),
         parts: 0,
       },
-      [encodeFigures({ ...this.counts, ...this.#connection.counts, underWay: this.#underWay })],
+      [encodeFigures({ ...this.counts, attempts, reconnects, underWay: this.#underWay })],
     );
     this.#broker.connection.publish(beatSubject(exchange), payload);
+  }
+
+  /** Too much of what the ring held is not stored, or it is not known how much. */
+  #isBehind({ segment, caughtUp, confirmed }: Live): boolean {
+    const { deltaTail: deltas, tradeTail: trades } = segment.view;
+    const behindMs = caughtUp.look({ tail: { deltas, trades }, stored: confirmed, nowMs: performance.now() });
+    return this.#mustRecover || behindMs > this.#options.config.staleMs;
   }
 
   #pause(ms: number): Promise<void> {

@@ -3,30 +3,11 @@
  * page of its own. Bad case: a publisher of another build; figures that are missing count as 0, others are left out.
  */
 import { z } from "zod";
+import { PUBLISHER_FIGURES, type PublisherFigures } from "../model/broker_figures.ts";
 
 const figure = z.number().min(0).max(Number.MAX_SAFE_INTEGER).default(0);
-
-const FIGURES = z.object({
-  /** Messages sent, whole books included, and their bytes. */
-  messages: figure,
-  bytes: figure,
-  deltas: figure,
-  trades: figure,
-  snapshots: figure,
-  /** Times that the ring was read again from what the broker had stored. */
-  rewinds: figure,
-  /** Records that the ring forgot before the broker stored them. */
-  lostDeltas: figure,
-  lostTrades: figure,
-  attempts: figure,
-  disconnects: figure,
-  reconnects: figure,
-  /** Bytes sent that the broker has not stored yet. */
-  underWay: figure,
-});
-
-/** A publisher's figures; counters since its start, but for `underWay`. */
-export type PublisherFigures = z.output<typeof FIGURES>;
+const shape = Object.fromEntries(PUBLISHER_FIGURES.map((name) => [name, figure]));
+const FIGURES = z.object(shape as Record<keyof PublisherFigures, typeof figure>);
 
 /** Figures as bytes. */
 export function encodeFigures(figures: PublisherFigures): Uint8Array {

@@ -7,6 +7,7 @@
  */
 import { type ConsumerMessages, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import type { Subscription } from "@nats-io/transport-node";
+import { type Figures, RECEIVER_COUNTS, zeroFigures } from "../model/broker_figures.ts";
 import { resolveExchangeId } from "../model/exchange_id.ts";
 import type { MemoryMap } from "../segment/memory_map.ts";
 import type { SegmentConfig } from "../segment/writer.ts";
@@ -29,16 +30,7 @@ export type ReceiverOptions = {
 };
 
 /** What can be said of the reading itself. */
-export type ReceiverCounts = {
-  messages: number;
-  bytes: number;
-  /** Bytes that were no message of ours. */
-  refused: number;
-  /** Messages that the broker no longer had when we came to them. */
-  missed: number;
-  /** Reads that were begun again. */
-  restarts: number;
-};
+export type ReceiverCounts = Figures<typeof RECEIVER_COUNTS>;
 
 const LOOK_MS = 100;
 const RETRY_MS = 250;
@@ -59,7 +51,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<NatsRecei
 
 /** Reads from a broker. Thread: one, that of its workspace. */
 export class NatsReceiver {
-  readonly counts: ReceiverCounts = { messages: 0, bytes: 0, refused: 0, missed: 0, restarts: 0 };
+  readonly counts: ReceiverCounts = zeroFigures(RECEIVER_COUNTS);
   readonly #options: ReceiverOptions;
   readonly #broker: Broker;
   readonly #exchanges = new Map<string, ExchangeMerge>();
@@ -70,8 +62,6 @@ export class NatsReceiver {
   readonly #unfit = new Set<string>();
   readonly #reads = new Set<ConsumerMessages>();
   readonly #connection: ConnectionWatch;
-  /** Where the stream of records ends, as far as collectors said. */
-  #told = 0;
   #reached = 0;
   #snapshotsReached = 0;
   #bound: number | undefined;
@@ -108,9 +98,9 @@ export class NatsReceiver {
     return { ...this.#connection.counts, isConnected: this.#connection.isConnected };
   }
 
-  /** Messages that collectors said are stored and that were not read yet. */
+  /** Messages that collectors which are heard say are stored and that were not read yet. */
   get lag(): number {
-    return Math.max(0, this.#told - this.#reached);
+    return Math.max(0, ...this.exchanges.map(({ promised }) => promised - this.#reached));
   }
 
   /** Ends the connection; the segments stay as they are. */
@@ -243,7 +233,6 @@ export class NatsReceiver {
       this.counts.refused += 1;
       return;
     }
-    this.#told = Math.max(this.#told, Number(message.bound));
     exchange.beat(message, this.#reached);
   }
 
@@ -294,7 +283,6 @@ export class NatsReceiver {
 
   #forgetPromises(): void {
     this.#bound = undefined;
-    this.#told = 0;
     for (const exchange of this.#exchanges.values()) {
       exchange.forgetPromises();
     }

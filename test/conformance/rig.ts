@@ -30,7 +30,7 @@ import {
 import { readAsset } from "../../src/assets.ts";
 import { loadConfig } from "../../src/config/mod.ts";
 import type { Exchange } from "../../src/exchanges/mod.ts";
-import { Collector, type Report } from "../../src/feed/collector.ts";
+import { Collector, type CollectorOptions, type Report } from "../../src/feed/collector.ts";
 import type { FeedSocket, SocketHandlers } from "../../src/feed/socket.ts";
 import type { Kernel, KernelName } from "../../src/kernel/kernel.ts";
 import { loadKernel } from "../../src/kernel/load.ts";
@@ -41,7 +41,8 @@ import { segmentBytes } from "../../src/segment/writer.ts";
 
 const MIB = 1024 * 1024;
 const TICK_MS = 100;
-const ANCHOR_NS = 1_767_225_600_000_000_000n;
+/** Unix ns when a rig's clock is 0. */
+export const ANCHOR_NS = 1_767_225_600_000_000_000n;
 const POLL_RECORDS = 256;
 const SEGMENT = { instrumentCapacity: 32, deltaCapacity: 1024, tradeCapacity: 1024, imageAreaBytes: 4 * MIB };
 
@@ -110,6 +111,8 @@ export type RigOptions = {
   depth?: number;
   /** Answers to REST requests by a part of their URL; the first that fits. */
   rest: [part: string, body: string | (() => string)][];
+  /** How a predecessor left the exchange's addresses. Default: there was none. */
+  left?: NonNullable<CollectorOptions["left"]>;
 };
 
 /** A collector on a bench. */
@@ -127,7 +130,7 @@ export class Rig {
   #nowNs = 1_000_000_000;
 
   constructor(options: RigOptions) {
-    const { exchange, kernelName, instruments, rest, depth } = options;
+    const { exchange, kernelName, instruments, rest, depth, left = [] } = options;
     this.rest = rest;
     const map = new MemoryMap(64 * MIB);
     const wasm = kernelName === "wasm" ? { wasmBytes: readAsset("kernel.wasm") } : {};
@@ -155,6 +158,8 @@ export class Rig {
       fetch: (url) => this.#answer(url),
       defer: (task) => task(),
       report: (report) => this.reports.push(report),
+      isSuccessor: left.length > 0,
+      left,
     });
     this.view = new SegmentView(map.memory.buffer, this.collector.segment.address);
     this.#memory = new DataView(map.memory.buffer);

@@ -20,7 +20,15 @@ afterEach(async () => {
   }
 });
 
-type Heard = { opened: number; frames: string[]; alive: number; closed: string[]; refusals: (Refusal | undefined)[] };
+type Heard = {
+  opened: number;
+  frames: string[];
+  alive: number;
+  closed: string[];
+  refusals: (Refusal | undefined)[];
+  /** Frames and signs of life that were told after the end. */
+  late: number;
+};
 
 /** A server of bare connections. @param serve gets each with the request it sent and the answer that would accept it */
 async function bare(serve: (client: Socket, answer: string) => void): Promise<{ server: Server; port: number }> {
@@ -47,13 +55,17 @@ async function bare(serve: (client: Socket, answer: string) => void): Promise<{ 
 }
 
 function open(url: string): { socket: FeedSocket; heard: Heard } {
-  const heard: Heard = { opened: 0, frames: [], alive: 0, closed: [], refusals: [] };
+  const heard: Heard = { opened: 0, frames: [], alive: 0, closed: [], refusals: [], late: 0 };
   const handlers = {
     opened: () => {
       heard.opened += 1;
     },
-    frame: (bytes: Buffer) => heard.frames.push(bytes.toString("latin1")),
+    frame: (bytes: Buffer) => {
+      heard.late += heard.closed.length;
+      heard.frames.push(bytes.toString("latin1"));
+    },
     alive: () => {
+      heard.late += heard.closed.length;
       heard.alive += 1;
     },
     closed: (reason: string, refusal?: Refusal) => {
@@ -170,6 +182,7 @@ describe("openWebSocket with a hostile server", () => {
     });
     expect(heard.closed).toEqual([expect.stringContaining("does not read")]);
     expect(heard.alive).toBeGreaterThan(1000);
+    expect(heard.late).toBe(0);
   });
 
   it("reaches a name that stands for an address where nobody listens, too, and says why when nobody does", async () => {

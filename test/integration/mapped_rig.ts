@@ -93,19 +93,20 @@ export class Scene {
     return new Scene(emulator);
   }
 
-  /** Runs the program with the folder and some words. */
-  run(words: readonly string[]): Program {
-    return runNode([assetPath("main.js"), ...words, "--directory", this.directory, "--log-level", "error"]);
+  /** Runs the program with the folder and some words: a command, then flags, which may say another log level. */
+  run([command = "", ...flags]: readonly string[], environment: Record<string, string> = {}): Program {
+    const common = ["--directory", this.directory, "--log-level", "error"];
+    return runNode([assetPath("main.js"), command, ...common, ...flags], environment);
   }
 
   /** Starts a collector. */
-  collect(exchange: ExchangeId, words: readonly string[] = []): Program {
+  collect(exchange: ExchangeId, words: readonly string[] = [], environment: Record<string, string> = {}): Program {
     const { websocket, rest } = this.emulator.endpoints[exchange];
     const endpoints = [
       `--set=exchanges.${exchange}.websocket_urls=${websocket}`,
       `--set=exchanges.${exchange}.rest_url=${rest}`,
     ];
-    return this.run(["collect", "--exchange", exchange, ...endpoints, ...words]);
+    return this.run(["collect", "--exchange", exchange, ...endpoints, ...words], environment);
   }
 
   /** Opens a reader in this process. */

@@ -1,10 +1,14 @@
 /**
  * What can break between two machines, broken for real: the broker, the link, the reader's pace, the room in the ring.
- * Books elsewhere are right or say that they are not, and are right again afterwards; losses show as counts.
+ * Books elsewhere are right or say that they are not, and are right again afterwards; losses show as counts. So does a broker
+ * that lives and stores nothing.
  * Bad case: a slow machine; deadlines are many times what is needed.
  */
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectBroker } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../src/client/mod.ts";
+import { STREAMS } from "../../src/nats/message.ts";
 import { DeafProxy, hasNatsServer } from "../support/nats_server.ts";
 import { WitnessSocket } from "../support/server_messages.ts";
 import { atEnd, gatewayUrl, health, PATIENCE, type Program } from "./mapped_rig.ts";
@@ -23,6 +27,14 @@ async function startMachine(url: string, { rate = 40, words = [] as string[] } =
   const reader = await readerOf(machine, "kraken");
   await expect.poll(() => machine.synced(reader).length, PATIENCE).toBe(2);
   return { machine, collector, reader };
+}
+
+/** From now on the stream of records refuses longer messages. @param bytes −1 = it takes all */
+async function limitMessages(url: string, bytes: number): Promise<void> {
+  const connection = await connectBroker({ servers: url.replace("nats://", "") });
+  const manager = await jetstreamManager(connection);
+  await manager.streams.update(STREAMS.records.name, { max_msg_size: bytes });
+  await connection.close();
 }
 
 /** Hashes that a client of a gateway holds. */
@@ -96,6 +108,50 @@ describe.skipIf(!hasNatsServer)("books through a broker that breaks", () => {
     },
     120_000,
   );
+
+  it("are shown as not synced while the broker is heard and stores nothing, and go on when it does again", async () => {
+    const broker = await startBroker();
+    const { machine, reader } = await startMachine(broker.url);
+    const elsewhere = await Elsewhere.start(broker.url);
+    await expect.poll(() => Object.keys(elsewhere.hashes).length, PATIENCE).toBe(2);
+    await limitMessages(broker.url, 1);
+    await expect.poll(() => Object.keys(elsewhere.hashes).length, { timeout: 15_000, interval: 20 }).toBe(0);
+    await pause(4000);
+    expect(elsewhere.hashes).toEqual({});
+    expect(machine.synced(reader)).toHaveLength(2);
+    expect(elsewhere.receiver.connection).toMatchObject({ isConnected: true, disconnects: 0 });
+    await limitMessages(broker.url, -1);
+    await expect.poll(() => Object.keys(elsewhere.hashes).length, PATIENCE).toBe(2);
+    await expectSameBooks(() => elsewhere.hashes, { machine, readers: [reader] });
+    expect(elsewhere.counts).toMatchObject({ gaps: 0, differences: 0, resets: 2, interruptions: 2 });
+    const [publisher] = elsewhere.receiver.exchanges.flatMap(({ publishers }) => publishers);
+    expect(publisher?.figures).toMatchObject({ reconnects: 0, lostDeltas: 0 });
+    // It asked again four times a second at most.
+    expect(publisher?.figures.rewinds).toSatisfy((rewinds: number) => rewinds > 2 && rewinds < 100);
+  }, 60_000);
+
+  it("are carried by the collector whose records are stored, and not synced without it", async () => {
+    const denied = '{ deny: ["alphapulse.v1.*.*.delta", "alphapulse.v1.*.*.trade"] }';
+    const users = `{ user: whole, password: tests }, { user: mute, password: tests, permissions { publish: ${denied} } }`;
+    const broker = await startBroker({ settings: `authorization { users: [ ${users} ] }` });
+    const urlOf = (user: string) => broker.url.replace("nats://", `nats://${user}:tests@`);
+    const elsewhere = await Elsewhere.start(urlOf("whole"));
+    const mute = await startMachine(urlOf("mute"));
+    await expect.poll(() => elsewhere.receiver.exchanges[0]?.publishers.length, PATIENCE).toBe(1);
+    await expect.poll(() => elsewhere.receiver.exchanges[0]?.freshSources, PATIENCE).toEqual([]);
+    const machine = new Machine(mute.machine.emulator);
+    const collector = machine.publish("kraken", urlOf("whole"));
+    const reader = await readerOf(machine, "kraken");
+    await expect.poll(() => Object.keys(elsewhere.hashes).length, PATIENCE).toBe(2);
+    await expect.poll(() => elsewhere.counts.events, PATIENCE).toBeGreaterThan(50);
+    await expectSameBooks(() => elsewhere.hashes, { machine, readers: [reader] });
+    machine.emulator.resume();
+    collector.child.kill("SIGKILL");
+    await expect.poll(() => Object.keys(elsewhere.hashes).length, PATIENCE).toBe(0);
+    await pause(4000);
+    expect(elsewhere.hashes).toEqual({});
+    expect(mute.machine.synced(mute.reader)).toHaveLength(2);
+  }, 60_000);
 
   it("are whole again when the ring forgot what the broker had not stored", async () => {
     const broker = await startBroker();

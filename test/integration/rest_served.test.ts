@@ -25,7 +25,7 @@ describe.each([
   }
 
   it("tells exchanges, instruments, health and compression as they are", async () => {
-    const { api, producer } = await serve();
+    const { api, gateway, producer } = await serve();
     stir(producer, "BTC-USD", { events: 20 });
     const exchanges = (await api.ask("/api/v1/exchanges")).value.exchanges;
     expect(exchanges).toMatchObject([
@@ -43,9 +43,11 @@ describe.each([
       { instrument: BTC, native_symbol: "BTC-USD", state: "synced", assurance: "inferred", synced: true },
       { instrument: "coinbase_exchange:ETH-USD", synced: false },
     ]);
+    const ready = (await (await fetch(`http://127.0.0.1:${gateway.port}/ready`)).json()) as { reasons: string[] };
+    expect(ready.reasons).toEqual([expect.stringContaining("coinbase_exchange:ETH-USD")]);
     expect((await api.ask("/api/v1/system/health")).value).toMatchObject({
       status: "degraded",
-      reasons: [expect.stringContaining("coinbase_exchange:ETH-USD")],
+      reasons: ready.reasons,
       roles: [
         { role: "gateway", process: { pid: process.pid } },
         { role: "collector", exchange: "coinbase_exchange", pid: process.pid },

@@ -8,9 +8,12 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { gatewayUrl, PATIENCE, type Program, Scene } from "./mapped_rig.ts";
+import { hasPython, receiveNotices } from "../support/notice_receiver.ts";
+import { optionalPart } from "../support/require.ts";
+import { atEnd, gatewayUrl, PATIENCE, type Program, Scene } from "./mapped_rig.ts";
 
 const EXCHANGE = "kraken";
+const canReceive = optionalPart("Python", hasPython()) && process.platform === "linux";
 /** Goal: five seconds. Typically a tenth of one. */
 const TAKEN_MS_MAX = 25_000;
 
@@ -49,7 +52,27 @@ function standbyFiles(scene: Scene): string[] {
   return readdirSync(scene.directory).filter((file) => file.endsWith(".standby"));
 }
 
-const standBy = (scene: Scene) => scene.collect(EXCHANGE, ["--standby"]);
+const standBy = (scene: Scene, environment: Record<string, string> = {}) =>
+  scene.collect(EXCHANGE, ["--standby", "--log-level", "info"], environment);
+
+/** One that collects, its warm standby, and a third that waits: it was told of the standby, and does not connect. */
+async function startThree(scene: Scene, environment: Record<string, string> = {}) {
+  const first = standBy(scene);
+  await expect.poll(() => first.stdout(), PATIENCE).toContain("collects");
+  const second = standBy(scene);
+  await untilWarm(scene, second);
+  const third = standBy(scene, environment);
+  await expect.poll(() => third.stderr(), PATIENCE).toContain("Another standby waits already");
+  expect((await inspect(scene)).standbys.map(({ pid }) => pid)).toEqual([second.child.pid]);
+  return { first, second, third };
+}
+
+async function untilHolder(scene: Scene, { child }: Program): Promise<Inspection["segments"][number] | undefined> {
+  await expect
+    .poll(async () => (await inspect(scene)).segments.map(({ pid, condition }) => [pid, condition]), PATIENCE)
+    .toEqual([[child.pid, "live"]]);
+  return (await inspect(scene)).segments[0];
+}
 
 describe("collect --standby", () => {
   it.each(["SIGTERM", "SIGKILL", "SIGSTOP"] as const)(
@@ -101,11 +124,7 @@ describe("collect --standby", () => {
 
   it("keeps one standby at a time, and clears away what a killed one left, when there are several", async () => {
     const scene = await Scene.start([EXCHANGE]);
-    const first = standBy(scene);
-    await expect.poll(() => first.stdout(), PATIENCE).toContain("collects");
-    const second = standBy(scene);
-    await untilWarm(scene, second);
-    const third = standBy(scene);
+    const { first, second, third } = await startThree(scene);
     second.child.kill("SIGKILL");
     await second.ended;
     await untilWarm(scene, third);
@@ -128,6 +147,45 @@ describe("collect --standby", () => {
     expect(standbyFiles(scene)).toEqual([]);
     expect((await inspect(scene)).segments.map(({ pid }) => pid)).toEqual([last.child.pid]);
   }, 120_000);
+
+  it("leaves the place to the warm one when two wait, and the place of that one to the other", async () => {
+    const scene = await Scene.start([EXCHANGE]);
+    const { first, second, third } = await startThree(scene);
+    const [warm] = (await inspect(scene)).standbys;
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const holder = await untilHolder(scene, second);
+    expect(holder?.epoch).toBe(warm?.epoch);
+    await untilWarm(scene, third);
+    third.child.kill("SIGTERM");
+    expect(await third.ended).toBe(0);
+  }, 120_000);
+
+  it("does not let the name lie when the warm one hangs", async () => {
+    const scene = await Scene.start([EXCHANGE]);
+    const { first, second, third } = await startThree(scene);
+    second.child.kill("SIGSTOP");
+    first.child.kill("SIGTERM");
+    await first.ended;
+    await untilHolder(scene, third);
+  }, 120_000);
+
+  it.skipIf(!canReceive)(
+    "says that it is ready and lives, and ends at a signal, while it waits as the third",
+    async () => {
+      const scene = await Scene.start([EXCHANGE]);
+      const address = `@alphapulse-third-${process.pid}`;
+      const { heard, close } = await receiveNotices(address);
+      atEnd(close);
+      const { third } = await startThree(scene, { NOTIFY_SOCKET: address, WATCHDOG_USEC: "400000" });
+      await expect.poll(() => heard.includes("WATCHDOG=1"), PATIENCE).toBe(true);
+      expect(heard.slice(0, 2)).toEqual(["READY=1", `STATUS=waits for the place of the standby of ${EXCHANGE}`]);
+      third.child.kill("SIGTERM");
+      expect(await third.ended).toBe(0);
+      await expect.poll(() => heard.at(-1), PATIENCE).toBe("STOPPING=1");
+    },
+    120_000,
+  );
 });
 
 describe("alphapulse gateway", () => {
@@ -150,10 +208,10 @@ describe("alphapulse gateway", () => {
     const health = await fetch(`${url}/health`);
     expect([health.status, ((await health.json()) as { status: string }).status]).toEqual([503, "draining"]);
     const ready = await fetch(`${url}/ready`);
-    expect([ready.status, ((await ready.json()) as { reasons: string[] }).reasons[0]]).toEqual([
-      503,
-      "draining: this gateway stops",
-    ]);
+    const { reasons } = (await ready.json()) as { reasons: string[] };
+    expect([ready.status, reasons[0]]).toEqual([503, "draining: this gateway stops"]);
+    const system = await fetch(`${url}/api/v1/system/health`);
+    expect(((await system.json()) as { reasons: string[] }).reasons).toEqual(reasons);
     const asked = scene.run(["health", `${url}/ready`]);
     const late = new WebSocket(stream);
     const [refusal] = (await once(late, "error")) as [Error];

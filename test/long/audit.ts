@@ -5,12 +5,8 @@
  * where each must be found within the exported period unless the exchange names it again. It leaves test/long/results/audit.json.
  * Bad case: a false alarm or a missed level; the result says which, and the status is 1.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
-import { packageFolder } from "../../src/assets.ts";
 import { type AuditCost, AuditWorld } from "../support/audit_world.ts";
+import { keepResult } from "../support/long_result.ts";
 
 const EXCHANGES = ["coinbase_exchange", "kraken", "binance"] as const;
 const LEVELS = 300;
@@ -48,20 +44,13 @@ async function main(virtualSeconds: number, load: { books: number; rate: number 
     }
   }
   const bad = rows.filter((row) => row.falseAlarms.length > 0 || row.ends.missed > 0 || isLate(row));
-  const folder = join(packageFolder(), "test/long/results");
-  mkdirSync(folder, { recursive: true });
-  const result = {
+  keepResult("audit", {
     what: "audit against REST: no false alarm on a moving market, every wrong level found within the period",
-    date: new Date().toISOString(),
-    commit: commit(),
     command: `node dist/long/audit.js ${virtualSeconds} ${load.books} ${load.rate}`,
-    node: process.version,
-    cpu: cpus()[0]?.model ?? "unknown",
     isGood: bad.length === 0,
     cost: { wasm: await cost("wasm"), twin: await cost("twin") },
     rows,
-  };
-  writeFileSync(join(folder, "audit.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+  });
   process.exitCode = bad.length === 0 ? 0 : 1;
 }
 
@@ -126,8 +115,4 @@ function argument(index: number, fallback: number): number {
     process.exit(2);
   }
   return value;
-}
-
-function commit(): string {
-  return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: packageFolder(), encoding: "utf8" }).trim();
 }

@@ -4,13 +4,9 @@
  * commit and command. Random ones come in seeded slices, so that a failure names a seed that can be repeated.
  * Bad case: a number that comes back changed; the run stops with kernel and text and status 1.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
-import { packageFolder } from "../../src/assets.ts";
 import { captureFiles, capturesPresent, readCapture } from "../support/captures.ts";
 import { type DecimalCounts, DecimalJudge, numbersIn, randomDecimal } from "../support/decimals.ts";
+import { keepResult } from "../support/long_result.ts";
 import { SeededRandom } from "../support/seeded_random.ts";
 
 const SLICE = 250_000;
@@ -24,20 +20,13 @@ if (!Number.isInteger(wanted) || wanted < 1) {
 
 type Row = { source: string; decimals: number; seconds: number } & DecimalCounts;
 const rows: Row[] = [runRandom(), ...(capturesPresent() ? [runCaptures()] : [])];
-const folder = join(packageFolder(), "test/long/results");
-mkdirSync(folder, { recursive: true });
-const result = {
+keepResult("decimals", {
   what: "decimal text → integer → text on both kernels, judged by whole-number arithmetic: 0 mismatches",
-  date: new Date().toISOString(),
-  commit: commit(),
   command: `node dist/long/decimals.js ${wanted}`,
-  node: process.version,
-  cpu: cpus()[0]?.model ?? "unknown",
   withCaptures: capturesPresent(),
   mismatches: 0,
   rows,
-};
-writeFileSync(join(folder, "decimals.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+});
 
 function runRandom(): Row {
   const judge = new DecimalJudge();
@@ -76,8 +65,4 @@ function row(source: string, judge: DecimalJudge, start: number): Row {
   const { numbers, overflows, syntaxErrors } = judge.counts;
   const seconds = Math.round((performance.now() - start) / 1000);
   return { source, decimals: numbers + overflows + syntaxErrors, seconds, ...judge.counts };
-}
-
-function commit(): string {
-  return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: packageFolder(), encoding: "utf8" }).trim();
 }

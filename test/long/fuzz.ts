@@ -4,14 +4,10 @@
  * failure names a seed that the short test can repeat.
  * Bad case: a difference or a trap; the run stops with the frame and status 1.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
-import { packageFolder } from "../../src/assets.ts";
 import { capturesPresent } from "../support/captures.ts";
 import { corpusOf } from "../support/corpus.ts";
 import { fuzz } from "../support/fuzz.ts";
+import { keepResult } from "../support/long_result.ts";
 
 const SLICE = 50_000;
 const DEFAULT_FRAMES = 1_000_000;
@@ -28,19 +24,12 @@ const rows: Row[] = [];
 for (const exchange of EXCHANGES) {
   rows.push(run(exchange));
 }
-const folder = join(packageFolder(), "test/long/results");
-mkdirSync(folder, { recursive: true });
-const result = {
+keepResult("fuzz", {
   what: "mutated frames per decoder: wasm = twin = naive oracle, zero traps",
-  date: new Date().toISOString(),
-  commit: commit(),
   command: `node dist/long/fuzz.js ${frames}`,
-  node: process.version,
-  cpu: cpus()[0]?.model ?? "unknown",
   withCaptures: capturesPresent(),
   rows,
-};
-writeFileSync(join(folder, "fuzz.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+});
 
 function run(exchange: (typeof EXCHANGES)[number]): Row {
   const corpus = corpusOf(exchange, capturesPresent());
@@ -59,8 +48,4 @@ function run(exchange: (typeof EXCHANGES)[number]): Row {
   }
   process.stderr.write("\n");
   return { exchange, frames, applied, seconds: Math.round((performance.now() - start) / 1000), codes };
-}
-
-function commit(): string {
-  return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: packageFolder(), encoding: "utf8" }).trim();
 }

@@ -4,11 +4,7 @@
  * emulator; one after another is killed with kill -9 and started again. It leaves test/long/results/kills.json.
  * Bad case: a death that is shown too late, a wrong book, somebody disturbed; the result says where, and the status is 1.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
-import { join } from "node:path";
-import { packageFolder } from "../../src/assets.ts";
+import { keepResult } from "../support/long_result.ts";
 import { pythonWithNumpy } from "../support/mapped_fleet.ts";
 import { type KillRow, type KillsResult, runKills, type Times } from "../support/mapped_kills.ts";
 
@@ -33,18 +29,10 @@ const outcome = await runKills(kills, {
   onRow: (row, index) => process.stderr.write(`${index + 1} of ${kills}: ${JSON.stringify(row)}\n`),
 });
 const isGood = judge(outcome);
-const folder = join(packageFolder(), "test/long/results");
-mkdirSync(folder, { recursive: true });
-const result = {
+keepResult("kills", {
   what: "kill -9 of collectors, gateway and readers: deaths shown and next segments taken within 500 ms, no wrong book, nobody else disturbed; the gateway on the same port each time, idle below 2 % of a core",
-  date: new Date().toISOString(),
-  commit: commit(),
   command: `node dist/long/kills.js ${kills} ${seed}`,
-  node: process.version,
-  cpu: cpus()[0]?.model ?? "unknown",
-  cores: cpus().length,
-  loadAtEnd: loadavg()[0],
-  seconds: Math.round((performance.now() - startedAt) / 1000),
+  startedAt,
   isGood,
   kills: Object.fromEntries(
     [...new Set(outcome.rows.map(({ role }) => role))].map((role) => [
@@ -59,8 +47,7 @@ const result = {
   disturbances: outcome.rows.flatMap(({ disturbed }) => disturbed).length,
   wrongBooks: outcome.rows.flatMap(({ wrong }) => wrong).length,
   ...outcome,
-};
-writeFileSync(join(folder, "kills.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+});
 process.exitCode = isGood ? 0 : 1;
 
 function judge({ rows, contradictions, accidents, clientFaults, idleGatewayCpu }: KillsResult): boolean {
@@ -83,8 +70,4 @@ function summary(rows: readonly KillRow[], of: (row: KillRow) => Times) {
 function spread(values: readonly number[]) {
   const sorted = [...values].sort((a, b) => a - b);
   return { median: sorted[Math.floor(sorted.length / 2)] ?? 0, max: sorted.at(-1) ?? 0, count: sorted.length };
-}
-
-function commit(): string {
-  return execFileSync("git", ["describe", "--always", "--dirty"], { cwd: packageFolder(), encoding: "utf8" }).trim();
 }

@@ -4,12 +4,8 @@
  * is killed, while the market moves. It leaves test/long/results/rolling.json.
  * Bad case: a wrong book, a gap that is not repaired, a recovery that is too late; the result says where, the status is 1.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
-import { join } from "node:path";
-import { packageFolder } from "../../src/assets.ts";
-import { type RollingRow, runRolling } from "../support/rolling.ts";
+import { keepResult } from "../support/long_result.ts";
+import { goalOf, type RollingRow, runRolling } from "../support/rolling.ts";
 
 const DEFAULT_ROUNDS = 10;
 const DEFAULT_CLIENTS = 200;
@@ -17,8 +13,6 @@ const DRAIN_MS = 500;
 /** Longer than a client's connection must last for it to come back at once. */
 const SETTLE_MS = 6000;
 const RATE = 1;
-/** From a collector's death to books synced elsewhere, from a gateway's to clients resumed. */
-const GOAL_MS = { collector: 5000, gateway: 2000 } as const;
 
 const rounds = Number(process.argv[2] ?? DEFAULT_ROUNDS);
 const clients = Number(process.argv[3] ?? DEFAULT_CLIENTS);
@@ -45,35 +39,23 @@ const wrong = outcome.rows.flatMap((row) => row.wrong);
 const { faults, resyncs } = outcome.clients;
 const isGood =
   late.length === 0 && wrong.length === 0 && faults.length === 0 && resyncs === 0 && outcome.accidents.length === 0;
-const folder = join(packageFolder(), "test/long/results");
-mkdirSync(folder, { recursive: true });
-const result = {
+const recoveryMs = Object.fromEntries(
+  [...new Set(outcome.rows.map(({ what }) => what))].map((what) => [
+    what,
+    recovery(outcome.rows.filter((row) => row.what === what)),
+  ]),
+);
+keepResult("rolling", {
   what: `rolling restart of collector (with a warm standby) and gateways under ${clients} stream clients: no wrong book, no gap that is not repaired; collector death to books synced elsewhere within 5 s, gateway death to clients resumed within 2 s`,
-  date: new Date().toISOString(),
-  commit: execFileSync("git", ["describe", "--always", "--dirty"], { cwd: packageFolder(), encoding: "utf8" }).trim(),
   command: `node dist/long/rolling.js ${rounds} ${clients} ${seed}`,
-  node: process.version,
-  cpu: cpus()[0]?.model ?? "unknown",
-  cores: cpus().length,
-  loadAtEnd: loadavg()[0],
-  seconds: Math.round((performance.now() - startedAt) / 1000),
+  startedAt,
   isGood,
   drainMs: DRAIN_MS,
-  recoveryMs: Object.fromEntries(
-    [...new Set(outcome.rows.map(({ what }) => what))].map((what) => [
-      what,
-      recovery(outcome.rows.filter((row) => row.what === what)),
-    ]),
-  ),
+  recoveryMs,
   ...outcome,
-};
-writeFileSync(join(folder, "rolling.json"), `${JSON.stringify(result, undefined, 2)}\n`);
-process.stdout.write(`${JSON.stringify({ isGood, recoveryMs: result.recoveryMs })}\n`);
+});
+process.stdout.write(`${JSON.stringify({ isGood, recoveryMs })}\n`);
 process.exitCode = isGood ? 0 : 1;
-
-function goalOf(what: RollingRow["what"]): number {
-  return what.startsWith("collector") ? GOAL_MS.collector : GOAL_MS.gateway;
-}
 
 /** Of all restarts of a kind: the median client of the median restart, and the last client of the worst. */
 function recovery(rows: readonly RollingRow[]) {

@@ -5,12 +5,8 @@
  * package's book (ALPHAPULSE_PYTHON, or python3, with numpy); bits are flipped for books of their own. It leaves
  * test/long/results/stream.json. Bad case: a hash that differs or a bit that nobody saw; it says which, with status 1.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
-import { join } from "node:path";
-import { packageFolder } from "../../src/assets.ts";
 import { capturesPresent } from "../support/captures.ts";
+import { keepResult } from "../support/long_result.ts";
 import { capturedFrames } from "./stream/market.ts";
 import { hasPython } from "./stream/python.ts";
 import { runStream, type StreamResult } from "./stream/run.ts";
@@ -52,32 +48,24 @@ function say(changes: number): void {
 }
 
 function keep(run: StreamResult): void {
-  const commit = execFileSync("git", ["describe", "--always", "--dirty"], { cwd: packageFolder(), encoding: "utf8" });
-  const result = {
+  const isGood = run.problems.length === 0;
+  keepResult("stream", {
     what: "level changes through the client's book, the kernel's replica and Python's book: every hash holds, every level is the producer's, every flipped bit is seen by the next hash at the latest",
-    date: new Date().toISOString(),
-    commit: commit.trim(),
     command: ["node dist/long/stream.js", ...process.argv.slice(2)].join(" "),
-    node: process.version,
+    startedAt,
     hasPython: processes > 0,
     capturedFrames: captured.length,
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: cpus().length,
-    loadAtEnd: loadavg()[0],
     /** Of this process; those of Python are in its account. */
     cpuSeconds: Math.round((process.cpuUsage().user + process.cpuUsage().system) / 1e6),
     seed,
     rates: RATES,
-    isGood: run.problems.length === 0,
+    isGood,
     isComplete: run.changes >= wanted && processes > 0,
     wanted,
     ...run,
-  };
-  const folder = join(packageFolder(), "test/long/results");
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "stream.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+  });
   process.stderr.write(
     `${run.changes.toLocaleString("en")} changes, ${run.seconds} s, ${run.problems.length} problems\n`,
   );
-  process.exitCode = result.isGood ? 0 : 1;
+  process.exitCode = isGood ? 0 : 1;
 }

@@ -4,11 +4,7 @@
  * in runs, each with processes and rings of its own, so that a failure names a seed and rings of several sizes have their
  * turn. It leaves test/long/results/torture.json. Bad case: anything torn or not accounted for; it stops with status 1.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
-import { join } from "node:path";
-import { packageFolder } from "../../src/assets.ts";
+import { keepResult } from "../support/long_result.ts";
 import {
   hasPythonReader,
   runTorture,
@@ -31,10 +27,6 @@ if (!(wanted >= 1) || !Number.isInteger(wanted) || !Number.isInteger(seed) || !(
   process.exit(2);
 }
 
-const commit = execFileSync("git", ["describe", "--always", "--dirty"], {
-  cwd: packageFolder(),
-  encoding: "utf8",
-}).trim();
 const startedAt = performance.now();
 const seconds = () => Math.round((performance.now() - startedAt) / 1000);
 const runs: TortureResult[] = [];
@@ -71,17 +63,11 @@ function keep(): void {
   const readers = runs.flatMap((run) => run.readers);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const total = (value: (reader: TortureReaderResult) => number) => sum(readers.map(value));
-  const result = {
+  keepResult("torture", {
     what: "records through small rings to 3 readers in other processes, stopped, continued, killed: 0 torn, every loss exact",
-    date: new Date().toISOString(),
-    commit,
     command: ["node dist/long/torture.js", ...process.argv.slice(2)].join(" "),
-    node: process.version,
+    startedAt,
     hasPythonReader: hasPythonReader(),
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: cpus().length,
-    loadAtEnd: loadavg()[0],
-    seconds: seconds(),
     isGood: problems.length === 0,
     isComplete: records >= wanted,
     wanted,
@@ -102,9 +88,6 @@ function keep(): void {
     producerKills: sum(runs.map((run) => run.producerKills)),
     problems,
     runs,
-  };
-  const folder = join(packageFolder(), "test/long/results");
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "torture.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+  });
   process.exitCode = problems.length === 0 ? 0 : 1;
 }

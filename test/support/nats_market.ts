@@ -17,6 +17,7 @@ import {
   TRADE_ID_LENGTH,
 } from "../../assembly/layout.ts";
 import { readAsset } from "../../src/assets.ts";
+import { CaughtUp } from "../../src/nats/caught_up.ts";
 import type { LevelDifference } from "../../src/nats/difference.ts";
 import type { InstrumentFacts } from "../../src/nats/facts.ts";
 import type { LocalBook } from "../../src/nats/local_book.ts";
@@ -166,6 +167,10 @@ export class ModelCollector {
   /** How much of the exchange it has seen. */
   seen: number;
   isCut = false;
+  /** The broker hears it and stores nothing of it. */
+  isRefused = false;
+  /** Position in the stream behind which nothing of it is stored yet. */
+  bound: number;
   /** Version of its last snapshot: who has not heard of it cannot rely on this collector. */
   loadedVersion = 0n;
   readonly #exchange: Exchange;
@@ -174,15 +179,25 @@ export class ModelCollector {
   readonly #local: LocalSegment;
   readonly #book: LocalBook;
   readonly #published: PublishedSegment;
+  readonly #caughtUp: CaughtUp;
   #levels = new Map<string, bigint>();
   #confirmed: RingPosition;
 
   constructor(
     exchange: Exchange,
-    options: { map: MemoryMap; workspace: Workspace; source: bigint; deltaCapacity: number },
+    options: {
+      map: MemoryMap;
+      workspace: Workspace;
+      source: bigint;
+      deltaCapacity: number;
+      bound: number;
+      nowMs: number;
+    },
   ) {
     const { map, workspace, source, deltaCapacity } = options;
     this.source = source;
+    this.bound = options.bound;
+    this.#caughtUp = new CaughtUp(options.nowMs);
     this.#exchange = exchange;
     this.#map = map;
     this.#workspace = workspace;
@@ -227,9 +242,16 @@ export class ModelCollector {
     return this.#published.poll();
   }
 
-  /** The broker has everything. */
-  confirm(): void {
+  /** The broker has everything. @param bound position in the stream */
+  confirm(bound: number): void {
     this.#confirmed = this.#published.position;
+    this.bound = bound;
+  }
+
+  /** How far storing is behind its rings, in ms. */
+  behindMs(nowMs: number): number {
+    const { deltaTail: deltas, tradeTail: trades } = this.#published.view;
+    return this.#caughtUp.look({ tail: { deltas, trades }, stored: this.#confirmed, nowMs });
   }
 
   /** The broker may not have everything. */

@@ -32,7 +32,7 @@ import {
 import { type Config, loadConfig } from "../../src/config/mod.ts";
 import { ExchangeMerge } from "../../src/nats/exchange_merge.ts";
 import type { MergedInstrument } from "../../src/nats/merged_instrument.ts";
-import { decodeMessage, KINDS, type Message, unpackTrades } from "../../src/nats/message.ts";
+import { decodeMessage, KINDS, type Message, NO_PROMISE, unpackTrades } from "../../src/nats/message.ts";
 import type { Outgoing } from "../../src/nats/published_segment.ts";
 import type { Workspace } from "../../src/nats/workspace.ts";
 import { MemoryMap } from "../../src/segment/memory_map.ts";
@@ -118,6 +118,8 @@ export class MergeWorld {
       workspace: this.#workspace,
       source: this.#sources,
       deltaCapacity: this.#deltaCapacity,
+      bound: this.#stream.length,
+      nowMs: this.nowMs,
     });
   }
 
@@ -133,6 +135,7 @@ export class MergeWorld {
     const { instrument } = this;
     return (
       other?.isCut === false &&
+      !other.isRefused &&
       instrument?.warm.includes(other.source) === true &&
       instrument.lane(other.source).version >= other.loadedVersion
     );
@@ -145,9 +148,13 @@ export class MergeWorld {
       return;
     }
     const messages = collector.publish();
+    if (collector.isRefused) {
+      collector.rewind();
+      return;
+    }
     this.#store(messages.slice(0, stored));
     if (stored === undefined || stored >= messages.length) {
-      collector.confirm();
+      collector.confirm(messages.length === 0 ? collector.bound : this.#stream.length);
       this.#store(collector.snapshots(this.nowMs, this.#stream.length));
     } else {
       collector.rewind();
@@ -166,6 +173,13 @@ export class MergeWorld {
       this.merge.reach(this.#reached);
       this.watch();
     }
+  }
+
+  /** The receiver reads all records that wait, but what becomes of them is left to the caller. */
+  takeWaiting(): Message[] {
+    const messages = this.#stream.slice(this.#reached);
+    this.#reached = this.#stream.length;
+    return messages;
   }
 
   /** The broker forgets so many records before they were read. */
@@ -212,6 +226,7 @@ export class MergeWorld {
         const collector = this.collectors[place];
         if (collector !== undefined) {
           collector.isCut = false;
+          collector.isRefused = false;
           collector.collect(1000);
           this.publish(place);
         }
@@ -303,7 +318,7 @@ export class MergeWorld {
     for (const collector of this.collectors) {
       if (collector !== undefined && !collector.isCut) {
         const { source, epoch } = collector;
-        const bound = BigInt(this.#stream.length);
+        const bound = collector.behindMs(this.nowMs) > CONFIG.staleMs ? NO_PROMISE : BigInt(collector.bound);
         const head = { kind: KINDS.beat, source, epoch, instrumentId: 0, count: 0, bound, parts: 0 };
         this.merge.beat({ ...head, body: new Uint8Array(0) }, this.#reached);
       }

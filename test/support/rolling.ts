@@ -61,10 +61,17 @@ export type RollingResult = {
 };
 
 const EXCHANGE = "kraken";
+/** From a collector's death to books synced elsewhere, from a gateway's to clients resumed. */
+const GOAL_MS = { collector: 5000, gateway: 2000 } as const;
 const DEPTH = 10;
 const BOOKS = { "kraken:BTC-USD": "BTC/USD", "kraken:ETH-USD": "ETH/USD" } as const;
 const READY_MS = 50;
 const ASK_MS = 20;
+
+/** In what time the last client must be right again after a restart, ms. */
+export function goalOf(what: RollingRow["what"]): number {
+  return what.startsWith("collector") ? GOAL_MS.collector : GOAL_MS.gateway;
+}
 
 /** Runs it. @throws Error when something does not come up or come back in time */
 export async function runRolling(options: RollingOptions): Promise<RollingResult> {

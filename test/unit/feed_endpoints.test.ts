@@ -83,12 +83,16 @@ describe("Endpoints", () => {
     });
     const left = [leave("ws://one.test/", 50_000n), leave("ws://two.test/", 500n), leave("ws://gone.test/", 50_000n)];
     const urls = ["ws://one.test/", "ws://two.test/"];
-    const { endpoints, shown } = testEndpoints({ now: () => clock.now, urls, left });
+    const { endpoints, shown, reports } = testEndpoints({ now: () => clock.now, urls, left });
+    const told = () => reports.splice(0).map(({ level, text }) => `${level} ${text}`);
+    expect(told()).toEqual(["warn ws://one.test/ is left alone for 49000 ms: its last failure was status 429"]);
     expect(shown.get(0)).toMatchObject({ state: BREAKER_OPEN, openUntilNs: 50_000n * NS_PER_MS, lastStatus: 429 });
     expect(endpoints.connect(0)).toMatchObject({ attempt: { url: "ws://two.test/" }, turn: 2 });
     clock.now = 49_999;
     expect(endpoints.connect(0)?.attempt.url).toBe("ws://two.test/");
     clock.now = 50_000;
+    endpoints.tick();
+    expect(told()).toEqual(["info ws://one.test/ may be tried once"]);
     expect(endpoints.connect(0)?.attempt.url).toBe("ws://one.test/");
     expect(endpoints.admitsRest).toBe(true);
   });

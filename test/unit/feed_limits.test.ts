@@ -145,6 +145,22 @@ describe("RestClient", () => {
     expect([rest.length, await next]).toEqual([0, "failed again"]);
   });
 
+  it("reads no more of a refusal than it tells, however long its body is", async () => {
+    let [pulls, isCancelled] = [0, false];
+    const endless = new ReadableStream({
+      pull: (controller) => {
+        pulls += 1;
+        controller.enqueue(new Uint8Array(100).fill(0x78));
+      },
+      cancel: () => {
+        isCancelled = true;
+      },
+    });
+    const { rest } = client(() => Promise.resolve(new Response(endless, { status: 403 })), { timeoutMs: 500 });
+    await expect(rest.get(REQUEST)).rejects.toThrow(`Cannot get http://x/depth: ${"x".repeat(200)}, was status 403`);
+    expect([pulls < 20, isCancelled]).toEqual([true, true]);
+  });
+
   it("waits for one request that tries for all when the server fails five times in a row", async () => {
     const asked: string[] = [];
     let status = 500;
@@ -165,8 +181,7 @@ describe("RestClient", () => {
     rest.tick();
     rest.tick();
     expect([asked.length, rest.length]).toEqual([6, 2]);
-    await waiting[0];
-    rest.tick();
+    // Nobody ticks: the one that tried for all lets the others go.
     expect((await Promise.all(waiting)).length).toBe(3);
   });
 

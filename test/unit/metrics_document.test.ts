@@ -16,9 +16,12 @@ const HEAD = `# Metrics
 \`GET /metrics\` of the gateway, in the text format of Prometheus. Generated from \`src/gateway/metric_families.ts\`; renew with
 \`${RENEW}\`.
 
-Times are seconds, sizes bytes; counters end in \`_total\` and begin at 0 with their segment or gateway. Labels are bounded: \`exchange\`, \`symbol\` and
-\`endpoint\` (an address of the exchange, without its query) are configured, \`shard\` is a small number, \`thread\` is \`gateway\` or a collector's exchange, all others are closed lists.
+Times are seconds, sizes bytes; counters end in \`_total\` and begin at 0 with their segment or gateway, those with the label \`collector\` with that collector's
+publisher. Labels are bounded: \`exchange\`, \`symbol\` and \`endpoint\` (an address of the exchange, without its query) are configured, \`shard\` is a small number,
+\`thread\` is \`gateway\` or a collector's exchange, \`collector\` is a place, 0 … 15, all others are closed lists.
 
+- \`collector\`: each life of a collector that publishes takes the first free place of its exchange when the gateway hears it, and keeps it until it is silent
+  for 60 s (or 16 others need the room); the next life to take the place begins its counters anew. What is shown of one that is silent is what it last said.
 - \`hop\`: \`exchange_received\` (the exchange's time of an event to our socket, the proved clock offset taken off) · \`decode\` (a frame: decoded, applied,
   settled) · \`received_published\` · \`published_read\` (by this gateway) · \`read_sent\` (handed to the transport). They are log-linear histograms in
   shared memory, within 2 % of each value; \`/metrics\` shows two buckets an octave from 512 ns to 17 s, whose bounds lie one nanosecond below the round

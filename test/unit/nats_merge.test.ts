@@ -25,6 +25,7 @@ const KIND = [
   "start",
   "resync",
   "cut",
+  "refuse",
 ];
 /** What else may happen. */
 const LOSSES = ["forget", "lose", "kill", "resync"];
@@ -66,6 +67,10 @@ function play(world: MergeWorld, { what, place, count }: Step, isKind: boolean):
       world.deliverSnapshots(count);
       break;
     case "wait":
+      // Publishers do not wait for long, unless their machines starve.
+      for (const other of place === 0 ? ([0, 1] as const) : []) {
+        world.publish(other);
+      }
       world.wait(count * 150);
       break;
     case "start":
@@ -89,6 +94,11 @@ function play(world: MergeWorld, { what, place, count }: Step, isKind: boolean):
         }
       }
       break;
+    case "refuse":
+      if (collector !== undefined && (mayLose || collector.isRefused)) {
+        collector.isRefused = !collector.isRefused;
+      }
+      break;
     case "forget":
       world.forget(count);
       break;
@@ -110,6 +120,20 @@ function begin(manner: Manner, options: { seed: number; deltaCapacity: number; i
   world.heal();
   expect(world.instrument?.warm).toHaveLength(2);
   return world;
+}
+
+/** At the end the collector that carries the book dies beside the other one, and the market goes on. */
+function killCarrier(world: MergeWorld): void {
+  world.start(1);
+  world.heal();
+  const carries = (place: 0 | 1) => world.instrument?.aligned.includes(world.collectors[place]?.source ?? 0n) === true;
+  const place = carries(0) ? 0 : 1;
+  if (world.mayLose(place)) {
+    world.kill(place);
+  }
+  world.exchange.happen();
+  world.exchange.happen();
+  world.heal();
 }
 
 /** The place on the exchange that a word is about, by its number or its unique time. */
@@ -202,6 +226,7 @@ describe("a merged book of two collectors", TIMEOUT, () => {
   it("goes over event by event when each knows levels that the other does not", () => {
     let takeovers = 0;
     assertFor({ isNumbered: true, perTick: 1, depth: 3 }, [...KIND, ...USUAL], (world) => {
+      killCarrier(world);
       const { happenings, books } = world.exchange;
       const wrong = world.told.flatMap((word) => {
         const place = placeOf(world, word);

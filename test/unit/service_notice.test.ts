@@ -2,48 +2,32 @@
  * Notices to a service manager: a real datagram socket that another program listens on, paths and names without a file.
  * Bad case: no Python; the receiver is written in it, and the tests say that they skip.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { noticeService } from "../../src/commands/service_notice.ts";
-import { pythonWithNumpy } from "../support/mapped_fleet.ts";
+import { hasPython, type Receiver, receiveNotices } from "../support/notice_receiver.ts";
 import { optionalPart } from "../support/require.ts";
 
-const python = pythonWithNumpy();
-const hasPython = optionalPart("Python with numpy", python !== undefined) && process.platform === "linux";
-const RECEIVER = `
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1].replace("@", "\\0"))
-print("listening", flush=True)
-while True:
-    print(s.recv(4096).decode(), flush=True)
-`;
+const canReceive = optionalPart("Python", hasPython()) && process.platform === "linux";
 const folder = mkdtempSync(join(tmpdir(), "alphapulse-notice-"));
-const receivers: ChildProcess[] = [];
+const receivers: Receiver[] = [];
 
 afterEach(() => {
   for (const receiver of receivers.splice(0)) {
-    receiver.kill("SIGKILL");
+    receiver.close();
   }
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function receive(address: string): Promise<string[]> {
-  const child = spawn(python ?? "", ["-c", RECEIVER, address], { stdio: ["ignore", "pipe", "inherit"] });
-  receivers.push(child);
-  const heard: string[] = [];
-  const lines = createInterface({ input: child.stdout });
-  await once(lines, "line");
-  lines.on("line", (line) => heard.push(line));
-  return heard;
+async function receive(address: string): Promise<readonly string[]> {
+  const receiver = await receiveNotices(address);
+  receivers.push(receiver);
+  return receiver.heard;
 }
 
-describe.skipIf(!hasPython)("A service manager", () => {
+describe.skipIf(!canReceive)("A service manager", () => {
   for (const address of [join(folder, "notify"), `@alphapulse-notice-${process.pid}`]) {
     it(`hears that the program is ready, lives and ends when it listens on ${address[0]}`, async () => {
       const heard = await receive(address);
@@ -62,6 +46,17 @@ describe.skipIf(!hasPython)("A service manager", () => {
     });
   }
 
+  it("hears what the program does, until it ends", async () => {
+    const address = `@alphapulse-status-${process.pid}`;
+    const heard = await receive(address);
+    const notice = await noticeService({ environment: { NOTIFY_SOCKET: address } });
+    notice?.status("stands by for kraken");
+    notice?.stopping();
+    notice?.status("collects kraken");
+    await vi.waitUntil(() => heard.includes("STOPPING=1"), { timeout: 5000 });
+    expect(heard).toEqual(["READY=1", "STATUS=stands by for kraken", "STOPPING=1"]);
+  });
+
   it("hears no sign of life when it watches another process", async () => {
     const address = `@alphapulse-unwatched-${process.pid}`;
     const heard = await receive(address);
@@ -77,6 +72,7 @@ describe.skipIf(!hasPython)("A service manager", () => {
 describe.skipIf(process.platform !== "linux")("A notice", () => {
   it("is nothing when no manager started the program", async () => {
     expect(await noticeService({ environment: {} })).toBe(undefined);
+    expect(noticeService()).toBe(noticeService());
   });
 
   it("is complained about once when nobody listens", async () => {

@@ -39,6 +39,8 @@ export type CoreGround = {
   readonly log: GatewayLog;
   now(): number;
   sources(): readonly SegmentSource[];
+  /** Clients are being sent away. */
+  isDraining(): boolean;
   /** Rates over the last whole second. */
   stats(): StatsMessage;
 };
@@ -106,6 +108,7 @@ export class CoreParts implements RestParts {
       workspace,
       probe,
       broker,
+      isDraining: this.#ground.isDraining(),
       delay: this.#ground.delay(),
       sources: this.#ground.sources(),
       instruments: this.instruments.all(),

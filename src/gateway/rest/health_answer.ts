@@ -9,7 +9,7 @@ import { readCount } from "../../wire/numbers.ts";
 import type { StatsMessage } from "../../wire/statistics.ts";
 import { failureCount } from "../book_view.ts";
 import type { ServedInstrument } from "../instrument.ts";
-import { type BrokerSample, brokerReasons } from "../metrics_broker.ts";
+import { type ReadinessGround, reasonsOf } from "../readiness.ts";
 import type { SegmentSource } from "../segment_source.ts";
 import { connectionWord } from "../statistics.ts";
 import type { Workspace } from "../workspace.ts";
@@ -24,25 +24,22 @@ type Health = AnswerOf<"getHealth">;
 const NS_PER_MS = 1_000_000;
 
 /** What it is made from. */
-export type HealthGround = {
+export type HealthGround = ReadinessGround & {
   readonly server: string;
   readonly workspace: Workspace;
-  readonly sources: readonly SegmentSource[];
   readonly instruments: readonly ServedInstrument[];
   readonly stats: StatsMessage;
   readonly refusals: Readonly<Record<string, number>>;
   readonly windows: DeltaWindows;
-  readonly broker?: (() => BrokerSample) | undefined;
   readonly probe: ProcessProbe | undefined;
   /** Of this thread's event loop. */
   readonly delay: QuantileFigures;
-  readonly nowMs: number;
 };
 
 /** The answer. */
 export function healthAnswer(ground: HealthGround): Health {
   const { sources, instruments, nowMs } = ground;
-  const reasons = reasonsOf(ground);
+  const reasons = allReasons(ground);
   const isDown = sources.length === 0 || instruments.every(({ isSynced }) => !isSynced);
   return {
     status: reasons.length === 0 ? "ok" : isDown ? "down" : "degraded",
@@ -55,24 +52,14 @@ export function healthAnswer(ground: HealthGround): Health {
   };
 }
 
-function reasonsOf({ sources, instruments, workspace, broker, nowMs }: HealthGround): string[] {
-  const connections = sources
-    .map((source) => ({ exchange: source.view.header.exchange, word: connectionWord(source, nowMs) }))
-    .filter(({ word }) => word !== "connected")
-    .map(({ exchange, word }) => `${exchange}: ${word}`);
-  const endpoints = sources.flatMap((source) =>
-    endpointAnswers(workspace.kernel.buffer, source)
+/** What keeps traffic away, and addresses of exchanges that are left alone for a while: only that is degraded, not unready. */
+function allReasons(ground: HealthGround): string[] {
+  const endpoints = ground.sources.flatMap((source) =>
+    endpointAnswers(ground.workspace.kernel.buffer, source)
       .filter(({ state }) => state === "open")
       .map(({ address, last_failure }) => `${source.view.header.exchange}: ${address} is left alone, ${last_failure}`),
   );
-  const books = instruments
-    .filter(({ isSynced }) => !isSynced)
-    .map((instrument) => {
-      const { state, reason } = instrument.status();
-      return `${instrument.name.instrument}: ${state === "synced" ? "its book is being joined" : `${state}, ${reason}`}`;
-    });
-  const own = [...brokerReasons(broker), ...(sources.length === 0 ? ["no segment"] : [])];
-  return [...own, ...connections, ...endpoints, ...books];
+  return [...reasonsOf(ground), ...endpoints];
 }
 
 function gatewayRole({ server, stats, probe, delay, nowMs }: HealthGround): Health["roles"][number] {
