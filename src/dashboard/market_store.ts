@@ -220,8 +220,10 @@ export function groupByPair(stores: readonly InstrumentStore[], kept: Map<string
     byPair.set(store.pair, [...(byPair.get(store.pair) ?? []), store]);
   }
   return [...byPair.keys()].sort(byName).map((pair) => {
-    const series = kept.get(pair) ?? new PairSeries();
+    const instruments = byPair.get(pair) ?? [];
+    const known = kept.get(pair);
+    const series = known?.isOf(instruments) === true ? known : new PairSeries(instruments);
     kept.set(pair, series);
-    return { pair, instruments: byPair.get(pair) ?? [], series };
+    return { pair, instruments, series };
   });
 }

@@ -1,7 +1,7 @@
 /**
  * The recent past of one pair across its exchanges: each one's midpoint, and what lies between the best bid and the best
  * ask of all. Columns for a chart: doubles that place pixels; the exact texts of the gap stay beside them.
- * Bad case: an exchange appears or goes: the columns begin anew, for a chart has a fixed number of lines.
+ * Bad case: an exchange appears or goes: another series begins, for a chart has a fixed number of lines.
  */
 import { bestOffers } from "./cross_prices.ts";
 import { formatDecimal, midpoint, pixelValue, spreadBasisPoints } from "./decimal_text.ts";
@@ -20,11 +20,22 @@ export type PointTexts = { readonly middles: readonly string[]; readonly gap: st
 
 /** A bounded series of one pair. */
 export class PairSeries {
-  #exchanges = "";
-  #middles: Columns = [[]];
-  #gaps: Columns = [[], []];
-  #texts: PointTexts[] = [];
+  readonly #exchanges: string;
+  readonly #middles: Columns;
+  readonly #gaps: Columns = [[], []];
+  readonly #texts: PointTexts[] = [];
   #count = 0;
+
+  /** @param instruments those of every point, one line each from the first moment on */
+  constructor(instruments: readonly InstrumentStore[]) {
+    this.#exchanges = namesOf(instruments);
+    this.#middles = [[], ...instruments.map(() => [])];
+  }
+
+  /** Whether its lines are those of these instruments. */
+  isOf(instruments: readonly InstrumentStore[]): boolean {
+    return namesOf(instruments) === this.#exchanges;
+  }
 
   /** Midpoints, one line per exchange in the order of the group. */
   get middles(): Columns {
@@ -46,15 +57,8 @@ export class PairSeries {
     return this.#count;
   }
 
-  /** Adds a point. @param atMs wall clock, milliseconds */
+  /** Adds a point. @param atMs wall clock, milliseconds @param instruments those that it was made for */
   sample(atMs: number, instruments: readonly InstrumentStore[]): void {
-    const exchanges = instruments.map((store) => store.exchange).join();
-    if (exchanges !== this.#exchanges) {
-      this.#exchanges = exchanges;
-      this.#middles = [[], ...instruments.map(() => [])];
-      this.#gaps = [[], []];
-      this.#texts = [];
-    }
     this.#count += 1;
     const offers = bestOffers(instruments);
     const gap = offers === undefined ? undefined : spreadBasisPoints(offers.bid.price, offers.ask.price, DECIMALS);
@@ -66,6 +70,10 @@ export class PairSeries {
       this.#texts.splice(0, this.#texts.length - this.#gaps[0].length);
     }
   }
+}
+
+function namesOf(instruments: readonly InstrumentStore[]): string {
+  return instruments.map((store) => store.exchange).join();
 }
 
 function append([seconds, ...lines]: Columns, at: number, values: (number | null)[]): void {

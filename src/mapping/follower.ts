@@ -257,7 +257,7 @@ export class SegmentFollower {
 }
 
 /** Bytes of a segment's file. @throws MappingError `refused` when it is no file, or holds no header */
-export function checkedSize(stats: Stats): number {
+export function checkedSize(stats: { isFile(): boolean; readonly size: number }): number {
   if (!stats.isFile()) {
     throw new MappingError("Cannot read the segment: it is no regular file", { reason: "refused" });
   }

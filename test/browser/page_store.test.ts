@@ -188,6 +188,22 @@ describe("MarketStore", () => {
     expect(store.instrument(COINBASE)).toBeUndefined();
   });
 
+  test("has a line for every exchange of a pair from the first moment on when exchanges come and go", () => {
+    const { feed, store, pass } = startPage();
+    for (const names of [[KRAKEN], [COINBASE, KRAKEN], [COINBASE]]) {
+      feed.listener.instrumentsListed(names.map((name) => status(name)));
+      const lines = () =>
+        store.groups.get().map(({ series, instruments }) => [series.middles.length - 1, instruments.length]);
+      expect(lines()).toEqual([[names.length, names.length]]);
+      pass(250);
+      expect(lines()).toEqual([[names.length, names.length]]);
+      expect(store.groups.get()[0]?.series.count).toBe(1);
+    }
+    const [group] = store.groups.get();
+    feed.listener.instrumentsListed([status(COINBASE)]);
+    expect(store.groups.get()[0]?.series).toBe(group?.series);
+  });
+
   test("keeps the newest trades when more came than are kept", () => {
     const { feed, store } = startPage();
     feed.listener.instrumentsListed([status(KRAKEN)]);
