@@ -113,6 +113,11 @@ export class StreamSource {
 
   /** Ends every absence and every trial, and compares all books. */
   finish(): void {
+    // A view that waited for its rate when its book last moved may be due by now.
+    for (const base of this.#bases.values()) {
+      this.#touched.add(base);
+    }
+    this.#flush();
     for (const channel of this.#topics.values()) {
       channel.finish();
     }
