@@ -29,6 +29,8 @@ const SEQUENCE_START = 100_000_000_000;
 const RESTART_NUMBERS = 1_000;
 /** Most digits after the point that an instrument can come to have. */
 const DECIMALS_MAX = 15;
+/** How many times today's best ask a price may ever be: new levels stand below twice the fair price, which wanders. */
+const PRICE_HEADROOM = 100;
 
 /** A book as an answer prints it: as it stands, or as it stood. */
 export type BookView = Pick<MarketBook, "instrument" | "bids" | "asks" | "updateId" | "sequence" | "ink">;
@@ -175,12 +177,18 @@ export class MarketBook {
     this.history = [];
   }
 
-  /** Whether ticks and lots can be so much finer. @param digits in addition to those of price and quantity */
+  /**
+   * Whether ticks and lots can be so much finer: every level that stands stays a safe integer, and so does every one
+   * that can come later.
+   * @param digits in addition to those of price and quantity
+   */
   canRefine({ price, quantity }: Scale): boolean {
     const { priceDecimals, quantityDecimals } = this.instrument;
     const scale = { price: 10 ** price, quantity: 10 ** quantity };
     const decimals = Math.max(priceDecimals + price, quantityDecimals + quantity);
-    return decimals <= DECIMALS_MAX && this.bids.fits(scale) && this.asks.fits(scale);
+    const quantityMax = (this.#sizes.restingMax + 1) * this.#lots * scale.quantity;
+    const largest = Math.max(this.asks.best * PRICE_HEADROOM * scale.price, quantityMax);
+    return decimals <= DECIMALS_MAX && Number.isSafeInteger(largest) && this.bids.fits(scale) && this.asks.fits(scale);
   }
 
   /** Counts in finer ticks and lots from here on. Nothing may be pending. @returns the factors by which they grow */

@@ -13,7 +13,8 @@ const UNIT_DECIMALS = 8;
 const MAKER_SIZES = 12;
 /** Largest single size, in typical sizes. */
 const SIZE_MAX = 400;
-const ROUND_FACTORS: readonly [number, ...number[]] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
+const ROUND_FACTOR_MAX = 2000;
+const ROUND_FACTORS: readonly [number, ...number[]] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, ROUND_FACTOR_MAX];
 
 /** Draws sizes for one instrument. */
 export class Sizes {
@@ -28,6 +29,11 @@ export class Sizes {
     this.#typical = Math.max(2, Math.round(units / 10 ** (UNIT_DECIMALS - instrument.quantityDecimals)));
     this.#round = 10 ** Math.max(0, Math.floor(Math.log10(this.#typical)) - 1);
     this.#makers = [this.#typical, ...Array.from({ length: MAKER_SIZES }, () => 1 + random.below(this.#typical * 4))];
+  }
+
+  /** No resting level has more lots than this. */
+  get restingMax(): number {
+    return Math.max(this.#round * ROUND_FACTOR_MAX, 1 + this.#typical * SIZE_MAX);
   }
 
   /** @returns lots of a resting level, ≥ 1 */

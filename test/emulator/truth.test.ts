@@ -319,8 +319,12 @@ describe("A book's history", () => {
         expect(history.at({ timeUs: old.timeUs, nowUs })).toHaveProperty("reason");
       }
     };
+    const refines = Array.from({ length: 6 }, (): Step => "refine");
+    const finest: Step[] = [...refines, "pass", "pass", "pass", "auction", "refine"];
     fc.assert(fc.property(steps, fc.integer({ min: 0, max: 1_000 }), fc.constantFrom(...EXCHANGE_IDS), check), {
       numRuns: 30,
+      // Quantities as fine as they may become, and then the largest order that can come.
+      examples: [[finest, 51, "coinbase_exchange"]],
     });
   });
 
