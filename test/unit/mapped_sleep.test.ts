@@ -11,6 +11,13 @@ import { freshFolder, MAPPED_SEGMENT, MappedProducer, removeFolders } from "./ma
 const ONE = 65_536;
 const TWO = 131_072;
 const TAIL = 320;
+/** Far from the end of a sleep, which is that of nobody who is woken. */
+const SOON_MS = PARK_MS_MAX / 2;
+const ATTEMPTS = 5;
+/** Turns of the producer between two rings at most. */
+const PAUSES = 100;
+/** Turns of the producer within a sleep, of the many thousands that there are unless the machine stands still. */
+const TURNS_MISSED = 5 * PAUSES;
 
 async function scene() {
   const libc = await loadLibc();
@@ -21,10 +28,29 @@ async function scene() {
   return { libc, memory, bells, waiting };
 }
 
-async function took(promise: Promise<unknown>): Promise<number> {
+/** @returns ms */
+async function took(sleep: () => unknown): Promise<number> {
   const startedAt = performance.now();
-  await promise;
+  await sleep();
   return performance.now() - startedAt;
+}
+
+/** How long a sleep takes behind what comes before it. @returns ms */
+function tookBehind(before: () => void, sleep: () => unknown): Promise<number> {
+  before();
+  return took(sleep);
+}
+
+/**
+ * The shortest of a few attempts: whoever is not woken sleeps to the end of each, and a machine that stands still for a
+ * moment does not do so every time. @returns ms
+ */
+async function shortest(attempt: () => number | Promise<number>): Promise<number> {
+  let ms = Number.POSITIVE_INFINITY;
+  for (let count = 0; count < ATTEMPTS && ms >= SOON_MS; count += 1) {
+    ms = Math.min(ms, await attempt());
+  }
+  return ms;
 }
 
 function later(ms: number, task: () => void): void {
@@ -54,14 +80,17 @@ describe("A sleeper", () => {
     const { libc, memory, bells, waiting } = await scene();
     const sleeper = new Sleeper(libc, memory);
     for (const [index, bell] of bells.entries()) {
-      sleeper.announce([ONE, TWO]);
-      // The first call into the pool takes its time: that belongs to the sleep.
-      const startedAt = performance.now();
-      later(15, () => bell.ring());
-      await sleeper.sleepAsync([ONE, TWO], PARK_MS_MAX);
-      const ms = performance.now() - startedAt;
-      expect(ms).toBeGreaterThan(10);
-      expect(ms).toBeLessThan(80);
+      const attempt = async () => {
+        sleeper.announce([ONE, TWO]);
+        // The first call into the pool takes its time: that belongs to the sleep.
+        const startedAt = performance.now();
+        later(15, () => bell.ring());
+        await sleeper.sleepAsync([ONE, TWO], PARK_MS_MAX);
+        const ms = performance.now() - startedAt;
+        expect(ms).toBeGreaterThan(10);
+        return ms;
+      };
+      expect(await shortest(attempt)).toBeLessThan(SOON_MS);
       expect(waiting([ONE, TWO][index] ?? 0) & 1).toBe(0);
     }
   });
@@ -69,37 +98,35 @@ describe("A sleeper", () => {
   it("does not lie down when the bell rang between its announcement and its sleep", async () => {
     const { libc, memory, bells } = await scene();
     const sleeper = new Sleeper(libc, memory);
-    sleeper.announce([ONE]);
-    bells[0]?.ring();
-    expect(await took(sleeper.sleepAsync([ONE], PARK_MS_MAX))).toBeLessThan(50);
-    sleeper.announce([ONE]);
-    bells[0]?.ring();
-    const startedAt = performance.now();
-    sleeper.sleep([ONE], PARK_MS_MAX);
-    expect(performance.now() - startedAt).toBeLessThan(50);
+    const ring = () => {
+      sleeper.announce([ONE]);
+      bells[0]?.ring();
+    };
+    expect(await shortest(() => tookBehind(ring, () => sleeper.sleepAsync([ONE], PARK_MS_MAX)))).toBeLessThan(SOON_MS);
+    expect(await shortest(() => tookBehind(ring, () => sleeper.sleep([ONE], PARK_MS_MAX)))).toBeLessThan(SOON_MS);
   });
 
   it("does not lie down either when another announced itself after the bell rang", async () => {
     const { libc, memory, bells } = await scene();
     const [sleeper, other] = [new Sleeper(libc, memory), new Sleeper(libc, memory)];
-    sleeper.announce([ONE]);
-    bells[0]?.ring();
-    other.announce([ONE]);
-    expect(await took(sleeper.sleepAsync([ONE], PARK_MS_MAX))).toBeLessThan(50);
-    const startedAt = performance.now();
-    sleeper.sleep([ONE], PARK_MS_MAX);
-    expect(performance.now() - startedAt).toBeLessThan(50);
+    const ring = () => {
+      sleeper.announce([ONE]);
+      bells[0]?.ring();
+      other.announce([ONE]);
+    };
+    expect(await shortest(() => tookBehind(ring, () => sleeper.sleepAsync([ONE], PARK_MS_MAX)))).toBeLessThan(SOON_MS);
+    expect(await shortest(() => tookBehind(ring, () => sleeper.sleep([ONE], PARK_MS_MAX)))).toBeLessThan(SOON_MS);
   });
 
   it("gets up by itself after at most a tenth of a second, and at once when it is interrupted", async () => {
     const { libc, memory } = await scene();
     const sleeper = new Sleeper(libc, memory);
     sleeper.announce([ONE]);
-    const ms = await took(sleeper.sleepAsync([ONE], 60_000));
+    const ms = await took(() => sleeper.sleepAsync([ONE], 60_000));
     expect(ms).toBeGreaterThan(90);
     expect(ms).toBeLessThan(1000);
-    later(10, () => sleeper.interrupt());
-    expect(await took(sleeper.sleepAsync([ONE], 60_000))).toBeLessThan(80);
+    const interrupt = () => later(10, () => sleeper.interrupt());
+    expect(await shortest(() => tookBehind(interrupt, () => sleeper.sleepAsync([ONE], 60_000)))).toBeLessThan(SOON_MS);
   });
 
   it("is woken when it sleeps on a thread of its own while the producer rings on another", async () => {
@@ -117,7 +144,7 @@ describe("A sleeper", () => {
     worker.postMessage("look");
     const sleeper = new Sleeper(libc, memory);
     sleeper.announce([ONE]);
-    const slept = took(sleeper.sleepAsync([ONE], PARK_MS_MAX));
+    const slept = took(() => sleeper.sleepAsync([ONE], PARK_MS_MAX));
     await seen;
     bell.ring();
     expect(await slept).toBeLessThan(1000);
@@ -128,12 +155,17 @@ describe("A sleeper", () => {
     const { libc, memory, bells } = await scene();
     const sleeper = new Sleeper(libc, memory);
     let published = 0;
+    let turns = 0;
     let read = 0;
     let missed = 0;
     const isDone = () => read >= 2000;
+    // Some rings come before the sleeper lies down and some after.
     const produce = () => {
-      published += 1;
-      bells[0]?.ring();
+      turns += 1;
+      if (turns % (1 + (published % PAUSES)) === 0) {
+        published += 1;
+        bells[0]?.ring();
+      }
       if (!isDone()) {
         setImmediate(produce);
       }
@@ -142,8 +174,10 @@ describe("A sleeper", () => {
     while (!isDone()) {
       sleeper.announce([ONE]);
       if (published === read) {
-        const ms = await took(sleeper.sleepAsync([ONE], PARK_MS_MAX));
-        missed += ms >= PARK_MS_MAX - 1 && published > read ? 1 : 0;
+        const before = turns;
+        const ms = await took(() => sleeper.sleepAsync([ONE], PARK_MS_MAX));
+        // Where the whole process stood still the producer did not ring either, and the time passed unused.
+        missed += ms >= PARK_MS_MAX - 1 && published > read && turns - before > TURNS_MISSED ? 1 : 0;
       }
       read = published;
     }
@@ -159,20 +193,22 @@ describe("A common sleep", () => {
     }
     const common = new CommonSleep(libc, { memory, readersOf: (segment) => segment });
     const wait = (segment: number) => common.wait({ index: (segment + TAIL) >>> 2 }, PARK_MS_MAX).value;
-    const first = took(wait(ONE));
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    const second = took(wait(TWO));
-    later(10, () => bells[1]?.ring());
-    expect(await first).toBeLessThan(80);
-    expect(await second).toBeLessThan(80);
+    const attempt = async () => {
+      const first = took(() => wait(ONE));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const second = took(() => wait(TWO));
+      later(10, () => bells[1]?.ring());
+      return Math.max(await first, await second);
+    };
+    expect(await shortest(attempt)).toBeLessThan(SOON_MS);
   });
 
   it("looks by timer where nobody rings", async () => {
     const { libc, memory } = await scene();
     const common = new CommonSleep(libc, { memory, readersOf: (segment) => (segment === ONE ? ONE : 0) });
-    const waits = [ONE, TWO].map((segment) => took(common.wait({ index: (segment + TAIL) >>> 2 }, PARK_MS_MAX).value));
-    for (const ms of await Promise.all(waits)) {
-      expect(ms).toBeLessThan(80);
-    }
+    const wait = (segment: number) => common.wait({ index: (segment + TAIL) >>> 2 }, PARK_MS_MAX).value;
+    const attempt = async () =>
+      Math.max(...(await Promise.all([ONE, TWO].map((segment) => took(() => wait(segment))))));
+    expect(await shortest(attempt)).toBeLessThan(SOON_MS);
   });
 });
