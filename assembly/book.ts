@@ -264,10 +264,15 @@ export function bookWalk(book: usize, side: u32, from: u32, limit: u32, out: usi
   return written;
 }
 
-export function bookScale(book: usize, pricePower: i32, quantityPower: i32): i32 {
+export function bookCanScale(book: usize, pricePower: i32, quantityPower: i32): i32 {
   for (let side: u32 = 0; side < 2; side++) {
-    if (!scaleFits(book, side, powerLimit(pricePower), powerLimit(quantityPower))) return 1;
+    if (!scaleFits(book, side, powerLimit(pricePower), powerLimit(quantityPower))) return 0;
   }
+  return 1;
+}
+
+export function bookScale(book: usize, pricePower: i32, quantityPower: i32): i32 {
+  if (bookCanScale(book, pricePower, quantityPower) == 0) return 1;
   store<u32>(book, 0, HASH);
   for (let side: u32 = 0; side < 2; side++) scaleSide(book, side, powerOfTen(pricePower), powerOfTen(quantityPower));
   return 0;

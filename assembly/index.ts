@@ -51,7 +51,17 @@ export { histogramRecord, histogramSpans } from "./histogram";
 export { auditCompare, watchClose, watchCreate, watchOpen } from "./audit";
 export { levelForce } from "./event";
 export { arenaAllocate, arenaInit, arenaUsed } from "./arena";
-export { bookApply, bookClear, bookCount, bookCreate, bookHash, bookScale, bookTruncate, bookWalk } from "./book";
+export {
+  bookApply,
+  bookCanScale,
+  bookClear,
+  bookCount,
+  bookCreate,
+  bookHash,
+  bookScale,
+  bookTruncate,
+  bookWalk,
+} from "./book";
 export { crc32 } from "./crc32";
 export { formatDecimal, parseDecimal } from "./quantize";
 export { clockAnchor, outcomeAddress, producerAttach } from "./producer";

@@ -58,6 +58,8 @@ export interface KernelBook {
   bookHash(book: number): number;
   /** Writes up to `limit` levels, best first, beginning with the `from`-th (0 = best). @returns how many */
   bookWalk(book: number, side: number, from: number, limit: number, out: number): number;
+  /** Whether every level stays within i64 when it is scaled so. @returns 1, or 0 when i64 would overflow */
+  bookCanScale(book: number, pricePower: number, quantityPower: number): number;
   /** Multiplies prices by 10^pricePower and quantities by 10^quantityPower, exactly. @returns 0, or 1 when i64 would overflow (book unchanged) */
   bookScale(book: number, pricePower: number, quantityPower: number): number;
 }

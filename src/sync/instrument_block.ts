@@ -22,7 +22,6 @@ import {
   INSTRUMENT_LAST_SEQUENCE,
   INSTRUMENT_LAST_TRADE_ID,
   INSTRUMENT_METRICS_ADDRESS,
-  INSTRUMENT_NAME_BYTES_MAX,
   INSTRUMENT_NAME_LENGTH,
   INSTRUMENT_PRICE_EXPONENT,
   INSTRUMENT_QUANTITY_EXPONENT,
@@ -42,13 +41,15 @@ import {
   STATE_OUT_OF_SERVICE,
   STATE_RESYNCING,
   STATE_RETIRED,
+  STATE_SUSPECT,
+  STATE_SYNCED,
   TRADING_OPEN,
   TRADING_UNKNOWN,
 } from "../../assembly/layout.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { SegmentInstrument, SegmentWriter } from "../segment/writer.ts";
-
-const I64_MAX = 2n ** 63n - 1n;
+import { createBlock } from "./create_block.ts";
+import { type Exponents, finerBy, finerRange, I64_MAX, type KnownRange } from "./finer.ts";
 
 /** What all instruments of one producer share. */
 export type InstrumentGround = {
@@ -90,7 +91,7 @@ export class InstrumentBlock {
   #start: InstrumentStart;
   #segment: SegmentInstrument;
   #exchangeStatus: number = TRADING_UNKNOWN;
-  #knownRange: { low: bigint; high: bigint } | undefined;
+  #knownRange: KnownRange | undefined;
 
   /** @throws RangeError when the arena, the table or the image area cannot take one more instrument, or a name is too long */
   constructor(ground: InstrumentGround, start: InstrumentStart) {
@@ -236,24 +237,27 @@ export class InstrumentBlock {
   }
 
   /**
-   * Gives the book more decimals; under a fresh id when records were published under the old one.
+   * Gives the book more decimals; under a fresh id when records were published under the old one. Levels that cannot be
+   * written so go when nobody goes on from them: a snapshot replaces them.
    * @returns false when it cannot: the instrument is out of service then, or waits for a larger segment
    */
-  rescale(exponents: { price: number; quantity: number }, receivedAt: number): boolean {
+  rescale(exponents: Exponents, receivedAt: number): boolean {
     const { kernel } = this.#ground;
-    const power = Math.max(0, exponents.price - Math.max(0, this.priceExponent));
-    if ((this.#read(INSTRUMENT_FLAGS) & INSTRUMENT_FLAG_OPENED) !== 0 && !this.#renew(exponents, receivedAt)) {
-      return false;
-    }
-    if (kernel.instrumentRescale(this.address, exponents.price, exponents.quantity, receivedAt) !== 0) {
+    const powers = finerBy(this.#exponents, exponents);
+    const fits = powers !== undefined && kernel.bookCanScale(this.book, powers.price, powers.quantity) === 1;
+    if (powers === undefined || (!fits && this.#goesOn)) {
+      // Under the same id, in the same decimals: what comes after a broken frame is written as before.
       this.unsync(STATE_OUT_OF_SERVICE, REASON_OVERFLOW, receivedAt);
       return false;
     }
-    if (this.#knownRange !== undefined) {
-      const scale = 10n ** BigInt(power);
-      const { low, high } = this.#knownRange;
-      this.#setKnownRange(low * scale, high === I64_MAX ? high : high * scale);
+    if ((this.#read(INSTRUMENT_FLAGS) & INSTRUMENT_FLAG_OPENED) !== 0 && !this.#renew(exponents, receivedAt)) {
+      return false;
     }
+    if (!fits) {
+      kernel.bookClear(this.book);
+    }
+    kernel.instrumentRescale(this.address, exponents.price, exponents.quantity, receivedAt);
+    this.#setKnownRange(finerRange(this.#knownRange, powers.price));
     return true;
   }
 
@@ -265,7 +269,7 @@ export class InstrumentBlock {
   growImages(levels: number, receivedAt: number): boolean {
     const imageLevels = Math.max(this.#start.imageLevels * 2, Math.ceil(levels * 1.5));
     this.#start = { ...this.#start, imageLevels };
-    const exponents = { price: this.priceExponent, quantity: this.quantityExponent };
+    const exponents = this.#exponents;
     if (!this.#renew(exponents, receivedAt)) {
       return false;
     }
@@ -277,9 +281,19 @@ export class InstrumentBlock {
    * @param levelsAsked per side; a side with fewer came whole
    */
   noteKnownRange(levelsAsked: number): void {
-    const low = this.#worstPrice(SIDE_BID, levelsAsked) ?? 0n;
-    const high = this.#worstPrice(SIDE_ASK, levelsAsked) ?? I64_MAX;
-    this.#setKnownRange(low, high);
+    this.#setKnownRange({
+      low: this.#worstPrice(SIDE_BID, levelsAsked) ?? 0n,
+      high: this.#worstPrice(SIDE_ASK, levelsAsked) ?? I64_MAX,
+    });
+  }
+
+  get #exponents(): Exponents {
+    return { price: this.priceExponent, quantity: this.quantityExponent };
+  }
+
+  /** Whether the next event is applied to the levels as they are. */
+  get #goesOn(): boolean {
+    return this.state === STATE_SYNCED || this.state === STATE_SUSPECT || this.isSplicing;
   }
 
   get #tradingStatus(): number {
@@ -288,9 +302,11 @@ export class InstrumentBlock {
     return isOpen && listed !== TRADING_UNKNOWN ? listed : this.#exchangeStatus;
   }
 
-  #setKnownRange(low: bigint, high: bigint): void {
-    this.#knownRange = { low, high };
-    this.#ground.segment.setKnownRange(this.#segment, low, high);
+  #setKnownRange(range: KnownRange | undefined): void {
+    this.#knownRange = range;
+    if (range !== undefined) {
+      this.#ground.segment.setKnownRange(this.#segment, range.low, range.high);
+    }
   }
 
   #worstPrice(side: number, levelsAsked: number): bigint | undefined {
@@ -303,7 +319,7 @@ export class InstrumentBlock {
   }
 
   /** Retires the id and goes on under the next one. */
-  #renew(exponents: { price: number; quantity: number }, receivedAt: number): boolean {
+  #renew(exponents: Exponents, receivedAt: number): boolean {
     const { kernel, segment } = this.#ground;
     const retired = this.#segment;
     const entry = this.#addEntry(this.#start.imageLevels, receivedAt, exponents);
@@ -319,11 +335,7 @@ export class InstrumentBlock {
     return true;
   }
 
-  #addEntry(
-    imageLevels: number,
-    receivedAt: number,
-    exponents?: { price: number; quantity: number },
-  ): SegmentInstrument | undefined {
+  #addEntry(imageLevels: number, receivedAt: number, exponents?: Exponents): SegmentInstrument | undefined {
     const { segment, wallNs } = this.#ground;
     const start = this.#start;
     return segment.addInstrument({
@@ -381,15 +393,4 @@ export class InstrumentBlock {
   #read(offset: number): number {
     return this.#ground.view.getUint32(this.address + offset, true);
   }
-}
-
-function createBlock({ kernel, view, scratch }: InstrumentGround, native: string): number {
-  const bytes = new TextEncoder().encode(native);
-  if (bytes.length === 0 || bytes.length > INSTRUMENT_NAME_BYTES_MAX) {
-    throw new RangeError(
-      `Cannot open an instrument: its name must have 1 to ${INSTRUMENT_NAME_BYTES_MAX} bytes, was ${native}`,
-    );
-  }
-  new Uint8Array(view.buffer, scratch, bytes.length).set(bytes);
-  return kernel.instrumentCreate(scratch, bytes.length);
 }

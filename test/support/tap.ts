@@ -99,6 +99,11 @@ export class Tap {
     return frames;
   }
 
+  /** Address of the replica that followed an instrument's records; 0 = there were none. */
+  replica(id: number): number {
+    return this.#replicas.get(id) ?? 0;
+  }
+
   #record(record: number, frames: TappedFrame[], touched: Set<number>): void {
     const { kernel, segment } = this.#rig;
     const id = this.#view.getUint32(record + DELTA_INSTRUMENT_ID, true);

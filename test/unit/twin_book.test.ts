@@ -161,6 +161,8 @@ describe("book", () => {
         ) as Sides;
         const numbers = scaled.flatMap((levels) => [...levels].flat());
         const fits = numbers.every((value) => value >= MIN && value <= MAX);
+        expect(kernel.bookCanScale(book, pricePower, quantityPower)).toBe(fits ? 1 : 0);
+        expect(contents(book)).toEqual(contentsOf(sides));
         expect(kernel.bookScale(book, pricePower, quantityPower)).toBe(fits ? 0 : 1);
         expect(contents(book)).toEqual(contentsOf(fits ? scaled : sides));
       }),

@@ -283,6 +283,11 @@ export class Book {
     return count;
   }
 
+  /** Whether every level stays within i64 when prices and quantities are multiplied by powers of ten. */
+  canScale(pricePower: number, quantityPower: number): boolean {
+    return [this.bids, this.asks].every((side) => scaledLevels(side, pricePower, quantityPower) !== undefined);
+  }
+
   /** Multiplies every price and quantity by a power of ten, exactly. @returns false when i64 would overflow; unchanged then */
   scale(pricePower: number, quantityPower: number): boolean {
     const bids = scaledLevels(this.bids, pricePower, quantityPower);

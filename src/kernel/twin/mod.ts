@@ -80,6 +80,7 @@ function bookFunctions({ books }: TwinState): Omit<KernelBook, keyof ClientFunct
     bookCreate: () => books.create(),
     bookClear: (book) => books.get(book).clear(),
     bookTruncate: (book, side, depth) => books.get(book).truncate(side, depth),
+    bookCanScale: (book, pricePower, quantityPower) => (books.get(book).canScale(pricePower, quantityPower) ? 1 : 0),
     bookScale: (book, pricePower, quantityPower) => (books.get(book).scale(pricePower, quantityPower) ? 0 : 1),
   };
 }
