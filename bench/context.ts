@@ -76,6 +76,11 @@ export class BenchContext {
     return stream;
   }
 
+  /** Says how far a long measurement is. */
+  tell(text: string): void {
+    this.#log(text);
+  }
+
   /** Measures a case, and some of its functions by mitata. */
   async measure(subject: Case, calls: Calls = {}): Promise<CaseResult> {
     const result = measureCase(subject, this.settings);
@@ -84,7 +89,7 @@ export class BenchContext {
       called.push(await perCall(name, call, this.settings.perCallMs));
     }
     const done = { ...result, perCall: called };
-    this.#log(`${subject.bench} · ${subject.name}`);
+    this.tell(`${subject.bench} · ${subject.name}`);
     return done;
   }
 }

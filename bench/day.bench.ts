@@ -24,13 +24,17 @@ const SHARE = 1 / 20;
 const SMOKE_SHARE = 1 / 2000;
 const SEED = 267;
 
-function measure({ settings }: BenchContext): CaseResult {
+function measure(context: BenchContext): CaseResult {
+  const { settings } = context;
   const share = settings.isWhole === true ? 1 : settings.isSmoke ? SMOKE_SHARE : SHARE;
   const slices = settings.isSmoke ? settings.rounds : HOURS;
   // A fraction of another day before: the code is warm and the book is as a collector holds it that runs for long.
   new DayReplay(DAY_UPDATES * SMOKE_SHARE).slice(DAY_MINUTES);
   const replay = new DayReplay(DAY_UPDATES * share);
-  const hours = Array.from({ length: slices }, (_, index) => replay.slice(((index + 1) * DAY_MINUTES) / slices));
+  const hours = Array.from({ length: slices }, (_, index) => {
+    context.tell(`${DAY.name} · part ${index + 1} of ${slices}`);
+    return replay.slice(((index + 1) * DAY_MINUTES) / slices);
+  });
   replay.verify();
   const { records } = replay;
   return dayCase(hours, { share, records, isJudged: !settings.isSmoke });

@@ -8,27 +8,11 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { makeTrust } from "../support/nats_credentials.ts";
-import { atEnd, freshFolder, PATIENCE, type Program, Scene } from "./mapped_rig.ts";
+import { inspect, untilWarm } from "./inspect_rig.ts";
+import { atEnd, freshFolder, PATIENCE, Scene } from "./mapped_rig.ts";
 
 const EXCHANGE = "kraken";
 const TEST_MS = 120_000;
-
-type Inspection = {
-  readonly segments: readonly { readonly pid: number }[];
-  readonly standbys: readonly { readonly pid: number; readonly synced: number; readonly books: number }[];
-};
-
-async function inspect(scene: Scene): Promise<Inspection> {
-  const program = scene.run(["inspect", "--json"]);
-  await program.ended;
-  return JSON.parse(program.stdout()) as Inspection;
-}
-
-async function untilWarm(scene: Scene, { child }: Program): Promise<void> {
-  await expect
-    .poll(async () => (await inspect(scene)).standbys.map(({ pid, synced, books }) => [pid, synced, books]), PATIENCE)
-    .toEqual([[child.pid, 2, 2]]);
-}
 
 function segmentOf(scene: Scene): string {
   return join(scene.directory, `${EXCHANGE}.seg`);
@@ -67,7 +51,7 @@ describe("collect --publish", () => {
       await expect.poll(() => existsSync(segmentOf(scene)), PATIENCE).toBe(true);
       const words = ["--publish", "nats://127.0.0.1:9", `--set=nats.credentials_file=${credentials}`];
       const standby = scene.collect(EXCHANGE, ["--standby", ...words]);
-      await untilWarm(scene, standby);
+      await untilWarm(scene, standby, EXCHANGE);
       rmSync(credentials);
       first.child.kill("SIGKILL");
       await first.ended;
@@ -102,7 +86,7 @@ describe("health", () => {
       const first = scene.collect(EXCHANGE);
       await expect.poll(() => existsSync(segmentOf(scene)), PATIENCE).toBe(true);
       const standby = scene.collect(EXCHANGE, ["--standby"]);
-      await untilWarm(scene, standby);
+      await untilWarm(scene, standby, EXCHANGE);
       const told = async () => {
         const program = scene.run(["health", EXCHANGE]);
         await program.ended;

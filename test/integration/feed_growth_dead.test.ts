@@ -6,17 +6,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { assetPath } from "../../src/assets.ts";
+import { type Inspection, inspect } from "./inspect_rig.ts";
 import { gatewayUrl, PATIENCE, runNode, Scene } from "./mapped_rig.ts";
 
-type Look = { segments: { segment: string; condition: string }[]; removed: string[] };
-
-async function inspect(scene: Scene, words: readonly string[] = []): Promise<Look> {
-  const program = scene.run(["inspect", "--json", ...words]);
-  expect([await program.ended, program.stderr()]).toEqual([0, ""]);
-  return JSON.parse(program.stdout()) as Look;
-}
-
-const conditions = ({ segments }: Look) => segments.map(({ segment, condition }) => [segment, condition]);
+const conditions = ({ segments }: Inspection) => segments.map(({ segment, condition }) => [segment, condition]);
 
 describe("The segment of a killed collector", () => {
   it("is shown as dead by gateway and inspect, and removed by --clean, and that of a living one is not", async () => {

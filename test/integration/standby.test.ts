@@ -10,43 +10,13 @@ import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { hasPython, receiveNotices } from "../support/notice_receiver.ts";
 import { optionalPart } from "../support/require.ts";
+import { type Inspection, inspect, untilWarm } from "./inspect_rig.ts";
 import { atEnd, gatewayUrl, PATIENCE, type Program, Scene } from "./mapped_rig.ts";
 
 const EXCHANGE = "kraken";
 const canReceive = optionalPart("Python", hasPython()) && process.platform === "linux";
 /** Goal: five seconds. Typically a tenth of one. */
 const TAKEN_MS_MAX = 25_000;
-
-type Inspection = {
-  readonly segments: readonly {
-    readonly segment: string;
-    readonly pid: number;
-    readonly epoch: string;
-    readonly condition: string;
-  }[];
-  readonly standbys: readonly {
-    readonly segment: string;
-    readonly pid: number;
-    readonly epoch: string;
-    readonly synced: number;
-    readonly books: number;
-  }[];
-};
-
-async function inspect(scene: Scene): Promise<Inspection> {
-  const program = scene.run(["inspect", "--json"]);
-  await program.ended;
-  return JSON.parse(program.stdout()) as Inspection;
-}
-
-async function untilWarm(scene: Scene, { child }: Program): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { standbys } = await inspect(scene);
-      return standbys.map(({ segment, pid, synced, books }) => [segment, pid, synced, books]);
-    }, PATIENCE)
-    .toEqual([[EXCHANGE, child.pid, 2, 2]]);
-}
 
 function standbyFiles(scene: Scene): string[] {
   return readdirSync(scene.directory).filter((file) => file.endsWith(".standby"));
@@ -60,7 +30,7 @@ async function startThree(scene: Scene, environment: Record<string, string> = {}
   const first = standBy(scene);
   await expect.poll(() => first.stdout(), PATIENCE).toContain("collects");
   const second = standBy(scene);
-  await untilWarm(scene, second);
+  await untilWarm(scene, second, EXCHANGE);
   const third = standBy(scene, environment);
   await expect.poll(() => third.stderr(), PATIENCE).toContain("Another standby waits already");
   expect((await inspect(scene)).standbys.map(({ pid }) => pid)).toEqual([second.child.pid]);
@@ -83,7 +53,7 @@ describe("collect --standby", () => {
       const reader = await scene.open(EXCHANGE);
       await expect.poll(() => scene.synced(reader), PATIENCE).toHaveLength(2);
       const standby = standBy(scene);
-      await untilWarm(scene, standby);
+      await untilWarm(scene, standby, EXCHANGE);
       const { segments, standbys } = await inspect(scene);
       expect(segments.map(({ pid, condition }) => [pid, condition])).toEqual([[first.child.pid, "live"]]);
       const health = scene.run(["health", EXCHANGE]);
@@ -127,7 +97,7 @@ describe("collect --standby", () => {
     const { first, second, third } = await startThree(scene);
     second.child.kill("SIGKILL");
     await second.ended;
-    await untilWarm(scene, third);
+    await untilWarm(scene, third, EXCHANGE);
     expect(standbyFiles(scene).map((file) => file.split(".")[2])).toEqual([String(third.child.pid)]);
     third.child.kill("SIGKILL");
     await third.ended;
@@ -138,7 +108,7 @@ describe("collect --standby", () => {
     await expect.poll(() => last.stdout(), PATIENCE).toContain("collects");
     expect(standbyFiles(scene)).toEqual([]);
     const idle = standBy(scene);
-    await untilWarm(scene, idle);
+    await untilWarm(scene, idle, EXCHANGE);
     const shown = scene.run(["inspect"]);
     await shown.ended;
     expect(shown.stdout()).toMatch(/^kraken {2}standby: 2 of 2 books are synced, heartbeat \d+ ms ago, pid \d+/m);
@@ -156,7 +126,7 @@ describe("collect --standby", () => {
     await first.ended;
     const holder = await untilHolder(scene, second);
     expect(holder?.epoch).toBe(warm?.epoch);
-    await untilWarm(scene, third);
+    await untilWarm(scene, third, EXCHANGE);
     third.child.kill("SIGTERM");
     expect(await third.ended).toBe(0);
   }, 120_000);
