@@ -161,7 +161,8 @@ describe("an exchange with two addresses", () => {
     const after = await endpoint();
     expect(after).toMatchObject({ state: "open", last_failure: "status", last_status: 503 });
     const movedMs = Math.abs(Number(after?.open_until_ns) - Number(before?.open_until_ns)) / 1e6;
-    expect(movedMs).toBeLessThan(50);
+    // Each worker reads the two clocks by itself; a rest that began anew would end seconds later.
+    expect(movedMs).toBeLessThan(1000);
     await expect.poll(isSynced, PATIENCE).toBe(true);
   });
 
