@@ -2,7 +2,8 @@
  * Who carries a merged book on when its carrier is silent. A lane that knows every event since the merged book (it is
  * *covered*) goes on without losing or repeating one, so it is waited for, even when its records are late: five times
  * `patienceMs` before one that only has a later book is taken, sixty times before the merged book goes back to where it is.
- * From one `patienceMs` on the merged book says that it is not synced.
+ * Five times is enough for one that has the same levels by an earlier time, when a snapshot gave the merged book its time:
+ * at rest no event would ever bring them together. From one `patienceMs` on the merged book says that it is not synced.
  * Bad case: an exchange that counts from the beginning again; every lane is behind then, and one is taken after that time.
  */
 import { REASON_GAP, REASON_SILENT } from "../../assembly/layout.ts";
@@ -19,6 +20,8 @@ export type CarrierGround = {
   readonly orphanSinceMs: number | undefined;
   /** The last event of the merged book. */
   readonly publishedAtMs: number;
+  /** No event led the merged book where it stands: its time may be that of a snapshot, later than its last event. */
+  readonly isAdopted: boolean;
 };
 
 /** What is done. */
@@ -55,7 +58,7 @@ export function chooseCarrier(home: MergeHome, ground: CarrierGround): CarrierCh
     return { orphanSinceMs, reason: isHeard ? REASON_GAP : REASON_SILENT };
   }
   // None: all of them are inside an event, which ends soon or never.
-  if (best !== undefined && waitedMs >= patienceFor(home, { states, local, best })) {
+  if (best !== undefined && waitedMs >= patienceFor(home, { ...ground, best })) {
     return { orphanSinceMs: undefined, taken: best };
   }
   return { orphanSinceMs, ...(waitedMs >= home.patienceMs ? { reason: REASON_SILENT } : {}) };
@@ -70,10 +73,7 @@ function bestOf(local: LocalBook | undefined, living: readonly LaneState[]): Lan
 }
 
 /** How long nobody may carry the book before this lane does. */
-function patienceFor(
-  home: MergeHome,
-  { states, local, best }: { states: readonly LaneState[]; local: LocalBook | undefined; best: LaneState },
-): number {
+function patienceFor(home: MergeHome, { states, local, isAdopted, best }: CarrierGround & { best: LaneState }): number {
   if (local?.hasBook !== true) {
     return 0;
   }
@@ -85,7 +85,9 @@ function patienceFor(
     const isAwaited = states.some((state) => home.isHeard(state.lane.source) && isExact(local, state));
     return isAwaited && !isExact(local, best) ? COVERED_FACTOR * home.patienceMs : 0;
   }
-  return (isExact(local, best) ? BEHIND_FACTOR : COVERED_FACTOR) * home.patienceMs;
+  // The time may be that at which a snapshot was sent: the same levels by an event before it are the same place then.
+  const isAlike = isAdopted && front.sourceSequence === 0n && front.hash === local.hash;
+  return (isExact(local, best) && !isAlike ? BEHIND_FACTOR : COVERED_FACTOR) * home.patienceMs;
 }
 
 /** A lane that has long been beyond the aligned ones while they say nothing: they stall. */

@@ -187,7 +187,8 @@ export class MergedInstrument implements LaneListener {
       this.#want();
     }
     const since = { orphanSinceMs: this.#orphanSinceMs, publishedAtMs: this.#publishedAtMs };
-    const choice = chooseCarrier(home, { states, local: this.#local, ...since });
+    const isAdopted = this.#before === undefined;
+    const choice = chooseCarrier(home, { states, local: this.#local, ...since, isAdopted });
     this.#orphanSinceMs = choice.orphanSinceMs;
     if (choice.reason !== undefined) {
       this.#interrupt(choice.reason);

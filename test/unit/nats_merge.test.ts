@@ -250,3 +250,52 @@ describe("a merged book of two collectors", TIMEOUT, () => {
     expect(takeovers).toBeGreaterThan(0);
   });
 });
+
+describe("a merged book whose time is that of a snapshot", TIMEOUT, () => {
+  /** The merged book is that of a snapshot which only the second collector had, and that one dies. */
+  function orphan(manner: Manner, seed: number): MergeWorld {
+    const world = begin(manner, { seed, deltaCapacity: 1024, isKind: false });
+    const [first] = world.collectors;
+    world.kill(1);
+    if (first !== undefined) {
+      first.isCut = true;
+    }
+    world.exchange.happen();
+    world.start(1);
+    world.publish(1);
+    world.deliverSnapshots(10);
+    world.deliver(100);
+    world.wait(12_000);
+    expect(world.told.at(-1)).toMatchObject({ isSynced: true });
+    expect(placesTold(world).at(-1)).toBe(world.exchange.size);
+    world.kill(1);
+    return world;
+  }
+
+  it("is soon carried by a collector that has the same levels by their last event, though nothing happens", () => {
+    const world = orphan(DATED, 5);
+    world.heal();
+    const { books, size } = world.exchange;
+    expect(world.told.at(-1)).toMatchObject({ isSynced: true, hash: world.hash(books[size] ?? new Map()) });
+    expect(world.merge.counts).toMatchObject({ differences: 1, resets: 1 });
+    expect(wrongWords(world)).toEqual([]);
+  });
+
+  it("waits for one that has other levels by an earlier time", () => {
+    const world = orphan(DATED, 5);
+    const [first] = world.collectors;
+    if (first !== undefined) {
+      first.isCut = false;
+    }
+    // It is heard again, and what happened has not come to it.
+    world.wait(20_000);
+    expect(world.merge.freshSources).toEqual([first?.source]);
+    expect(world.told.at(-1)?.isSynced).toBe(false);
+    first?.collect(1);
+    world.publish(0);
+    world.deliver(100);
+    world.wait(1000);
+    expect(world.told.at(-1)?.isSynced).toBe(true);
+    expect(wrongWords(world)).toEqual([]);
+  });
+});
