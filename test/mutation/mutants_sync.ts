@@ -14,6 +14,7 @@ const BUFFER_TEST = "test/unit/sync_splice_buffer.test.ts";
 const LIMITS_TEST = "test/unit/feed_limits.test.ts";
 const BREAKER_TEST = "test/unit/sync_breaker.test.ts";
 const CHANGES = "test/unit/feeds_changes.test.ts";
+const DIGITS_TEST = "test/unit/sync_digits.test.ts";
 const FEED = "test/unit/mutants_feed.test.ts";
 
 /** Mutants of sync and feed. */
@@ -352,5 +353,29 @@ export const SYNC_MUTANTS: readonly Patch[] = [
       },
     ],
     tests: ["test/unit/feed_segment.test.ts"],
+  },
+  {
+    name: "decimals-before-levels-fit",
+    why: "digits of a broken frame end an id whose levels cannot be written so finely",
+    edits: [
+      {
+        file: "src/sync/instrument_block.ts",
+        find: "(!fits && this.#goesOn)",
+        replace: "(!fits && this.#goesOn && fits)",
+      },
+    ],
+    tests: [DIGITS_TEST],
+  },
+  {
+    name: "decimals-behind-stale-levels",
+    why: "levels that a snapshot replaces keep its book out of service, because they cannot be written as finely",
+    edits: [
+      {
+        file: "src/sync/instrument_block.ts",
+        find: "(!fits && this.#goesOn)",
+        replace: "!fits",
+      },
+    ],
+    tests: [DIGITS_TEST],
   },
 ];
