@@ -12,8 +12,7 @@ import { OptionalPartsReporter } from "./test/support/optional_parts_reporter.ts
 
 const jsonReport = process.env.ALPHAPULSE_TEST_REPORT;
 /** Segments of the tests never meet those of a server that runs on this machine. */
-const segments = mkdtempSync(join(tmpdir(), "alphapulse-test-segments-"));
-process.once("exit", () => rmSync(segments, { recursive: true, force: true }));
+const segments = ownSegments();
 const TIDY = ["test/unit/tidy.test.ts", "test/unit/layers.test.ts"];
 
 export default defineConfig({
@@ -43,6 +42,23 @@ export default defineConfig({
     ],
   },
 });
+
+/** A folder for each project: vitest reads this file once for every one of them. */
+function ownSegments(): string {
+  const run = globalThis as typeof globalThis & { alphapulseTestSegments?: string[] };
+  if (run.alphapulseTestSegments === undefined) {
+    const made: string[] = [];
+    process.once("exit", () => {
+      for (const folder of made) {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+    run.alphapulseTestSegments = made;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "alphapulse-test-segments-"));
+  run.alphapulseTestSegments.push(folder);
+  return folder;
+}
 
 /** A folder `x/**` stands for the test files below it. */
 function project(name: string, options: { include: string[]; exclude?: string[]; seconds: number }) {
