@@ -13,6 +13,8 @@ import { BTC, closeAll, startMarket, stir, wideBook } from "./gateway_rig.ts";
 const NATIVE = "BTC-USD";
 const ADDRESS = "ws://127.0.0.1:8765/ws";
 const INSTRUMENT = "kraken:BTC-USD";
+const EVENTS = 200;
+const EVENTS_PER_TURN = 20;
 
 afterEach(closeAll);
 
@@ -49,17 +51,17 @@ describe("The ten lines of JavaScript in PROTOCOL.md", () => {
     const start = new Function("WebSocket", `${lines}\nreturn { book, socket };`) as (socket: object) => Started;
     const { book, socket } = start(WitnessSocket);
     await until("a book", () => book.version !== "");
-    for (let from = 0; from < 200; from += 20) {
-      stir(producer, NATIVE, { events: 20, from });
+    for (let from = 0; from < EVENTS; from += EVENTS_PER_TURN) {
+      stir(producer, NATIVE, { events: EVENTS_PER_TURN, from });
       await new Promise((resume) => setImmediate(resume));
     }
     const wanted = () => {
       const { bids = [], asks = [], version = "" } = gateway.book(BTC, 1000) ?? {};
       return text({ bid: new Map(bids), ask: new Map(asks), version });
     };
-    await until("the gateway's book", () => text(book) === wanted());
+    // Before the gateway has read the last event, both may agree on an earlier book.
+    await until("the gateway's book", () => Number(book.version) > EVENTS && text(book) === wanted());
     expect(book.bid.size).toBeGreaterThan(50);
-    expect(Number(book.version)).toBeGreaterThan(200);
     socket.terminate();
   });
 });
