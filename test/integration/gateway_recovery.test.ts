@@ -224,14 +224,19 @@ describe("Gateway", () => {
       await follow(witness, BTC);
       stir(producer, "BTC-USD", { events: 20 });
       await until("the updates", () => agrees(witness, gateway, BTC) && witness.client.peek(BTC)?.version === "21");
-      const before = gateway.stats().gateway.totals.bytesOut;
+      // The beginning of a book of this size may have ended with an update.
+      const { bytesOut, conflatedUpdates } = gateway.stats().gateway.totals;
       PausableSocket.last?.terminate();
       stir(producer, "BTC-USD", { events: 30, from: 20 });
       await until("the loss", () => witness.client.counts.reconnects === 1);
       await until("the book again", () => agrees(witness, gateway, BTC) && witness.client.peek(BTC)?.isSynced === true);
       expect(witness.client.counts).toMatchObject({ resumes: 1, resets: 0, resyncs: 0, malformed: 0 });
-      expect(gateway.stats().gateway.totals).toMatchObject({ resumes: 1, conflatedUpdates: 1, resets: 0 });
-      expect(gateway.stats().gateway.totals.bytesOut - before).toBeLessThan(form === "binary" ? 5000 : 30_000);
+      expect(gateway.stats().gateway.totals).toMatchObject({
+        resumes: 1,
+        conflatedUpdates: conflatedUpdates + 1,
+        resets: 0,
+      });
+      expect(gateway.stats().gateway.totals.bytesOut - bytesOut).toBeLessThan(form === "binary" ? 5000 : 30_000);
     },
   );
 
