@@ -139,10 +139,9 @@ describe.skipIf(!hasChromium())("Instrument view", () => {
     proxy.cut();
     await page.waitForSelector(".instrument[data-live='false'] .trouble_line");
     expect(await page.innerText(".trouble_line")).toContain("Not synced: the connection is lost");
-    const state = await page.getAttribute(".best_prices", "data-state");
-    expect(state).not.toBe("synced");
-    const opacity = await page.evaluate(() => getComputedStyle(document.querySelector(".ladder") as Element).opacity);
-    expect(Number(opacity)).toBeLessThan(0.7);
+    await page.waitForSelector(".best_prices:not([data-state='synced'])");
+    const opacity = () => page.evaluate(() => getComputedStyle(document.querySelector(".ladder") as Element).opacity);
+    await expect.poll(async () => Number(await opacity()), { timeout: PATIENCE_MS }).toBeLessThan(0.7);
     await page.waitForTimeout(1_500);
     const hole = await paintedColumn(page, { back: 1, row: 3 });
     expect(hole.reading.version).toBe("");
