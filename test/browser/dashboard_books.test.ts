@@ -11,7 +11,7 @@ import { heatColours } from "../../src/dashboard/heat_map.ts";
 import { palette } from "../../src/dashboard/theme.ts";
 import { CutProxy } from "./cut_proxy.ts";
 import { BookLog, type LoggedBook, units } from "./dashboard_book_log.ts";
-import { hasChromium, openPage, startBrowser, waitUntil } from "./dashboard_rig.ts";
+import { hasChromium, openPage, PATIENCE_MS, startBrowser, waitUntil } from "./dashboard_rig.ts";
 import { DemoProcess } from "./demo_process.ts";
 
 const INSTRUMENT = "coinbase_exchange:BTC-USD";
